@@ -1,0 +1,71 @@
+// Accelerators: what a data sheet says of one device. What a family of devices shares is in architecture.hpp.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <tuple>
+
+#include "ampacity/architecture.hpp"
+#include "ampacity/field.hpp"
+
+namespace ampacity {
+
+/// One accelerator (a GPU, TPU chip or APU package). Peaks are dense (no 2:4 sparsity).
+struct Accelerator {
+  std::string name;
+  std::string title;
+  std::string vendor;
+  std::int64_t year = 2020;
+  Architecture architecture;
+  double fp64_flops_per_s = 0;
+  double fp32_flops_per_s = 0;
+  double tf32_flops_per_s = 0;
+  double bf16_flops_per_s = 0;
+  double fp8_flops_per_s = 0;
+  double fp4_flops_per_s = 0;
+  double memory_bytes = 0;
+  double memory_bytes_per_s = 0;
+  double l2_bytes = 0;
+  std::int64_t sm_count = 1;
+  double tensor_clock_hz = 0;
+  double boost_clock_hz = 0;
+  double scaleup_bytes_per_s = 0;
+  double tdp_w = 0;
+  double idle_w = 0;
+  double speed_spread_fraction = 0.01;
+  double price_usd = 0;
+
+  static constexpr std::string_view kind = "accelerator";
+  static constexpr auto fields() {
+    using S = Accelerator;
+    constexpr Range flops{0, 1e18};
+    return std::tuple{
+        required("name", &S::name, "catalogue name"),
+        optional("title", &S::title, "full product name"),
+        optional("vendor", &S::vendor, "manufacturer"),
+        optional("year", &S::year, Range{2010, 2100}, "year of introduction"),
+        required("architecture", &S::architecture, "device family: kernel efficiency and power parameters"),
+        optional("fp64_flops_per_s", &S::fp64_flops_per_s, flops, "dense FP64 peak; 0 = unsupported or unknown"),
+        optional("fp32_flops_per_s", &S::fp32_flops_per_s, flops, "dense FP32 (vector) peak"),
+        optional("tf32_flops_per_s", &S::tf32_flops_per_s, flops, "dense TF32 peak; 0 = unsupported"),
+        required("bf16_flops_per_s", &S::bf16_flops_per_s, Range{1e9, 1e18}, "dense BF16/FP16 matrix peak"),
+        optional("fp8_flops_per_s", &S::fp8_flops_per_s, flops, "dense FP8 matrix peak; 0 = unsupported"),
+        optional("fp4_flops_per_s", &S::fp4_flops_per_s, flops, "dense FP4 matrix peak; 0 = unsupported"),
+        required("memory_bytes", &S::memory_bytes, Range{1e8, 1e14}, "device memory that software can use"),
+        required("memory_bytes_per_s", &S::memory_bytes_per_s, Range{1e9, 1e15}, "device memory bandwidth"),
+        optional("l2_bytes", &S::l2_bytes, Range{0, 1e11}, "last-level on-chip cache"),
+        required("sm_count", &S::sm_count, Range{1, 1e5}, "SMs, compute units or cores that share a wave of tiles"),
+        required("tensor_clock_hz", &S::tensor_clock_hz, Range{1e8, 1e10}, "clock at which the matrix peaks are stated"),
+        optional("boost_clock_hz", &S::boost_clock_hz, Range{1e8, 1e10}, "highest clock"),
+        required("scaleup_bytes_per_s", &S::scaleup_bytes_per_s, Range{1e8, 1e14},
+                 "scale-up link bandwidth of one device, per direction"),
+        required("tdp_w", &S::tdp_w, Range{1, 1e5}, "power limit of the device"),
+        required("idle_w", &S::idle_w, Range{0, 1e5}, "power at rest"),
+        optional("speed_spread_fraction", &S::speed_spread_fraction, Range{0, 0.5},
+                 "standard deviation of sustained speed among equal devices"),
+        optional("price_usd", &S::price_usd, Range{0, 1e7}, "price of one device; 0 = unknown")};
+  }
+  friend bool operator==(const Accelerator&, const Accelerator&) = default;
+};
+
+}  // namespace ampacity

@@ -1,0 +1,13 @@
+// Everything that the library offers.
+#pragma once
+
+#include "ampacity/catalogue.hpp"  // IWYU pragma: export
+#include "ampacity/cluster.hpp"    // IWYU pragma: export
+#include "ampacity/decode.hpp"     // IWYU pragma: export
+#include "ampacity/error.hpp"      // IWYU pragma: export
+#include "ampacity/estimate.hpp"   // IWYU pragma: export
+#include "ampacity/layout.hpp"     // IWYU pragma: export
+#include "ampacity/model.hpp"      // IWYU pragma: export
+#include "ampacity/search.hpp"     // IWYU pragma: export
+#include "ampacity/training.hpp"   // IWYU pragma: export
+#include "ampacity/version.hpp"    // IWYU pragma: export

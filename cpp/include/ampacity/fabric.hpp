@@ -1,0 +1,114 @@
+// Scale-out fabrics: switches, optics and how they are wired.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <tuple>
+
+#include "ampacity/field.hpp"
+
+namespace ampacity {
+
+/// A network switch (a box, or a line card of a chassis).
+struct Switch {
+  std::string name;
+  std::string title;
+  std::int64_t ports = 0;
+  double port_bytes_per_s = 0;
+  double typical_w = 0;
+  double max_w = 0;
+  double latency_s = 0;
+  double price_usd = 0;
+
+  static constexpr std::string_view kind = "switch";
+  static constexpr auto fields() {
+    using S = Switch;
+    return std::tuple{
+        required("name", &S::name, "catalogue name"),
+        optional("title", &S::title, "full product name"),
+        required("ports", &S::ports, Range{1, 1e5}, "ports"),
+        required("port_bytes_per_s", &S::port_bytes_per_s, Range{1e8, 1e13}, "line rate of a port, per direction"),
+        required("typical_w", &S::typical_w, Range{0, 1e6}, "typical power without optics"),
+        required("max_w", &S::max_w, Range{0, 1e6}, "maximum power with optics"),
+        optional("latency_s", &S::latency_s, Range{0, 1e-3}, "port-to-port latency"),
+        optional("price_usd", &S::price_usd, Range{0, 1e8}, "price; 0 = unknown")};
+  }
+  friend bool operator==(const Switch&, const Switch&) = default;
+};
+
+/// A pluggable transceiver or cable end.
+struct Optic {
+  std::string name;
+  std::string title;
+  double bytes_per_s = 0;
+  double typical_w = 0;
+  double max_w = 0;
+  double price_usd = 0;
+
+  static constexpr std::string_view kind = "optic";
+  static constexpr auto fields() {
+    using S = Optic;
+    return std::tuple{required("name", &S::name, "catalogue name"),
+                      optional("title", &S::title, "full product name"),
+                      required("bytes_per_s", &S::bytes_per_s, Range{1e8, 1e13}, "line rate per direction, all ports"),
+                      required("typical_w", &S::typical_w, Range{0, 1e3}, "typical power of one end"),
+                      required("max_w", &S::max_w, Range{0, 1e3}, "maximum power of one end"),
+                      optional("price_usd", &S::price_usd, Range{0, 1e6}, "price of one end; 0 = unknown")};
+  }
+  friend bool operator==(const Optic&, const Optic&) = default;
+};
+
+enum class Topology { fat_tree, rail_optimised, rail_only, dragonfly, torus };
+template <>
+struct EnumNames<Topology> {
+  static constexpr std::array<std::string_view, 5> names{"fat-tree", "rail-optimised", "rail-only", "dragonfly",
+                                                         "torus"};
+};
+
+/// A scale-out network that joins scale-up domains.
+struct Fabric {
+  std::string name;
+  std::string title;
+  Topology topology = Topology::fat_tree;
+  std::int64_t tiers = 3;
+  double bytes_per_s_per_accelerator = 0;
+  double efficiency_fraction = 0.9;
+  double oversubscription = 1;
+  std::int64_t pod_accelerators = 0;
+  Switch network_switch;
+  Optic optic;
+  double switches_per_accelerator = 0;
+  double optic_ends_per_accelerator = 0;
+  double message_latency_s = 14e-6;
+  double price_usd_per_accelerator = 0;
+
+  static constexpr std::string_view kind = "fabric";
+  static constexpr auto fields() {
+    using S = Fabric;
+    return std::tuple{
+        required("name", &S::name, "catalogue name"),
+        optional("title", &S::title, "full name"),
+        required("topology", &S::topology, "how the switches are wired"),
+        required("tiers", &S::tiers, Range{0, 6}, "switch tiers; 0 = direct network"),
+        required("bytes_per_s_per_accelerator", &S::bytes_per_s_per_accelerator, Range{1e8, 1e13},
+                 "scale-out line rate of one accelerator, per direction"),
+        required("efficiency_fraction", &S::efficiency_fraction, Range{0.05, 1},
+                 "share of the line rate that large collectives reach (protocol, routing, hash collisions)"),
+        optional("oversubscription", &S::oversubscription, Range{1, 1e3}, "bandwidth ratio above a pod (7 = 7:1)"),
+        optional("pod_accelerators", &S::pod_accelerators, Range{0, 1e8},
+                 "accelerators with full bandwidth among them; 0 = all"),
+        required("switch", &S::network_switch, "the switch"),
+        required("optic", &S::optic, "the transceiver"),
+        required("switches_per_accelerator", &S::switches_per_accelerator, Range{0, 10}, "bill of materials"),
+        required("optic_ends_per_accelerator", &S::optic_ends_per_accelerator, Range{0, 100}, "bill of materials"),
+        optional("message_latency_s", &S::message_latency_s, Range{0, 1e-2},
+                 "time of one inter-node hop of a collective, software included"),
+        optional("price_usd_per_accelerator", &S::price_usd_per_accelerator, Range{0, 1e6},
+                 "switches, optics and cables per accelerator; 0 = unknown")};
+  }
+  friend bool operator==(const Fabric&, const Fabric&) = default;
+};
+
+}  // namespace ampacity

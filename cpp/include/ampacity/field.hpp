@@ -1,0 +1,58 @@
+// The described table behind every specification: one list of fields per struct, read by the file reader,
+// the validator, the Python bindings and the documentation alike, so that a rule is stated once.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <string_view>
+#include <type_traits>
+
+namespace ampacity {
+
+/// Allowed closed interval of a number, in the field's unit.
+struct Range {
+  double minimum = 0.0;
+  double maximum = std::numeric_limits<double>::max();
+};
+
+enum class Presence { required, optional };
+
+/// One field of `Spec`. `key` ends in its SI unit (`_s`, `_w`, `_bytes`, `_bytes_per_s`, `_fraction`, ...).
+template <class Spec, class T>
+struct Field {
+  std::string_view key;
+  T Spec::*member;
+  Presence presence;
+  Range range;
+  std::string_view doc;
+};
+
+template <class Spec, class T>
+constexpr Field<Spec, T> required(std::string_view key, T Spec::*member, Range range, std::string_view doc) {
+  return {key, member, Presence::required, range, doc};
+}
+template <class Spec, class T>
+constexpr Field<Spec, T> required(std::string_view key, T Spec::*member, std::string_view doc) {
+  return {key, member, Presence::required, {}, doc};
+}
+template <class Spec, class T>
+constexpr Field<Spec, T> optional(std::string_view key, T Spec::*member, Range range, std::string_view doc) {
+  return {key, member, Presence::optional, range, doc};
+}
+template <class Spec, class T>
+constexpr Field<Spec, T> optional(std::string_view key, T Spec::*member, std::string_view doc) {
+  return {key, member, Presence::optional, {}, doc};
+}
+
+/// Names of an enumeration, in the order of its values (which count from 0). Specialised beside each enumeration.
+template <class E>
+struct EnumNames;
+
+template <class E>
+  requires std::is_enum_v<E>
+constexpr std::string_view name_of(E value) {
+  return EnumNames<E>::names[static_cast<std::size_t>(value)];
+}
+
+}  // namespace ampacity

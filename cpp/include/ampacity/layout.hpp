@@ -1,0 +1,69 @@
+// Layouts: how a job is spread over the accelerators.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <tuple>
+
+#include "ampacity/field.hpp"
+
+namespace ampacity {
+
+/// What is computed again in the backward pass. `selective` = the attention core (Korthikanti et al. 2022);
+/// `selective_op` = all but the attention output and every second matrix product (torchtitan); `full` = whole layers.
+enum class Recompute { none, selective, selective_op, full };
+template <>
+struct EnumNames<Recompute> {
+  static constexpr std::array<std::string_view, 4> names{"none", "selective", "selective-op", "full"};
+};
+
+/// Pipeline schedule. `one_f_one_b` with more than one virtual stage is the interleaved schedule.
+enum class Schedule { one_f_one_b, gpipe };
+template <>
+struct EnumNames<Schedule> {
+  static constexpr std::array<std::string_view, 2> names{"1f1b", "gpipe"};
+};
+
+/// A parallel layout. The job runs on tp * pp * cp * dp accelerators.
+struct Layout {
+  std::int64_t tp = 1;
+  std::int64_t pp = 1;
+  std::int64_t vp = 1;
+  std::int64_t cp = 1;
+  std::int64_t ep = 1;
+  std::int64_t dp = 1;
+  std::int64_t micro_batch = 1;
+  std::int64_t zero_stage = 1;
+  std::int64_t shard_group = 0;
+  Schedule schedule = Schedule::one_f_one_b;
+  Recompute recompute = Recompute::none;
+  bool sequence_parallel = true;
+
+  [[nodiscard]] std::int64_t accelerators() const { return tp * pp * cp * dp; }
+
+  static constexpr std::string_view kind = "layout";
+  static constexpr auto fields() {
+    using S = Layout;
+    constexpr Range degree{1, 1e7};
+    return std::tuple{
+        optional("tp", &S::tp, degree, "tensor-parallel degree"),
+        optional("pp", &S::pp, degree, "pipeline stages"),
+        optional("vp", &S::vp, degree, "virtual stages per pipeline stage (interleaving)"),
+        optional("cp", &S::cp, degree, "context-parallel degree"),
+        optional("ep", &S::ep, degree, "expert-parallel degree (within cp * dp)"),
+        optional("dp", &S::dp, degree, "data-parallel degree"),
+        optional("micro_batch", &S::micro_batch, Range{1, 1e6}, "sequences per micro-batch and replica"),
+        optional("zero_stage", &S::zero_stage, Range{0, 3},
+                 "what the data-parallel group shards: 1 optimizer, 2 + gradients, 3 + weights (FSDP)"),
+        optional("shard_group", &S::shard_group, Range{0, 1e7},
+                 "replicas that share one copy of the sharded state (hybrid sharding); 0 = all"),
+        optional("schedule", &S::schedule, "pipeline schedule"),
+        optional("recompute", &S::recompute, "what is computed again in the backward pass"),
+        optional("sequence_parallel", &S::sequence_parallel, "norms and dropout are split over the tensor-parallel group")};
+  }
+  friend bool operator==(const Layout&, const Layout&) = default;
+};
+
+}  // namespace ampacity

@@ -1,0 +1,58 @@
+// The fastest layout of a job on a cluster that fits in memory.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "ampacity/cluster.hpp"
+#include "ampacity/estimate.hpp"
+#include "ampacity/layout.hpp"
+#include "ampacity/training.hpp"
+
+namespace ampacity {
+
+/// What the user has decided already; fields without a value are searched.
+struct LayoutChoice {
+  std::optional<std::int64_t> accelerators;  ///< how many to use (default: tp * pp * cp * dp where all are given, else all)
+  std::optional<std::int64_t> tp;
+  std::optional<std::int64_t> pp;
+  std::optional<std::int64_t> vp;
+  std::optional<std::int64_t> cp;
+  std::optional<std::int64_t> ep;
+  std::optional<std::int64_t> dp;
+  std::optional<std::int64_t> micro_batch;
+  std::optional<std::int64_t> zero_stage;
+  std::optional<std::int64_t> shard_group;
+  std::optional<std::int64_t> global_batch;
+  std::optional<Schedule> schedule;
+  std::optional<Recompute> recompute;
+  std::optional<bool> sequence_parallel;
+};
+
+/// A layout with what it achieves.
+struct Candidate {
+  Layout layout;
+  std::int64_t global_batch = 0;
+  double step_time_s = 0;
+  double tokens_per_s = 0;
+  double memory_bytes = 0;
+};
+
+/// Result of a search.
+struct SearchResult {
+  Layout best;
+  std::int64_t global_batch = 0;      ///< of the best layout; differs from the job's only where that cannot be split
+  std::vector<Candidate> candidates;  ///< the fastest ones that fit, fastest first
+  std::int64_t evaluated = 0;
+  std::int64_t fitting = 0;
+};
+
+/// Searches the layouts that `choice` leaves open for the one with most tokens a second.
+/// \param keep how many candidates to return
+/// \throws InvalidSpec for contradictory choices (all named at once), Infeasible when nothing fits (with the nearest
+///         miss and which part of its memory is largest).
+[[nodiscard]] SearchResult search(const Training& job, const Cluster& cluster, const LayoutChoice& choice = {},
+                                  std::size_t keep = 10);
+
+}  // namespace ampacity

@@ -1,0 +1,99 @@
+// Sites: where a cluster stands, what its power costs and emits; and how often its parts fail.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <tuple>
+
+#include "ampacity/field.hpp"
+
+namespace ampacity {
+
+/// A power grid region.
+struct Grid {
+  std::string name;
+  std::string title;
+  double carbon_kg_per_mwh = 0;
+
+  static constexpr std::string_view kind = "grid";
+  static constexpr auto fields() {
+    using S = Grid;
+    return std::tuple{required("name", &S::name, "catalogue name"),
+                      optional("title", &S::title, "what it covers"),
+                      required("carbon_kg_per_mwh", &S::carbon_kg_per_mwh, Range{0, 3000}, "kg CO2e per MWh delivered")};
+  }
+  friend bool operator==(const Grid&, const Grid&) = default;
+};
+
+/// A data-centre site.
+struct Site {
+  std::string name;
+  std::string title;
+  std::string operator_name;
+  std::string location;
+  Grid grid;
+  double pue_mean = 1.1;
+  double pue_peak = 1.2;
+  double water_l_per_kwh = 0;
+  double electricity_usd_per_kwh = 0.078;
+  double facility_usd_per_w = 11.7;
+  double storage_w_per_accelerator = 30;
+  double power_limit_w = 0;
+
+  static constexpr std::string_view kind = "site";
+  static constexpr auto fields() {
+    using S = Site;
+    return std::tuple{
+        required("name", &S::name, "catalogue name"),
+        optional("title", &S::title, "full name"),
+        optional("operator_name", &S::operator_name, "who runs it"),
+        optional("location", &S::location, "where it stands"),
+        required("grid", &S::grid, "the grid that feeds it"),
+        required("pue_mean", &S::pue_mean, Range{1, 3}, "facility power over IT power, yearly mean"),
+        required("pue_peak", &S::pue_peak, Range{1, 3}, "facility power over IT power on the hottest day"),
+        optional("water_l_per_kwh", &S::water_l_per_kwh, Range{0, 50}, "litres of water per kWh of IT energy"),
+        optional("electricity_usd_per_kwh", &S::electricity_usd_per_kwh, Range{0, 10}, "price of energy"),
+        optional("facility_usd_per_w", &S::facility_usd_per_w, Range{0, 1e3}, "shell and plant per watt of IT nameplate"),
+        optional("storage_w_per_accelerator", &S::storage_w_per_accelerator, Range{0, 1e4},
+                 "storage and management power"),
+        optional("power_limit_w", &S::power_limit_w, Range{0, 1e12}, "power that the grid grants; 0 = unknown")};
+  }
+  friend bool operator==(const Site&, const Site&) = default;
+};
+
+/// How often a large job is interrupted and what an interruption costs.
+struct Reliability {
+  std::string name;
+  std::string title;
+  double failures_per_accelerator_hour = 0;
+  double detection_s = 0;
+  double restart_s = 0;
+  double restart_s_per_accelerator = 0;
+  double checkpoint_blocking_s = 0;
+  double scale_exponent = 0;
+  std::int64_t scale_reference_accelerators = 32768;
+
+  static constexpr std::string_view kind = "reliability";
+  static constexpr auto fields() {
+    using S = Reliability;
+    return std::tuple{
+        required("name", &S::name, "catalogue name"),
+        optional("title", &S::title, "full name"),
+        required("failures_per_accelerator_hour", &S::failures_per_accelerator_hour, Range{0, 1},
+                 "unplanned interruptions of the job per accelerator and hour"),
+        required("detection_s", &S::detection_s, Range{0, 1e5}, "from failure to the decision to restart"),
+        required("restart_s", &S::restart_s, Range{0, 1e6}, "restart of a small job, checkpoint load included"),
+        optional("restart_s_per_accelerator", &S::restart_s_per_accelerator, Range{0, 1e3},
+                 "growth of the restart with the size of the job"),
+        required("checkpoint_blocking_s", &S::checkpoint_blocking_s, Range{0, 1e5},
+                 "time that training stands still for one checkpoint"),
+        optional("scale_exponent", &S::scale_exponent, Range{0, 4},
+                 "above the reference size the failure rate of one accelerator grows with this power of the job's "
+                 "size; 0 = failures are independent"),
+        optional("scale_reference_accelerators", &S::scale_reference_accelerators, Range{1, 1e8},
+                 "largest job whose failures were found to be independent")};
+  }
+  friend bool operator==(const Reliability&, const Reliability&) = default;
+};
+
+}  // namespace ampacity

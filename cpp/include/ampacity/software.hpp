@@ -1,0 +1,69 @@
+// Training software: what a framework release overlaps, fuses and stores.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <tuple>
+
+#include "ampacity/field.hpp"
+
+namespace ampacity {
+
+/// Parameters of a software release. Each has a physical meaning and holds for every model and cluster it runs on.
+struct Software {
+  std::string name;
+  std::string title;
+  bool flash_attention = true;
+  bool fused_kernels = true;
+  bool gradient_overlap = true;
+  bool parameter_overlap = true;
+  bool reduces_every_micro_batch = false;
+  double tp_overlap_fraction = 0;
+  double pp_overlap_fraction = 0;
+  double comm_sm_fraction = 0.1;
+  double host_gap_s = 0;
+  double step_overhead_s = 0;
+  double weight_bytes = 2;
+  double gradient_bytes = 4;
+  double gradient_reduce_bytes = 4;
+  double optimizer_bytes = 12;
+  double logit_bytes = 6;
+  double context_bytes = 2e9;
+  double fragmentation_fraction = 0.03;
+
+  static constexpr std::string_view kind = "software";
+  static constexpr auto fields() {
+    using S = Software;
+    constexpr Range share{0, 1};
+    return std::tuple{
+        required("name", &S::name, "catalogue name"),
+        optional("title", &S::title, "full name"),
+        optional("flash_attention", &S::flash_attention, "attention never writes the score matrix"),
+        optional("fused_kernels", &S::fused_kernels, "bias, dropout, residual, activation, norm and casts are fused"),
+        optional("gradient_overlap", &S::gradient_overlap, "gradients are reduced while the backward pass runs"),
+        optional("parameter_overlap", &S::parameter_overlap, "updated weights are gathered while the forward pass runs"),
+        optional("reduces_every_micro_batch", &S::reduces_every_micro_batch,
+                 "sharded weights are gathered and gradients reduced in every micro-batch, not once a step"),
+        optional("tp_overlap_fraction", &S::tp_overlap_fraction, share,
+                 "share of tensor-parallel communication hidden behind matrix products"),
+        optional("pp_overlap_fraction", &S::pp_overlap_fraction, share,
+                 "share of stage-to-stage transfers hidden behind other micro-batches"),
+        optional("comm_sm_fraction", &S::comm_sm_fraction, share,
+                 "share of compute that collectives take while they run beside it"),
+        optional("host_gap_s", &S::host_gap_s, Range{0, 1e-3}, "time that the host needs to launch one kernel"),
+        optional("step_overhead_s", &S::step_overhead_s, Range{0, 60}, "fixed time of a step: logging, data, scaling"),
+        optional("weight_bytes", &S::weight_bytes, Range{1, 8},
+                 "bytes of a stored weight (2: the 32-bit master counts as optimizer state; 4: it is the weight)"),
+        optional("gradient_bytes", &S::gradient_bytes, Range{1, 8}, "bytes of a stored gradient"),
+        optional("gradient_reduce_bytes", &S::gradient_reduce_bytes, Range{1, 8}, "bytes of a gradient on the wire"),
+        optional("optimizer_bytes", &S::optimizer_bytes, Range{0, 32}, "bytes of master weight and moments"),
+        optional("logit_bytes", &S::logit_bytes, Range{1, 32}, "bytes kept per logit between forward and backward pass"),
+        optional("context_bytes", &S::context_bytes, Range{0, 1e11},
+                 "device memory of driver context, libraries and communicators"),
+        optional("fragmentation_fraction", &S::fragmentation_fraction, Range{0, 0.5},
+                 "allocator overhead as a share of the tensors")};
+  }
+  friend bool operator==(const Software&, const Software&) = default;
+};
+
+}  // namespace ampacity

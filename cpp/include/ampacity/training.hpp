@@ -1,0 +1,39 @@
+// Training jobs: which model, how many tokens, in which number format, with which software.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <tuple>
+
+#include "ampacity/field.hpp"
+#include "ampacity/model.hpp"
+#include "ampacity/precision.hpp"
+#include "ampacity/software.hpp"
+
+namespace ampacity {
+
+/// A pre-training job.
+struct Training {
+  Model model;
+  Software software;
+  std::int64_t global_batch = 0;
+  std::int64_t seq_len = 0;
+  double tokens = 0;
+  Precision precision = Precision::bf16;
+
+  static constexpr std::string_view kind = "training";
+  static constexpr auto fields() {
+    using S = Training;
+    return std::tuple{
+        required("model", &S::model, "the model"),
+        optional("software", &S::software, "the training software (default megatron-core)"),
+        optional("global_batch", &S::global_batch, Range{0, 1e8}, "sequences per step; 0 = the model's published batch"),
+        optional("seq_len", &S::seq_len, Range{0, 1e8}, "tokens per sequence; 0 = the model's published length"),
+        optional("tokens", &S::tokens, Range{0, 1e18}, "tokens of the whole run; 0 = the model's published number"),
+        optional("precision", &S::precision, "format of matrix products")};
+  }
+  friend bool operator==(const Training&, const Training&) = default;
+};
+
+}  // namespace ampacity

@@ -1,0 +1,52 @@
+// What every kernel model needs of a device: its formats, its power budget, and the clock that the budget allows.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "ampacity/accelerator.hpp"
+#include "ampacity/precision.hpp"
+#include "compute/kernels.hpp"
+
+namespace ampacity::compute {
+
+/// Smallest whole number >= x, for the non-negative sizes here. (std::ceil is a library call on baseline x86-64.)
+inline double round_up(double x) {
+  const double below = static_cast<double>(static_cast<std::int64_t>(x));
+  return below + static_cast<double>(below < x);
+}
+
+/// The format that the device computes in when asked for `precision`.
+[[nodiscard]] Precision format_on(const Accelerator& device, Precision precision);
+
+/// How a format runs on a device.
+struct Format {
+  double flops_per_s;      ///< peak of the data sheet
+  double efficiency;       ///< share of it that the widest tile reaches at a given clock
+  double joules_per_flop;  ///< at the family's reference clock
+  double operand_bytes;    ///< per element, scales included
+};
+[[nodiscard]] Format format_of(const Accelerator& device, Precision precision);
+
+/// Memory bandwidth that kernels reach.
+inline double memory_rate(const Accelerator& device) {
+  return device.memory_bytes_per_s * device.architecture.memory_efficiency_fraction;
+}
+
+/// Watts above idle are a share of what lies between idle and the power limit, so that they scale to any device.
+inline double watts_at(const Accelerator& device, double fraction) {
+  return device.idle_w + fraction * std::max(device.tdp_w - device.idle_w, 0.0);
+}
+
+/// Demand of one kernel: seconds of arithmetic at the clock of the data sheet, seconds of memory traffic, joules of
+/// arithmetic at the family's reference clock, joules of memory traffic.
+struct Demand {
+  double math_s;
+  double memory_s;
+  double math_j;
+  double memory_j;
+};
+/// Time and energy of that kernel at the highest clock that the power limit allows.
+[[nodiscard]] KernelCost run_under_power_limit(const Accelerator& device, const Demand& demand);
+
+}  // namespace ampacity::compute

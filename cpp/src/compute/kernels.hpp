@@ -1,0 +1,66 @@
+// Time and energy of single kernels on one accelerator: matrix products, attention, streaming operators.
+#pragma once
+
+#include <cstdint>
+
+#include "ampacity/accelerator.hpp"
+#include "ampacity/precision.hpp"
+
+namespace ampacity::compute {
+
+/// Cost of work on one device. `joules` is the whole device's energy during `seconds`, idle power included.
+struct KernelCost {
+  double seconds = 0;
+  double joules = 0;
+
+  KernelCost& operator+=(const KernelCost& other) {
+    seconds += other.seconds;
+    joules += other.joules;
+    return *this;
+  }
+  friend KernelCost operator+(KernelCost a, const KernelCost& b) { return a += b; }
+  friend KernelCost operator*(double times, const KernelCost& cost) { return {times * cost.seconds, times * cost.joules}; }
+};
+
+/// A (batched) matrix product C[m,n] = A[m,k] B[k,n]; operands in `precision`, result in 16 bits
+/// (`accumulate`: read, added to and written back in 32 bits, as fused weight-gradient accumulation does).
+struct GemmShape {
+  double m = 1;
+  double n = 1;
+  double k = 1;
+  double batch = 1;
+  bool accumulate = false;
+};
+[[nodiscard]] KernelCost gemm(const Accelerator& device, Precision precision, const GemmShape& shape);
+
+/// Attention core (scores, softmax, values) of `batch` sequences on one device, without its projections.
+struct AttentionShape {
+  double batch = 1;
+  double queries = 1;        ///< query positions on this device
+  double keys = 1;           ///< key positions that the queries see
+  double heads = 1;          ///< query heads on this device
+  double kv_heads = 1;       ///< key-value heads on this device
+  double head_dim = 128;     ///< of queries and keys
+  double value_dim = 128;    ///< of values
+  double seen_fraction = 0.5; ///< share of the score matrix that the mask keeps (causal, whole sequence: 0.5)
+};
+/// Flash-attention kernels in 16 bits.
+[[nodiscard]] KernelCost flash_attention_forward(const Accelerator& device, const AttentionShape& shape);
+[[nodiscard]] KernelCost flash_attention_backward(const Accelerator& device, const AttentionShape& shape);
+
+/// A memory-bound operator that moves `bytes` to or from device memory in `kernels` launches.
+[[nodiscard]] KernelCost streaming(const Accelerator& device, double bytes, double kernels = 1);
+
+/// Matrix peak of the data sheet for that format, falling back to the widest format that the device has
+/// (fp8 on a device without fp8 runs as bf16). FLOP/s.
+[[nodiscard]] double peak_flops_per_s(const Accelerator& device, Precision precision);
+/// Whether the device computes in that format (else it falls back as above).
+[[nodiscard]] bool supports(const Accelerator& device, Precision precision);
+
+/// Device power while it waits in a collective (spinning kernels, links busy), while it waits with nothing to do but
+/// its context and clocks up (pipeline bubble, stall), and in its hungriest sustained phase. Watts.
+[[nodiscard]] double communicating_w(const Accelerator& device);
+[[nodiscard]] double stalled_w(const Accelerator& device);
+[[nodiscard]] double busiest_w(const Accelerator& device);
+
+}  // namespace ampacity::compute

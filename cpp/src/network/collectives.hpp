@@ -1,0 +1,47 @@
+// Time of collectives and of point-to-point messages, closed form.
+#pragma once
+
+#include <cstdint>
+
+#include "ampacity/cluster.hpp"
+
+namespace ampacity::network {
+
+/// The two networks of a partition as the closed forms need them, prepared once per cluster.
+/// A latency is that of one step of a ring: of the LL protocol inside a domain, of Simple between domains, because
+/// these two are what small messages in a node and large messages between nodes show.
+struct Links {
+  double scaleup_bytes_per_s = 0;            ///< one device, per direction, that large ring collectives reach
+  double scaleup_latency_s = 0;              ///< one hop of a small message
+  double scaleup_multicast_bytes_per_s = 0;  ///< of an all-reduce inside the switches; 0 = they cannot
+  double launch_s = 0;                       ///< shortest collective kernel
+  double scaleout_bytes_per_s = 0;           ///< one device's share of the NICs, per direction, that collectives reach
+  double scaleout_latency_s = 0;             ///< one hop, software included
+  std::int64_t scaleup_domain = 8;           ///< devices on one scale-up network
+  std::int64_t pod = 0;                      ///< devices with full scale-out bandwidth among them; 0 = all
+  double oversubscription = 1;               ///< above a pod
+  ScaleupTopology scaleup_topology = ScaleupTopology::switched;
+};
+[[nodiscard]] Links links_of(const Cluster& cluster, const Partition& partition);
+
+/// Members of one communicator, and how they lie: `stride` is the distance in global rank between neighbours in the
+/// group (tp groups 1, cp groups tp, dp groups tp * cp, ...); ranks fill scale-up domains in order.
+struct Group {
+  std::int64_t ranks = 1;
+  std::int64_t stride = 1;
+};
+
+/// Seconds of one collective. `bytes` is the size of the whole (gathered, unreduced) buffer of one rank: what an
+/// all-reduce reduces, what an all-gather ends with, what a reduce-scatter starts with, what one rank of an
+/// all-to-all sends in total (its own part included). One rank or no bytes: 0.
+[[nodiscard]] double all_reduce_s(const Links& links, const Group& group, double bytes);
+[[nodiscard]] double all_gather_s(const Links& links, const Group& group, double bytes);
+[[nodiscard]] double reduce_scatter_s(const Links& links, const Group& group, double bytes);
+[[nodiscard]] double all_to_all_s(const Links& links, const Group& group, double bytes);
+/// What hybrid sharding builds of three collectives: reduce-scatter in each domain, all-reduce of the shards across
+/// domains by all NICs at once, all-gather in each domain. NCCL's own all-reduce never does this (it has NVLS-tree).
+[[nodiscard]] double hierarchical_all_reduce_s(const Links& links, const Group& group, double bytes);
+/// One message of `bytes` to the rank `stride` away.
+[[nodiscard]] double send_s(const Links& links, std::int64_t stride, double bytes);
+
+}  // namespace ampacity::network

@@ -1,0 +1,28 @@
+// The values that a search tries for each field of a layout.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "ampacity/search.hpp"
+
+namespace ampacity::search_detail {
+
+/// Values to try, field by field. What the user chose has one value.
+struct Options {
+  std::vector<std::int64_t> tp;
+  std::vector<std::int64_t> pp;
+  std::vector<std::int64_t> cp;
+  std::vector<std::int64_t> micro_batch;
+  std::vector<Recompute> recompute;
+};
+[[nodiscard]] Options options_of(const Training& job, const Cluster& cluster, const LayoutChoice& choice,
+                                 std::int64_t accelerators);
+
+/// Virtual stages to try with that many pipeline stages.
+[[nodiscard]] std::vector<std::int64_t> virtual_stages(const Model& model, const LayoutChoice& choice, std::int64_t pp);
+
+/// The layout that the choice describes, with 1 for what is open and dp from the rest.
+[[nodiscard]] Layout skeleton(const LayoutChoice& choice, std::int64_t accelerators);
+
+}  // namespace ampacity::search_detail

@@ -1,0 +1,49 @@
+#include "ampacity/decode.hpp"
+
+#include "spec/decoder.hpp"
+
+namespace ampacity {
+
+template <class Spec>
+Spec decode(const Value& document, const Catalogue& catalogue) {
+  spec::Decoder decoder(catalogue);
+  Spec result;
+  decoder.read_table(document, std::string(Spec::kind), result);
+  if (!decoder.problems().empty()) throw InvalidSpec(std::move(decoder.problems()));
+  return result;
+}
+
+template <class Spec>
+Value encode(const Spec& spec) {
+  return spec::encoded(spec);
+}
+
+template <class Spec>
+Spec Catalogue::get(std::string_view name) const {
+  return decode<Spec>(document(Spec::kind, name), *this);
+}
+
+#define AMPACITY_INSTANTIATE(Spec)                              \
+  template Spec decode<Spec>(const Value&, const Catalogue&);   \
+  template Value encode<Spec>(const Spec&);                     \
+  template Spec Catalogue::get<Spec>(std::string_view) const;
+
+AMPACITY_INSTANTIATE(Architecture)
+AMPACITY_INSTANTIATE(Accelerator)
+AMPACITY_INSTANTIATE(Nic)
+AMPACITY_INSTANTIATE(Node)
+AMPACITY_INSTANTIATE(Switch)
+AMPACITY_INSTANTIATE(Optic)
+AMPACITY_INSTANTIATE(Fabric)
+AMPACITY_INSTANTIATE(Grid)
+AMPACITY_INSTANTIATE(Site)
+AMPACITY_INSTANTIATE(Reliability)
+AMPACITY_INSTANTIATE(Partition)
+AMPACITY_INSTANTIATE(Cluster)
+AMPACITY_INSTANTIATE(Model)
+AMPACITY_INSTANTIATE(Software)
+AMPACITY_INSTANTIATE(Training)
+AMPACITY_INSTANTIATE(Layout)
+#undef AMPACITY_INSTANTIATE
+
+}  // namespace ampacity

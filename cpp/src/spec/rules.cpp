@@ -1,0 +1,105 @@
+#include "spec/rules.hpp"
+
+#include <string>
+
+#include "ampacity/decode.hpp"
+#include "base/text.hpp"
+
+namespace ampacity::spec {
+namespace {
+
+using base::number_text;
+
+void note(std::vector<Problem>& problems, std::string path, std::string value, std::string rule, std::string hint = {}) {
+  problems.push_back({std::move(path), std::move(value), std::move(rule), std::move(hint)});
+}
+
+void complete_attention(Model& model, const std::string& path, std::vector<Problem>& problems) {
+  if (model.kv_heads == 0) model.kv_heads = model.heads;
+  if (model.heads % model.kv_heads != 0) {
+    note(problems, path + ".kv_heads", number_text(model.kv_heads),
+         "must divide " + path + ".heads (" + number_text(model.heads) + ")");
+  }
+  if (model.head_dim == 0) {
+    if (model.hidden % model.heads != 0) {
+      note(problems, path + ".heads", number_text(model.heads),
+           "must divide " + path + ".hidden (" + number_text(model.hidden) + ") unless head_dim is given");
+    } else {
+      model.head_dim = model.hidden / model.heads;
+    }
+  }
+  if (model.value_head_dim == 0) model.value_head_dim = model.head_dim;
+  if (model.is_mla() && model.rope_head_dim >= model.head_dim + model.rope_head_dim) {
+    note(problems, path + ".head_dim", number_text(model.head_dim), "must be positive");
+  }
+}
+
+void complete_experts(Model& model, const std::string& path, std::vector<Problem>& problems) {
+  if (!model.is_moe()) {
+    if (model.experts_per_token > 0 || model.shared_experts > 0 || model.expert_ffn > 0) {
+      note(problems, path + ".experts", "0", "must be given where experts_per_token, shared_experts or expert_ffn are");
+    }
+    return;
+  }
+  if (model.expert_ffn == 0) model.expert_ffn = model.ffn;
+  if (model.experts_per_token < 1 || model.experts_per_token > model.experts) {
+    note(problems, path + ".experts_per_token", number_text(model.experts_per_token),
+         "must be between 1 and " + path + ".experts (" + number_text(model.experts) + ")");
+  }
+  if (model.dense_layers > model.layers) {
+    note(problems, path + ".dense_layers", number_text(model.dense_layers),
+         "must not exceed " + path + ".layers (" + number_text(model.layers) + ")");
+  }
+}
+
+}  // namespace
+
+void complete(Accelerator& device, const std::string& path, const Catalogue&, std::vector<Problem>& problems) {
+  if (device.idle_w >= device.tdp_w) {
+    note(problems, path + ".idle_w", number_text(device.idle_w), "must be below tdp_w (" + number_text(device.tdp_w) + ")");
+  }
+  if (device.boost_clock_hz == 0) device.boost_clock_hz = device.tensor_clock_hz;
+}
+
+void complete(Node& node, const std::string& path, const Catalogue&, std::vector<Problem>& problems) {
+  const bool whole = node.scaleup_domain % node.accelerators == 0 || node.accelerators % node.scaleup_domain == 0;
+  if (!whole) {
+    note(problems, path + ".scaleup_domain", number_text(node.scaleup_domain),
+         "must be a multiple or a divisor of " + path + ".accelerators (" + number_text(node.accelerators) + ")");
+  }
+}
+
+void complete(Cluster& cluster, const std::string& path, const Catalogue&, std::vector<Problem>& problems) {
+  for (std::size_t i = 0; i < cluster.partitions.size(); ++i) {
+    const Partition& partition = cluster.partitions[i];
+    if (partition.accelerators % partition.node.accelerators != 0) {
+      note(problems, path + ".partitions[" + std::to_string(i) + "].accelerators", number_text(partition.accelerators),
+           "must be whole nodes of " + number_text(partition.node.accelerators) + " accelerators",
+           "nearest: " + number_text(partition.accelerators / partition.node.accelerators * partition.node.accelerators));
+    }
+  }
+}
+
+void complete(Site& site, const std::string& path, const Catalogue&, std::vector<Problem>& problems) {
+  if (site.pue_peak < site.pue_mean) {
+    note(problems, path + ".pue_peak", number_text(site.pue_peak),
+         "must not be below pue_mean (" + number_text(site.pue_mean) + ")");
+  }
+}
+
+void complete(Model& model, const std::string& path, const Catalogue&, std::vector<Problem>& problems) {
+  complete_attention(model, path, problems);
+  complete_experts(model, path, problems);
+}
+
+void complete(Training& job, const std::string& path, const Catalogue& catalogue, std::vector<Problem>& problems) {
+  if (job.software.name.empty()) job.software = catalogue.get<Software>("megatron-core");
+  if (job.seq_len == 0) job.seq_len = job.model.seq_len;
+  if (job.global_batch == 0) job.global_batch = job.model.global_batch;
+  if (job.tokens == 0) job.tokens = job.model.tokens;
+  if (job.global_batch == 0) {
+    note(problems, path + ".global_batch", "0", "must be given: the model has no published batch", "sequences per step");
+  }
+}
+
+}  // namespace ampacity::spec

@@ -1,0 +1,26 @@
+// Rules between the fields of a specification, and defaults that follow from other fields.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ampacity/catalogue.hpp"
+#include "ampacity/cluster.hpp"
+#include "ampacity/error.hpp"
+#include "ampacity/layout.hpp"
+#include "ampacity/training.hpp"
+
+namespace ampacity::spec {
+
+/// Specifications without rules between fields.
+template <class Spec>
+void complete(Spec&, const std::string&, const Catalogue&, std::vector<Problem>&) {}
+
+void complete(Accelerator& device, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
+void complete(Node& node, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
+void complete(Cluster& cluster, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
+void complete(Site& site, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
+void complete(Model& model, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
+void complete(Training& job, const std::string& path, const Catalogue& catalogue, std::vector<Problem>& problems);
+
+}  // namespace ampacity::spec

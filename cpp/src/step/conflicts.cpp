@@ -1,0 +1,121 @@
+#include "step/conflicts.hpp"
+
+#include <cmath>
+#include <string>
+
+#include "base/text.hpp"
+#include "spec/ranges.hpp"
+#include "workload/stages.hpp"
+
+namespace ampacity::step {
+namespace {
+
+using base::number_text;
+
+/// Collects problems, or only notes that there is one (then no text is made).
+class Finder {
+ public:
+  explicit Finder(bool with_words) : with_words_(with_words) {}
+
+  template <class... Words>
+  void require(bool right, const char* path, std::int64_t value, const Words&... rule) {
+    if (right) return;
+    found_ = true;
+    if (with_words_) problems_.push_back({path, number_text(value), (... + word(rule)), {}});
+  }
+  [[nodiscard]] bool found() const { return found_; }
+  [[nodiscard]] std::vector<Problem> take() { return std::move(problems_); }
+
+ private:
+  static std::string word(const char* text) { return text; }
+  static std::string word(std::int64_t number) { return number_text(number); }
+
+  bool with_words_;
+  bool found_ = false;
+  std::vector<Problem> problems_;
+};
+
+void check_model_split(const Training& job, const Layout& layout, Finder& find) {
+  const Model& m = job.model;
+  find.require(m.heads % layout.tp == 0, "layout.tp", layout.tp, "must divide model.heads (", m.heads, ")");
+  find.require(m.kv_heads % layout.tp == 0 || layout.tp % m.kv_heads == 0, "layout.tp", layout.tp,
+               "must divide model.kv_heads (", m.kv_heads, ") or be a multiple of it");
+  find.require(m.ffn % layout.tp == 0, "layout.tp", layout.tp, "must divide model.ffn (", m.ffn, ")");
+  find.require(job.seq_len % layout.cp == 0, "layout.cp", layout.cp, "must divide training.seq_len (", job.seq_len, ")");
+  find.require(!layout.sequence_parallel || (job.seq_len / layout.cp) % layout.tp == 0 || layout.tp == 1, "layout.tp", layout.tp,
+               "must divide the sequence of one device (", job.seq_len / layout.cp, ") for sequence parallelism");
+  find.require(workload::stage_layers(m, layout).possible, "layout.pp", layout.pp, "x layout.vp (", layout.vp,
+               ") must divide model.layers (", m.layers, "), counting embedding and head as up to one layer each");
+}
+
+void check_experts(const Training& job, const Layout& layout, Finder& find) {
+  const Model& m = job.model;
+  if (!m.is_moe()) {
+    find.require(layout.ep == 1, "layout.ep", layout.ep, "must be 1: the model has no experts");
+    return;
+  }
+  find.require(m.experts % layout.ep == 0, "layout.ep", layout.ep, "must divide model.experts (", m.experts, ")");
+  find.require((layout.dp * layout.cp) % layout.ep == 0, "layout.ep", layout.ep, "must divide layout.dp x layout.cp (",
+               layout.dp * layout.cp, ")");
+}
+
+void check_schedule(const Training& job, const Layout& layout, Finder& find) {
+  const std::int64_t batches = workload::micro_batches(job.global_batch, layout);
+  find.require(batches > 0, "training.global_batch", job.global_batch, "must be a multiple of layout.dp x layout.micro_batch (",
+               layout.dp, " x ", layout.micro_batch, " = ", layout.dp * layout.micro_batch, ")");
+  find.require(layout.vp == 1 || layout.pp > 1, "layout.vp", layout.vp, "must be 1 without pipeline stages");
+  find.require(layout.vp == 1 || layout.schedule == Schedule::one_f_one_b, "layout.vp", layout.vp,
+               "must be 1 with the gpipe schedule");
+  find.require(layout.vp == 1 || batches == 0 || batches % layout.pp == 0, "layout.vp", layout.vp,
+               "needs micro-batches (", batches, ") in multiples of layout.pp (", layout.pp, ")");
+  find.require(layout.shard_group == 0 || layout.dp % layout.shard_group == 0, "layout.shard_group", layout.shard_group,
+               "must divide layout.dp (", layout.dp, ")");
+}
+
+void check_all(const Training& job, const Layout& layout, Finder& find) {
+  check_model_split(job, layout, find);
+  check_experts(job, layout, find);
+  check_schedule(job, layout, find);
+}
+
+}  // namespace
+
+std::vector<Problem> conflicts(const Training& job, const Cluster& cluster, const Layout& layout) {
+  Finder find(true);
+  const std::int64_t has = cluster.accelerators();
+  find.require(layout.accelerators() <= has, "layout", layout.accelerators(), "accelerators (tp ", layout.tp, " x pp ", layout.pp,
+               " x cp ", layout.cp, " x dp ", layout.dp, ") must not exceed those of the cluster (", has, ")");
+  check_all(job, layout, find);
+  std::vector<Problem> problems = find.take();
+  if (job.model.is_moe()) {
+    problems.push_back({"model.experts", number_text(job.model.experts),
+                        "is not predicted yet: this release knows dense models only", {}});
+  }
+  if (job.model.is_mla()) {
+    problems.push_back({"model.kv_lora_rank", number_text(job.model.kv_lora_rank),
+                        "is not predicted yet: this release does not know multi-head latent attention", {}});
+  }
+  return problems;
+}
+
+bool can_run(const Training& job, const Layout& layout) {
+  Finder find(false);
+  check_all(job, layout, find);
+  return !find.found();
+}
+
+std::vector<Problem> out_of_range(const Training& job, const Cluster& cluster, const Layout& layout) {
+  std::vector<Problem> problems;
+  spec::check_ranges(job, problems);
+  spec::check_ranges(cluster, problems);
+  spec::check_ranges(layout, problems);
+  // Products of degrees must stay exact.
+  if (problems.empty()) {
+    const double product = static_cast<double>(layout.tp) * static_cast<double>(layout.pp) * static_cast<double>(layout.cp) *
+                           static_cast<double>(layout.dp);
+    if (product > 1e9) problems.push_back({"layout", number_text(product), "must use at most 1e9 accelerators", {}});
+  }
+  return problems;
+}
+
+}  // namespace ampacity::step

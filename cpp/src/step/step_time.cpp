@@ -1,0 +1,132 @@
+#include "step/step_time.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "compute/kernels.hpp"
+#include "schedule/pipeline.hpp"
+#include "step/data_parallel.hpp"
+#include "step/stage_time.hpp"
+#include "workload/parameters.hpp"
+#include "workload/stages.hpp"
+
+namespace ampacity::step {
+namespace {
+
+PassTime layers_of(const PartTimes& parts, double layers) { return layers * (parts.layer_forward + parts.layer_backward); }
+
+/// The stages of a pipeline, per micro-batch.
+struct Stages {
+  PassTime first;
+  PassTime middle;
+  PassTime last;
+
+  [[nodiscard]] const PassTime& slowest(std::int64_t pp) const {
+    const PassTime* found = &last;
+    if (pp > 1 && first.total_s() > found->total_s()) found = &first;
+    if (pp > 2 && middle.total_s() > found->total_s()) found = &middle;
+    return *found;
+  }
+};
+
+Stages stages_of(const PartTimes& parts, const workload::StageLayers& layers, std::int64_t pp) {
+  Stages stages;
+  stages.middle = layers_of(parts, layers.middle);
+  stages.first = layers_of(parts, layers.first);
+  stages.first += parts.embedding;
+  stages.last = layers_of(parts, layers.last);
+  stages.last += parts.head;
+  if (pp == 1) stages.last += parts.embedding;
+  return stages;
+}
+
+/// Parameters of the stage that reduces most, on one device.
+double fullest_parameters(const Training& job, const Layout& layout, const workload::StageLayers& layers) {
+  const workload::ParameterCount count = workload::count_parameters(job.model);
+  const auto tp = static_cast<double>(layout.tp);
+  const double layer = (count.attention + count.dense_ffn) / tp + count.norms;
+  const double head = count.head > 0 || layout.pp > 1 ? static_cast<double>(job.model.vocab * job.model.hidden) : 0;
+  if (layout.pp == 1) return layers.last * layer + (count.embedding + head) / tp;
+  return std::max({layers.first * layer + count.embedding / tp, layers.middle * layer, layers.last * layer + head / tp});
+}
+
+/// Stage-to-stage transfers that show: two per micro-batch and virtual stage, and those of the fill. With sequence
+/// parallelism each tensor-parallel rank sends its slice; without it the scatter/gather optimisation of Narayanan et al.
+/// 2021 (section 4.1) does the same.
+double pipeline_comm(const Training& job, const Layout& layout, const network::Links& links, double micro_batches, double& hidden) {
+  if (layout.pp == 1) return 0;
+  const double tokens = static_cast<double>(layout.micro_batch * job.seq_len) / static_cast<double>(layout.cp);
+  const double bytes = 2 * tokens * static_cast<double>(job.model.hidden) / static_cast<double>(layout.tp);
+  const double send = network::send_s(links, layout.tp * layout.cp * layout.dp, bytes);
+  const double overlap = job.software.pp_overlap_fraction;
+  const double steady = 2 * static_cast<double>(layout.vp) * micro_batches * send;
+  hidden += overlap * steady;
+  return (1 - overlap) * steady + 2 * static_cast<double>(layout.pp - 1) * send;
+}
+
+void add_pass(Breakdown& breakdown, double times, const PassTime& pass) {
+  breakdown.gemm_s += times * pass.gemm_s;
+  breakdown.attention_s += times * pass.attention_s;
+  breakdown.memory_bound_s += times * pass.memory_bound_s;
+  breakdown.recompute_s += times * pass.recompute_s;
+  breakdown.launch_s += times * pass.launch_s;
+  breakdown.tp_comm_s += times * pass.tp_comm_s;
+  breakdown.cp_comm_s += times * pass.cp_comm_s;
+  breakdown.dp_comm_s += times * pass.dp_comm_s;
+}
+
+}  // namespace
+
+double expected_maximum(double n) {
+  if (n < 2) return 0;
+  // The quantile at 0.5264^(1/n) (Chen and Tyler 1999), by the rational approximation 26.2.23 of Abramowitz and Stegun.
+  const double tail = -std::expm1(std::log(0.5264) / n);
+  const double t = std::sqrt(-2 * std::log(tail));
+  return t - (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
+}
+
+StepTime step_time(const Training& job, const Layout& layout, const Accelerator& device, const network::Links& links) {
+  const PartTimes parts = part_times(job, layout, device, links);
+  const workload::StageLayers layers = workload::stage_layers(job.model, layout);
+  const Stages stages = stages_of(parts, layers, layout.pp);
+  const PassTime& slowest = stages.slowest(layout.pp);
+  const auto batches = static_cast<double>(workload::micro_batches(job.global_batch, layout));
+
+  StepTime step;
+  Breakdown& b = step.breakdown;
+  add_pass(b, batches, slowest);
+  const schedule::PipelineTime pipeline = schedule::pipeline_time(
+      layout, batches, {stages.first.total_s(), stages.middle.total_s(), stages.last.total_s()});
+  b.bubble_s = pipeline.bubble_s;
+  double hidden = batches * slowest.hidden_comm_s;
+  b.pp_comm_s = pipeline_comm(job, layout, links, batches, hidden);
+
+  const double parameters = fullest_parameters(job, layout, layers);
+  const double stage_layers = layout.pp == 1 ? layers.last : layers.middle;
+  // With virtual stages only the chunks before the last one leave time behind which their gradients can travel.
+  const double chunk_share = layout.vp > 1 ? 1 - 1 / static_cast<double>(layout.vp) : 1;
+  const OverlapWindow window{chunk_share * stage_layers * parts.layer_forward.compute_s(),
+                             chunk_share * stage_layers * parts.layer_backward.compute_s()};
+  const StepComm dp = data_parallel_comm(job, layout, links, parameters, stage_layers, window);
+  b.dp_comm_s += dp.exposed_s;
+  hidden += dp.hidden_s;
+
+  const compute::KernelCost optimizer = optimizer_cost(job, layout, device, parameters);
+  b.optimizer_s = optimizer.seconds;
+  // The norm of the gradient is summed over all devices before any may update.
+  b.dp_comm_s += network::all_reduce_s(links, {layout.accelerators(), 1}, 8);
+  b.overhead_s = job.software.step_overhead_s;
+  // A synchronous step is as fast as its slowest device.
+  const double compute = b.gemm_s + b.attention_s + b.memory_bound_s + b.recompute_s;
+  b.straggler_s = device.speed_spread_fraction * expected_maximum(static_cast<double>(layout.accelerators())) * compute;
+
+  const double communicating = b.tp_comm_s + b.cp_comm_s + b.ep_comm_s + b.pp_comm_s + b.dp_comm_s;
+  const double waiting = b.bubble_s + b.launch_s + b.straggler_s + b.overhead_s;
+  const double communicating_w = compute::communicating_w(device);
+  const double stalled_w = compute::stalled_w(device);
+  step.joules = batches * slowest.joules + optimizer.joules + communicating * communicating_w + waiting * stalled_w +
+                hidden * (communicating_w - stalled_w);
+  return step;
+}
+
+}  // namespace ampacity::step

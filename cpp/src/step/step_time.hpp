@@ -1,0 +1,22 @@
+// One step on one kind of device: parts put together by the schedule.
+#pragma once
+
+#include "ampacity/cluster.hpp"
+#include "ampacity/estimate.hpp"
+#include "ampacity/layout.hpp"
+#include "ampacity/training.hpp"
+#include "network/collectives.hpp"
+
+namespace ampacity::step {
+
+/// A step on one kind of device.
+struct StepTime {
+  Breakdown breakdown;
+  double joules = 0;  ///< of one device over the step
+};
+[[nodiscard]] StepTime step_time(const Training& job, const Layout& layout, const Accelerator& device, const network::Links& links);
+
+/// Expected maximum of `n` standard normal draws, in standard deviations (within 1.5 % from two draws up).
+[[nodiscard]] double expected_maximum(double n);
+
+}  // namespace ampacity::step

@@ -1,0 +1,44 @@
+#include <cstdio>
+#include <string>
+
+#include "ampacity/estimate.hpp"
+
+namespace ampacity {
+namespace {
+
+std::string number(double value, double unit, const char* name) {
+  char buffer[64];
+  std::snprintf(buffer, sizeof buffer, "%.4g%s", value / unit, name);
+  return buffer;
+}
+std::string whole(double value) {
+  char buffer[64];
+  std::snprintf(buffer, sizeof buffer, "%.0f", value);
+  return buffer;
+}
+
+}  // namespace
+
+std::string Warning::text() const {
+  switch (caveat) {
+    case Caveat::accelerators_unused:
+      return whole(value) + " accelerators stay idle: no layout uses all " + whole(limit);
+    case Caveat::mixed_generations:
+      return "the job spans " + whole(value) + " kinds of node; the slowest sets the pace and the smallest memory must hold it";
+    case Caveat::precision_fallback:
+      return "the device does not compute in this format; the next wider one is used";
+    case Caveat::no_tokens:
+      return "neither job nor model says how many tokens to train; the run is one step";
+    case Caveat::power_limit_exceeded:
+      return "the site's peak of " + number(value, 1e6, " MW") + " exceeds the " + number(limit, 1e6, " MW") + " that the grid grants";
+    case Caveat::does_not_fit:
+      return "does not fit: needs " + number(value, 1073741824.0, " GiB") + " of " + number(limit, 1073741824.0, " GiB") + " a device";
+    case Caveat::uneven_batch:
+      return "a global batch of " + whole(limit) + " cannot be split over this layout; " + whole(value) + " is used";
+    case Caveat::extrapolated_scale:
+      return whole(value) + " accelerators are more than the largest measured job that this release is checked against (" + whole(limit) + ")";
+  }
+  return {};
+}
+
+}  // namespace ampacity

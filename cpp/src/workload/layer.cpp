@@ -1,0 +1,141 @@
+#include "workload/layer.hpp"
+
+#include <algorithm>
+
+namespace ampacity::workload {
+namespace {
+
+constexpr double half = 2;  // bytes of an activation in 16 bits
+
+/// Bytes to make the 8- or 4-bit operands of one activation element: read in 16 bits, written row- and column-wise with
+/// its scales (NVIDIA Transformer Engine user guide, "FP8 primer": both layouts are kept for the two backward products).
+/// Formats with a scale per tensor read the tensor once more for its maximum ("current scaling").
+double cast_bytes(Precision precision) {
+  switch (precision) {
+    case Precision::fp8:
+    case Precision::fp8_block:
+    case Precision::mxfp8:
+      return 4;
+    case Precision::nvfp4:
+      return 5;  // read twice (random Hadamard transform for the weight gradient), written twice in 4 bits
+    default:
+      return 0;
+  }
+}
+
+void add_attention(const Training& job, const Sizes& size, LayerWork& work) {
+  const Model& m = job.model;
+  const double heads = static_cast<double>(m.heads) / size.tp;
+  // Fewer key-value heads than tensor-parallel ranks are copied.
+  const double kv_heads = std::max(1.0, static_cast<double>(m.kv_heads) / size.tp);
+  const auto key_dim = static_cast<double>(m.head_dim);
+  const auto value_dim = static_cast<double>(m.value_head_dim);
+  work.attention_heads = heads;
+  work.attention_kv_heads = kv_heads;
+  work.attention_key_dim = key_dim;
+  work.attention_value_dim = value_dim;
+  work.score_elements = size.tokens * size.sequence * heads;
+
+  const double query_key_value = heads * key_dim + kv_heads * (key_dim + value_dim);
+  work.add({size.tokens, size.hidden, query_key_value});
+  work.add({size.tokens, heads * value_dim, size.hidden});
+  if (!m.learned_positions) {
+    // Rotary embedding reads and writes queries and keys.
+    const double rotary = 2 * half * size.tokens * (heads + kv_heads) * key_dim;
+    work.forward_stream_bytes += rotary;
+    work.backward_stream_bytes += rotary;
+    work.forward_kernels += 2;
+    work.backward_kernels += 2;
+  }
+}
+
+void add_ffn(const Training& job, const Sizes& size, LayerWork& work) {
+  const Model& m = job.model;
+  const double inner = static_cast<double>(m.ffn) / size.tp;
+  const double gates = m.is_gated() ? 2 : 1;
+  work.add({size.tokens, size.hidden, gates * inner});
+  work.add({size.tokens, inner, size.hidden});
+  // The activation reads its input(s) and writes one output; backward reads input(s) and gradient and writes gradient(s).
+  work.forward_stream_bytes += half * size.tokens * inner * (gates + 1);
+  work.backward_stream_bytes += half * size.tokens * inner * (2 * gates + 1);
+  if (!job.software.fused_kernels) {
+    // Without fusion the activation and the product with the gate are passes of their own (and so are their gradients).
+    work.forward_stream_bytes += half * size.tokens * inner * 2 * gates;
+    work.backward_stream_bytes += half * size.tokens * inner * 3 * gates;
+  }
+  work.forward_kernels += 1;
+  work.backward_kernels += 1;
+}
+
+void add_norms_and_residuals(const Training& job, const Sizes& size, LayerWork& work) {
+  const double element = size.split_tokens * size.hidden;
+  // Two norms (read, write; backward: read input and gradient, write) and two residual additions (two reads, a write;
+  // backward: the gradient is added to that of the norm).
+  work.forward_stream_bytes += 2 * element * half * (2 + 3);
+  work.backward_stream_bytes += 2 * element * half * (3 + 2);
+  if (job.model.dropout) {
+    work.forward_stream_bytes += 2 * element;          // the masks, one byte an element
+    work.backward_stream_bytes += 2 * element * (1 + half);
+  }
+  if (!job.software.fused_kernels) {
+    // Norms in 32 bits with their casts, bias and dropout as passes of their own.
+    work.forward_stream_bytes += 2 * element * half * 6;
+    work.backward_stream_bytes += 2 * element * half * 8;
+  }
+  work.forward_kernels += job.software.fused_kernels ? 4 : 14;
+  work.backward_kernels += job.software.fused_kernels ? 6 : 20;
+}
+
+void add_casts(const Training& job, LayerWork& work) {
+  const double bytes = cast_bytes(job.precision);
+  if (bytes == 0) return;
+  for (std::size_t i = 0; i < work.linear_count; ++i) {
+    const Linear& linear = work.linears[i];
+    work.forward_stream_bytes += bytes * linear.batch * linear.tokens * linear.in;
+    work.backward_stream_bytes += bytes * linear.batch * linear.tokens * linear.out;
+  }
+  const auto linears = static_cast<double>(work.linear_count);
+  work.forward_kernels += linears;
+  work.backward_kernels += linears;
+}
+
+}  // namespace
+
+Sizes sizes_of(const Training& job, const Layout& layout) {
+  Sizes size;
+  size.tp = static_cast<double>(layout.tp);
+  size.hidden = static_cast<double>(job.model.hidden);
+  size.sequence = static_cast<double>(job.seq_len);
+  size.tokens = static_cast<double>(layout.micro_batch) * size.sequence / static_cast<double>(layout.cp);
+  size.split_tokens = layout.sequence_parallel ? size.tokens / size.tp : size.tokens;
+  return size;
+}
+
+LayerWork dense_layer(const Training& job, const Layout& layout) {
+  const Sizes size = sizes_of(job, layout);
+  LayerWork work;
+  add_attention(job, size, work);
+  add_ffn(job, size, work);
+  add_norms_and_residuals(job, size, work);
+  add_casts(job, work);
+  const auto linears = static_cast<double>(work.linear_count);
+  work.forward_kernels += linears + 1;
+  work.backward_kernels += 2 * linears + 2;
+  return work;
+}
+
+double embedding_stream_bytes(const Training& job, const Layout& layout) {
+  const Sizes size = sizes_of(job, layout);
+  // Forward: gather rows, write; backward: read gradient, scatter-add into 32-bit rows.
+  return size.tokens * size.hidden * (half + half + half + 8);
+}
+
+double loss_stream_bytes(const Training& job, const Layout& layout) {
+  const Sizes size = sizes_of(job, layout);
+  const double logits = size.tokens * static_cast<double>(job.model.vocab) / size.tp;
+  // Fused (Megatron-LM vocab-parallel cross entropy): to 32 bits (2 + 4), maximum (4), exponential and sum (4 + 4),
+  // gradient in place (4 + 4), back to 16 bits (4 + 2). Frameworks without it make two more 32-bit passes.
+  return logits * (job.software.fused_kernels ? 32 : 48);
+}
+
+}  // namespace ampacity::workload

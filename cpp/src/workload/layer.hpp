@@ -1,0 +1,54 @@
+// What one device has to do for one layer and one micro-batch: matrix products, attention, bytes moved.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+#include "ampacity/layout.hpp"
+#include "ampacity/training.hpp"
+
+namespace ampacity::workload {
+
+/// A linear layer: [tokens, in] x [in, out], sizes per device; `batch` equal products side by side (experts).
+struct Linear {
+  double tokens = 0;
+  double in = 0;
+  double out = 0;
+  double batch = 1;
+};
+
+/// Work of one layer on one device for one micro-batch.
+struct LayerWork {
+  std::array<Linear, 8> linears{};
+  std::size_t linear_count = 0;
+  double attention_heads = 0;
+  double attention_kv_heads = 0;
+  double attention_key_dim = 0;
+  double attention_value_dim = 0;
+  double score_elements = 0;           ///< of the whole (unmasked) score matrix; used where attention is not flash
+  double forward_stream_bytes = 0;     ///< norms, residuals, activation, rotary embedding, casts
+  double backward_stream_bytes = 0;
+  double forward_kernels = 0;          ///< all launches, matrix products and attention included
+  double backward_kernels = 0;
+
+  void add(const Linear& linear) { linears[linear_count++] = linear; }
+};
+
+/// Sizes that all layers of a job share on one device.
+struct Sizes {
+  double tokens = 0;          ///< of one micro-batch on one device, before the split over tensor parallelism
+  double split_tokens = 0;    ///< tokens of norms and residuals: split over tensor parallelism where sequence parallel
+  double sequence = 0;        ///< whole sequence
+  double hidden = 0;
+  double tp = 1;
+};
+[[nodiscard]] Sizes sizes_of(const Training& job, const Layout& layout);
+
+/// A dense layer. All linears run in the job's precision.
+[[nodiscard]] LayerWork dense_layer(const Training& job, const Layout& layout);
+
+/// Bytes that embedding (forward and backward), and loss on the logits (forward and backward) move.
+[[nodiscard]] double embedding_stream_bytes(const Training& job, const Layout& layout);
+[[nodiscard]] double loss_stream_bytes(const Training& job, const Layout& layout);
+
+}  // namespace ampacity::workload

@@ -1,0 +1,60 @@
+// Searches: the best of what is possible, and clear words where nothing is.
+#include <doctest/doctest.h>
+
+#include "scenario.hpp"
+
+using namespace ampacity;
+
+TEST_CASE("the best layout fits, uses the cluster and is the fastest of its list") {
+  const SearchResult found = search(testing::job_of("llama-3.1-405b"), testing::cluster_of("meta-llama3-16k"));
+  CHECK(found.best.accelerators() > 0.9 * 16384);
+  REQUIRE(found.candidates.size() == 10);
+  for (std::size_t i = 1; i < found.candidates.size(); ++i) {
+    CHECK(found.candidates[i].tokens_per_s <= found.candidates[i - 1].tokens_per_s);
+  }
+  Training job = testing::job_of("llama-3.1-405b", found.global_batch);
+  const Estimate e = estimate(job, testing::cluster_of("meta-llama3-16k"), found.best);
+  CHECK(e.memory.fits());
+  CHECK(e.step_time_s == found.candidates.front().step_time_s);
+}
+
+TEST_CASE("what the user fixed stays fixed") {
+  LayoutChoice choice;
+  choice.tp = 4;
+  choice.accelerators = 1024;
+  choice.global_batch = 512;
+  choice.recompute = Recompute::full;
+  const SearchResult found = search(testing::job_of("llama-3.1-70b"), testing::cluster_of("eos-10752"), choice);
+  CHECK(found.best.tp == 4);
+  CHECK(found.best.accelerators() == 1024);
+  CHECK(found.best.recompute == Recompute::full);
+  CHECK(found.global_batch == 512);
+}
+
+TEST_CASE("nothing fits: by how much, and what is largest") {
+  try {
+    (void)search(testing::job_of("llama-3.1-405b"), testing::cluster_of("dgx-h100-x1"));
+    FAIL("no error");
+  } catch (const Infeasible& error) {
+    const std::string text = error.what();
+    CHECK(text.find("too much") != std::string::npos);
+    CHECK(text.find("optimizer state") != std::string::npos);
+  }
+}
+
+TEST_CASE("contradictions are named") {
+  LayoutChoice choice;
+  choice.tp = 8;
+  choice.pp = 16;
+  choice.dp = 100;
+  choice.accelerators = 16384;
+  try {
+    (void)search(testing::job_of("llama-3.1-405b"), testing::cluster_of("meta-llama3-16k"), choice);
+    FAIL("no error");
+  } catch (const InvalidSpec& error) {
+    CHECK(std::string(error.what()).find("must equal gpus (16384)") != std::string::npos);
+  }
+  choice = {};
+  choice.accelerators = 0;
+  CHECK_THROWS_AS((void)search(testing::job_of("llama-3.1-405b"), testing::cluster_of("meta-llama3-16k"), choice), InvalidSpec);
+}

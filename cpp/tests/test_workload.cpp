@@ -1,0 +1,110 @@
+// Parameters, FLOPs and memory against published counts and closed forms.
+#include <doctest/doctest.h>
+
+#include "scenario.hpp"
+#include "workload/layer.hpp"
+#include "workload/memory.hpp"
+#include "workload/parameters.hpp"
+#include "workload/stages.hpp"
+
+using namespace ampacity;
+using doctest::Approx;
+
+TEST_CASE("parameter counts equal the published ones") {
+  const auto total = [](const char* name) { return workload::count_parameters(Catalogue::builtin().get<Model>(name)).total; };
+  // Model cards; within 1 % because they round.
+  CHECK(total("llama-3.1-8b") == Approx(8.03e9).epsilon(0.005));
+  CHECK(total("llama-3.1-70b") == Approx(70.6e9).epsilon(0.005));
+  CHECK(total("llama-3.1-405b") == Approx(405.9e9).epsilon(0.005));
+  CHECK(total("gpt-3-175b") == Approx(175e9).epsilon(0.01));
+  CHECK(total("deepseek-v3") == Approx(671e9).epsilon(0.01));
+  CHECK(total("mixtral-8x7b") == Approx(46.7e9).epsilon(0.01));
+  CHECK(total("grok-1") == Approx(314e9).epsilon(0.02));
+  CHECK(total("megatron-1008b") == Approx(1008e9).epsilon(0.01));
+}
+
+TEST_CASE("active parameters of mixtures of experts") {
+  const auto active = [](const char* name) { return workload::count_parameters(Catalogue::builtin().get<Model>(name)).active; };
+  CHECK(active("deepseek-v3") == Approx(37e9).epsilon(0.03));
+  CHECK(active("mixtral-8x7b") == Approx(12.9e9).epsilon(0.01));
+  CHECK(active("llama-4-maverick") == Approx(17e9).epsilon(0.03));
+}
+
+TEST_CASE("training FLOPs equal the closed form of Narayanan et al. 2021") {
+  // F = 72 B s L h^2 (1 + s / (6 h) + V / (12 L h)) without recompute (theirs has 96 and V / 16 with it), full attention;
+  // ours counts the causal half of the scores: s / (12 h).
+  const Model m = Catalogue::builtin().get<Model>("gpt-3-175b");
+  const double s = 2048;
+  const auto h = static_cast<double>(m.hidden);
+  const auto layers = static_cast<double>(m.layers);
+  const double closed = 72 * s * layers * h * h * (1 + s / (12 * h) + static_cast<double>(m.vocab) / (12 * layers * h));
+  CHECK(3 * workload::forward_flops_per_sequence(m, s) == Approx(closed).epsilon(0.001));  // biases
+}
+
+TEST_CASE("activation bytes equal Korthikanti et al. 2022, Table 2") {
+  // s b h (10 + 24 / t + 5 a s / (h t)) with tensor parallelism, s b h / t (34 + 5 a s / h) with sequence parallelism.
+  Training job = testing::job_of("megatron-175b", 64, "megatron-2022");
+  Layout layout;
+  layout.tp = 8;
+  const double sbh = static_cast<double>(job.seq_len * job.model.hidden);
+  const double scores = 5.0 * static_cast<double>(job.model.heads * job.seq_len) / static_cast<double>(job.model.hidden);
+  layout.sequence_parallel = false;
+  CHECK(workload::activation_bytes_per_layer(job, layout, Recompute::none) == Approx(sbh * (10 + 24.0 / 8 + scores / 8)).epsilon(1e-9));
+  layout.sequence_parallel = true;
+  CHECK(workload::activation_bytes_per_layer(job, layout, Recompute::none) == Approx(sbh / 8 * (34 + scores)).epsilon(1e-9));
+  CHECK(workload::activation_bytes_per_layer(job, layout, Recompute::selective) == Approx(sbh / 8 * 34).epsilon(1e-9));
+  CHECK(workload::activation_bytes_per_layer(job, layout, Recompute::full) == Approx(sbh / 8 * 2).epsilon(1e-9));
+}
+
+TEST_CASE("weights, gradients and optimizer take 18 bytes a parameter without sharding") {
+  // Korthikanti et al. 2022, Figure 1: 22B on 8 GPUs holds 45.56 GiB of parameters and optimizer state.
+  Training job = testing::job_of("megatron-22b", 4, "megatron-2022");
+  Layout layout;
+  layout.tp = 8;
+  layout.micro_batch = 4;
+  layout.zero_stage = 0;
+  const Memory memory = workload::memory_of(job, layout, testing::cluster_of("selene-3072").partitions.front().node.accelerator);
+  const double gib = (memory.weights_bytes + memory.gradients_bytes + memory.optimizer_bytes) / 1073741824.0;
+  CHECK(gib == Approx(45.56).epsilon(0.03));
+}
+
+TEST_CASE("sharding divides what it shards") {
+  Training job = testing::job_of("llama-3.1-8b", 64);
+  const Accelerator device = testing::cluster_of("eos-10752").partitions.front().node.accelerator;
+  Layout layout;
+  layout.dp = 8;
+  layout.zero_stage = 0;
+  const Memory whole = workload::memory_of(job, layout, device);
+  layout.zero_stage = 1;
+  const Memory sharded = workload::memory_of(job, layout, device);
+  CHECK(sharded.optimizer_bytes == Approx(whole.optimizer_bytes / 8).epsilon(1e-12));
+  CHECK(sharded.weights_bytes == whole.weights_bytes);
+  layout.zero_stage = 2;
+  CHECK(workload::memory_of(job, layout, device).gradients_bytes == Approx(whole.gradients_bytes / 8).epsilon(1e-12));
+}
+
+TEST_CASE("embedding and head may stand for a layer each") {
+  const Model m = Catalogue::builtin().get<Model>("llama-3.1-405b");
+  Layout layout;
+  layout.pp = 16;
+  const workload::StageLayers stages = workload::stage_layers(m, layout);
+  CHECK(stages.possible);
+  CHECK(stages.first == 7);  // arXiv:2407.21783, section 3.3.2
+  CHECK(stages.middle == 8);
+  CHECK(stages.last == 7);
+  layout.pp = 5;
+  CHECK_FALSE(workload::stage_layers(m, layout).possible);
+}
+
+TEST_CASE("tensor parallelism splits the products of a layer") {
+  const Training job = testing::job_of("llama-3.1-70b", 8);
+  Layout layout;
+  const auto flops = [&](std::int64_t tp) {
+    layout.tp = tp;
+    const workload::LayerWork work = workload::dense_layer(job, layout);
+    double sum = 0;
+    for (std::size_t i = 0; i < work.linear_count; ++i) sum += work.linears[i].tokens * work.linears[i].in * work.linears[i].out;
+    return sum;
+  };
+  CHECK(flops(8) * 8 == Approx(flops(1)).epsilon(1e-12));
+}
