@@ -4,8 +4,10 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
+#include "ampacity/catalogue.hpp"
 #include "ampacity/cluster.hpp"
 #include "power/network_power.hpp"
 #include "power/node_power.hpp"
@@ -312,5 +314,50 @@ TEST_SUITE("power") {
     node.nameplate_w = 0;
     CHECK(power::node_nameplate_w(node) == Approx(10200).epsilon(0.03));
     CHECK(power::node_nameplate_w(node) > power::node_w(node, 700));
+  }
+
+  TEST_CASE("catalogue: every node stays under its rating and its parts explain its power") {
+    const Catalogue& catalogue = Catalogue::builtin();
+    for (const std::string& name : catalogue.names(Node::kind)) {
+      CAPTURE(name);
+      const Node node = catalogue.get<Node>(name);
+      const double limit_w = node.accelerator.tdp_w;
+      CHECK(power::node_w(node, limit_w) < power::node_nameplate_w(node));
+      CHECK(power::node_w(node, limit_w) > static_cast<double>(node.accelerators) * limit_w);
+      // Accelerators are what a node is bought for.
+      CHECK(power::node_w(node, limit_w) < 1.8 * static_cast<double>(node.accelerators) * limit_w);
+    }
+    CHECK(power::node_w(catalogue.get<Node>("dgx-h100"), 700) == Approx(8440).epsilon(0.006));
+    // MLPerf v5.0, eight B200 with liquid cooling: 10.1 kW peak.
+    CHECK(power::node_w(catalogue.get<Node>("hgx-b200-liquid"), 1000) == Approx(10'100).epsilon(0.02));
+    // An Ironwood pod of 9,216 chips is "nearly 10 MW".
+    CHECK(9216 / 4 * power::node_w(catalogue.get<Node>("tpu-v7-host"), 0.9 * 960) == Approx(10e6).epsilon(0.08));
+  }
+
+  TEST_CASE("catalogue: the named systems draw what is published") {
+    const Catalogue& catalogue = Catalogue::builtin();
+    const auto power_of = [&](const char* name, double share) {
+      const Cluster cluster = catalogue.get<Cluster>(name);
+      const double limit_w = cluster.partitions.front().node.accelerator.tdp_w;
+      return power::cluster_power(cluster, cluster.accelerators(),
+                                  {.mean_w = share * limit_w, .peak_w = limit_w, .stalled_w = 0.16 * limit_w});
+    };
+    for (const char* name : {"h100-100k", "colossus-100k"}) {
+      CAPTURE(name);
+      const Power power = power_of(name, kHplShare);
+      CHECK(power.it_peak_w >= 108 * kMegawatt);
+      CHECK(power.it_peak_w <= 124 * kMegawatt);
+      CHECK(power.it_nameplate_w == Approx(140 * kMegawatt).epsilon(0.05));
+    }
+    CHECK(power_of("meta-llama3-16k", kHplShare).swing_w < 17 * kMegawatt);
+    CHECK(power_of("meta-24k-roce", kHplShare).it_peak_w == Approx(30 * kMegawatt).epsilon(0.05));
+    CHECK(power_of("frontier", kHplShare).it_mean_w == Approx(22.703 * kMegawatt * 38416 / 36864).epsilon(0.05));
+    CHECK(power_of("alps", kHplShare).it_mean_w == Approx(7.124 * kMegawatt * 10752 / 10400).epsilon(0.05));
+    // 30 MW; its devices draw less in HPL (0.77 of the limit) than those of its smaller sister Tuolumne (0.85).
+    CHECK(power_of("el-capitan", 0.77).it_mean_w == Approx(30 * kMegawatt).epsilon(0.05));
+    // Meta runs 83,000 GB200 at 960 of 1,200 W in 150 MW (arXiv:2605.24461).
+    CHECK(power_of("meta-gb200-83k", 0.8).facility_mean_w == Approx(150 * kMegawatt).epsilon(0.05));
+    CHECK(power_of("prometheus", 1).facility_peak_w == Approx(1000 * kMegawatt).epsilon(0.05));
+    CHECK(power_of("hyperion", 1).facility_peak_w == Approx(5000 * kMegawatt).epsilon(0.05));
   }
 }

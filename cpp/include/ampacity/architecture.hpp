@@ -41,6 +41,9 @@ struct Architecture {
   double active_fraction = 0.13;
   double communicating_fraction = 0.3;
   double stalled_fraction = 0.07;
+  // Whole steps.
+  double sustained_fraction = 0.9;
+  double synchronous_attention_fraction = 1;
 
   static constexpr std::string_view kind = "architecture";
   static constexpr auto fields() {
@@ -94,7 +97,12 @@ struct Architecture {
         optional("communicating_fraction", &S::communicating_fraction, Range{0, 1},
                  "share of (power limit - idle) drawn inside a collective"),
         optional("stalled_fraction", &S::stalled_fraction, Range{0, 1},
-                 "share of (power limit - idle) drawn while waiting, clocks up")};
+                 "share of (power limit - idle) drawn while waiting, clocks up"),
+        optional("sustained_fraction", &S::sustained_fraction, share,
+                 "speed of a kernel inside a training step over that in a loop of its own: cold caches, hot device, "
+                 "memory shared with transfers"),
+        optional("synchronous_attention_fraction", &S::synchronous_attention_fraction, share,
+                 "speed of attention kernels written for older devices (FlashAttention-2) over that of the device's own")};
   }
   friend bool operator==(const Architecture&, const Architecture&) = default;
 };

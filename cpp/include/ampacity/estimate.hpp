@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -87,6 +88,7 @@ enum class Caveat {
   power_limit_exceeded,   ///< value: peak facility power, limit: what the grid grants (W)
   does_not_fit,           ///< value: bytes needed, limit: bytes there
   uneven_batch,           ///< value: batch used, limit: batch asked for
+  failures_dominate,      ///< value: seconds between failures, limit: seconds to recover from one
   extrapolated_scale,     ///< value: devices in the job, limit: largest job the scoreboard checks
 };
 
@@ -125,5 +127,9 @@ struct Estimate {
 /// \throws InvalidSpec naming every conflict of job, cluster and layout (a layout that does not fit in memory
 ///         is not an error: see `Estimate::memory`).
 [[nodiscard]] Estimate estimate(const Training& job, const Cluster& cluster, const Layout& layout);
+
+/// The same for many layouts of one job, in their order.
+/// \throws InvalidSpec for the first layout that cannot run.
+[[nodiscard]] std::vector<Estimate> estimate_all(const Training& job, const Cluster& cluster, std::span<const Layout> layouts);
 
 }  // namespace ampacity

@@ -14,14 +14,17 @@ struct Software {
   std::string name;
   std::string title;
   bool flash_attention = true;
+  bool asynchronous_attention = true;
   bool fused_kernels = true;
   bool gradient_overlap = true;
   bool parameter_overlap = true;
   bool reduces_every_micro_batch = false;
+  bool splits_stage_transfers = true;
   double tp_overlap_fraction = 0;
   double pp_overlap_fraction = 0;
   double comm_sm_fraction = 0.1;
   double host_gap_s = 0;
+  double checkpoint_host_s = 0;
   double step_overhead_s = 0;
   double weight_bytes = 2;
   double gradient_bytes = 4;
@@ -39,11 +42,15 @@ struct Software {
         required("name", &S::name, "catalogue name"),
         optional("title", &S::title, "full name"),
         optional("flash_attention", &S::flash_attention, "attention never writes the score matrix"),
+        optional("asynchronous_attention", &S::asynchronous_attention,
+                 "attention kernels use the device's asynchronous units (FlashAttention-3, cuDNN); else FlashAttention-2"),
         optional("fused_kernels", &S::fused_kernels, "bias, dropout, residual, activation, norm and casts are fused"),
         optional("gradient_overlap", &S::gradient_overlap, "gradients are reduced while the backward pass runs"),
         optional("parameter_overlap", &S::parameter_overlap, "updated weights are gathered while the forward pass runs"),
         optional("reduces_every_micro_batch", &S::reduces_every_micro_batch,
                  "sharded weights are gathered and gradients reduced in every micro-batch, not once a step"),
+        optional("splits_stage_transfers", &S::splits_stage_transfers,
+                 "each tensor-parallel rank sends its share of what goes to the next stage (scatter/gather optimisation)"),
         optional("tp_overlap_fraction", &S::tp_overlap_fraction, share,
                  "share of tensor-parallel communication hidden behind matrix products"),
         optional("pp_overlap_fraction", &S::pp_overlap_fraction, share,
@@ -51,6 +58,8 @@ struct Software {
         optional("comm_sm_fraction", &S::comm_sm_fraction, share,
                  "share of compute that collectives take while they run beside it"),
         optional("host_gap_s", &S::host_gap_s, Range{0, 1e-3}, "time that the host needs to launch one kernel"),
+        optional("checkpoint_host_s", &S::checkpoint_host_s, Range{0, 1},
+                 "time that the host needs to save and restore random states around one recomputed layer"),
         optional("step_overhead_s", &S::step_overhead_s, Range{0, 60}, "fixed time of a step: logging, data, scaling"),
         optional("weight_bytes", &S::weight_bytes, Range{1, 8},
                  "bytes of a stored weight (2: the 32-bit master counts as optimizer state; 4: it is the weight)"),

@@ -18,8 +18,8 @@ struct Tile {
 };
 constexpr std::array<Tile, 5> tiles{{{2, 4}, {4, 2}, {2, 2}, {1, 2}, {2, 1}}};
 constexpr double unit = 64;
-// rows * columns / (rows + columns): multiply-adds per operand element that has to be loaded.
-constexpr double intensity(Tile tile) { return unit * tile.rows * tile.columns / (tile.rows + tile.columns); }
+// Operand elements to load per multiply-add: (rows + columns) / (rows * columns).
+constexpr double loads(Tile tile) { return (tile.rows + tile.columns) / (unit * tile.rows * tile.columns); }
 
 // Shallowest slice worth a split along k, and the rate at which partial sums pass through the last-level cache,
 // relative to memory (Hopper: 5.5-7 TB/s against 3.35, Chips and Cheese microbenchmarks).
@@ -38,10 +38,12 @@ struct Parts {
 double tiled_math_s(const Accelerator& device, const Format& format, const GemmShape& shape) {
   const Architecture& family = device.architecture;
   const double sms = static_cast<double>(device.sm_count);
+  // A little low, so that a full wave stays one whole wave whatever the rounding of the product.
+  const double waves_per_tile = (1 - 1e-12) / sms;
   const double fill_s = family.tile_overhead_clocks / device.tensor_clock_hz;
   const double half = family.tile_half_depth;
   // One k step of one unit of a tile of endless size, on one SM.
-  const double endless = format.efficiency * (1 + half / intensity(tiles[0]));
+  const double endless = format.efficiency * (1 + half * loads(tiles[0]));
   const double unit_step_s = 2 * unit * unit * sms / (format.flops_per_s * endless);
   const double deepest_split = shape.k / split_depth;
   const double reduction_s = partial_sum_bytes * shape.m * shape.n * shape.batch / (cache_speedup * device.memory_bytes_per_s);
@@ -50,9 +52,9 @@ double tiled_math_s(const Accelerator& device, const Format& format, const GemmS
 
   double best_s = 1e300;
   for (const Tile tile : tiles) {
-    const double step_s = unit_step_s * tile.rows * tile.columns * (1 + half / intensity(tile));
+    const double step_s = unit_step_s * tile.rows * tile.columns * (1 + half * loads(tile));
     const double count = rows.of(tile.rows) * columns.of(tile.columns) * shape.batch;
-    best_s = std::min(best_s, round_up(count / sms) * (step_s * shape.k + fill_s));
+    best_s = std::min(best_s, round_up(count * waves_per_tile) * (step_s * shape.k + fill_s));
     if (2 * count <= sms && deepest_split >= 2) {
       const double parts = static_cast<double>(static_cast<std::int64_t>(std::min(sms / count, deepest_split)));
       best_s = std::min(best_s, step_s * shape.k / parts + fill_s + family.split_k_overhead_s + parts * reduction_s);

@@ -7,8 +7,8 @@
 #include "ampacity/error.hpp"
 #include "base/text.hpp"
 #include "search/options.hpp"
-#include "step/checked_estimate.hpp"
 #include "step/conflicts.hpp"
+#include "step/pace.hpp"
 #include "workload/memory.hpp"
 
 namespace ampacity {
@@ -111,14 +111,16 @@ class Search {
     for (const Recompute recompute : options_.recompute) {
       layout.recompute = recompute;
       ++evaluated_;
-      const step::QuickEstimate quick = step::quick_estimate(job_, cluster_, layout);
-      if (quick.fits()) {
+      const step::Pace pace = step::pace_of(job_, cluster_, layout);
+      const double memory_bytes = pace.memory.total_bytes();
+      if (pace.memory.fits()) {
+        const double step_s = pace.step.breakdown.total_s();
         const double tokens = static_cast<double>(job_.global_batch) * static_cast<double>(job_.seq_len);
-        candidates_.push_back({layout, job_.global_batch, quick.step_time_s, tokens / quick.step_time_s, quick.memory_bytes});
+        candidates_.push_back({layout, job_.global_batch, step_s, tokens / step_s, memory_bytes});
         return;  // more recomputation only costs time
       }
-      if (nearest_miss_.memory_bytes == 0 || quick.memory_bytes < nearest_miss_.memory_bytes) {
-        nearest_miss_ = {layout, job_.global_batch, 0, 0, quick.memory_bytes};
+      if (nearest_miss_.memory_bytes == 0 || memory_bytes < nearest_miss_.memory_bytes) {
+        nearest_miss_ = {layout, job_.global_batch, 0, 0, memory_bytes};
       }
     }
   }

@@ -21,17 +21,21 @@ struct Context {
   const network::Links& links;
 };
 
-void add_gemm(PassTime& pass, const KernelCost& cost) {
-  pass.gemm_s += cost.seconds;
-  pass.joules += cost.joules;
+/// Inside a step kernels run more slowly than in a loop of their own, at the same power.
+KernelCost sustained(const Context& c, const KernelCost& cost) {
+  return (1 / c.device.architecture.sustained_fraction) * cost;
 }
-void add_stream(PassTime& pass, const KernelCost& cost) {
-  pass.memory_bound_s += cost.seconds;
-  pass.joules += cost.joules;
+void add_gemm(const Context& c, PassTime& pass, const KernelCost& cost) {
+  pass.gemm_s += sustained(c, cost).seconds;
+  pass.joules += sustained(c, cost).joules;
 }
-void add_attention(PassTime& pass, const KernelCost& cost) {
-  pass.attention_s += cost.seconds;
-  pass.joules += cost.joules;
+void add_stream(const Context& c, PassTime& pass, const KernelCost& cost) {
+  pass.memory_bound_s += sustained(c, cost).seconds;
+  pass.joules += sustained(c, cost).joules;
+}
+void add_attention(const Context& c, PassTime& pass, const KernelCost& cost) {
+  pass.attention_s += sustained(c, cost).seconds;
+  pass.joules += sustained(c, cost).joules;
 }
 
 KernelCost forward_gemm(const Context& c, Precision precision, const Linear& l) {
@@ -73,13 +77,11 @@ KernelCost score_attention(const Context& c, const LayerWork& work, bool backwar
   return (backward ? 2.0 : 1.0) * products + softmax;
 }
 
-KernelCost attention_forward(const Context& c, const LayerWork& work) {
-  return c.job.software.flash_attention ? compute::flash_attention_forward(c.device, attention_shape(c, work))
-                                        : score_attention(c, work, false);
-}
-KernelCost attention_backward(const Context& c, const LayerWork& work) {
-  return c.job.software.flash_attention ? compute::flash_attention_backward(c.device, attention_shape(c, work))
-                                        : score_attention(c, work, true);
+KernelCost attention(const Context& c, const LayerWork& work, bool backward) {
+  if (!c.job.software.flash_attention) return score_attention(c, work, backward);
+  const compute::AttentionShape shape = attention_shape(c, work);
+  const KernelCost best = backward ? compute::flash_attention_backward(c.device, shape) : compute::flash_attention_forward(c.device, shape);
+  return c.job.software.asynchronous_attention ? best : (1 / c.device.architecture.synchronous_attention_fraction) * best;
 }
 
 /// Bytes of one activation of the width of the model, before the split over tensor parallelism.
@@ -160,9 +162,9 @@ ShardingTimes sharding_times(const Context& c, double parameters) {
 
 PassTime layer_forward(const Context& c, const LayerWork& work) {
   PassTime pass;
-  for (std::size_t i = 0; i < work.linear_count; ++i) add_gemm(pass, forward_gemm(c, c.job.precision, work.linears[i]));
-  add_attention(pass, attention_forward(c, work));
-  add_stream(pass, compute::streaming(c.device, work.forward_stream_bytes, work.forward_kernels - 5));
+  for (std::size_t i = 0; i < work.linear_count; ++i) add_gemm(c, pass, forward_gemm(c, c.job.precision, work.linears[i]));
+  add_attention(c, pass, attention(c, work, false));
+  add_stream(c, pass, compute::streaming(c.device, work.forward_stream_bytes, work.forward_kernels - 5));
   pass.tp_comm_s = tp_comm(c, false, pass.hidden_comm_s);
   pass.cp_comm_s = cp_comm(c, work, pass.attention_s, false, pass.hidden_comm_s);
   add_launch(c, pass, work.forward_kernels);
@@ -177,7 +179,7 @@ void add_recompute(const Context& c, const LayerWork& work, const PassTime& forw
     case Recompute::selective: {
       // Flash attention recomputes its scores inside its backward kernel anyway; nothing else is left to do again.
       if (c.job.software.flash_attention) return;
-      const KernelCost again = score_attention(c, work, false);
+      const KernelCost again = sustained(c, score_attention(c, work, false));
       pass.recompute_s += again.seconds;
       pass.joules += again.joules;
       return;
@@ -190,6 +192,7 @@ void add_recompute(const Context& c, const LayerWork& work, const PassTime& forw
     }
     case Recompute::full:
       pass.recompute_s += forward.compute_s() + forward.launch_s;
+      pass.launch_s += c.job.software.checkpoint_host_s;
       pass.joules += forward.joules;
       pass.tp_comm_s += forward.tp_comm_s;
       pass.cp_comm_s += forward.cp_comm_s;
@@ -200,9 +203,9 @@ void add_recompute(const Context& c, const LayerWork& work, const PassTime& forw
 
 PassTime layer_backward(const Context& c, const LayerWork& work, const PassTime& forward) {
   PassTime pass;
-  for (std::size_t i = 0; i < work.linear_count; ++i) add_gemm(pass, backward_gemms(c, c.job.precision, work.linears[i]));
-  add_attention(pass, attention_backward(c, work));
-  add_stream(pass, compute::streaming(c.device, work.backward_stream_bytes, work.backward_kernels - 10));
+  for (std::size_t i = 0; i < work.linear_count; ++i) add_gemm(c, pass, backward_gemms(c, c.job.precision, work.linears[i]));
+  add_attention(c, pass, attention(c, work, true));
+  add_stream(c, pass, compute::streaming(c.device, work.backward_stream_bytes, work.backward_kernels - 10));
   pass.tp_comm_s = tp_comm(c, true, pass.hidden_comm_s);
   pass.cp_comm_s = cp_comm(c, work, pass.attention_s, true, pass.hidden_comm_s);
   add_launch(c, pass, work.backward_kernels);
@@ -212,7 +215,7 @@ PassTime layer_backward(const Context& c, const LayerWork& work, const PassTime&
 
 PassTime embedding_part(const Context& c) {
   PassTime pass;
-  add_stream(pass, compute::streaming(c.device, workload::embedding_stream_bytes(c.job, c.layout), 3));
+  add_stream(c, pass, compute::streaming(c.device, workload::embedding_stream_bytes(c.job, c.layout), 3));
   if (c.layout.tp > 1) {
     // The vocabulary is split: partial rows are summed forward; backward needs the gradient of the whole sequence.
     const network::Group group{c.layout.tp, 1};
@@ -227,9 +230,9 @@ PassTime head_part(const Context& c) {
   const Linear head{size.tokens, size.hidden, static_cast<double>(c.job.model.vocab) / size.tp};
   // The output embedding stays in 16 bits in every 8-bit recipe that we know of.
   const Precision precision = c.job.precision >= Precision::fp8 ? Precision::bf16 : c.job.precision;
-  add_gemm(pass, forward_gemm(c, precision, head));
-  add_gemm(pass, backward_gemms(c, precision, head));
-  add_stream(pass, compute::streaming(c.device, workload::loss_stream_bytes(c.job, c.layout), 8));
+  add_gemm(c, pass, forward_gemm(c, precision, head));
+  add_gemm(c, pass, backward_gemms(c, precision, head));
+  add_stream(c, pass, compute::streaming(c.device, workload::loss_stream_bytes(c.job, c.layout), 8));
   if (c.layout.tp > 1) {
     const network::Group group{c.layout.tp, 1};
     pass.tp_comm_s = network::all_gather_s(c.links, group, activation_bytes(c)) +

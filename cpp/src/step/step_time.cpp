@@ -51,12 +51,13 @@ double fullest_parameters(const Training& job, const Layout& layout, const workl
 }
 
 /// Stage-to-stage transfers that show: two per micro-batch and virtual stage, and those of the fill. With sequence
-/// parallelism each tensor-parallel rank sends its slice; without it the scatter/gather optimisation of Narayanan et al.
-/// 2021 (section 4.1) does the same.
+/// parallelism each tensor-parallel rank sends its slice; the scatter/gather optimisation of Narayanan et al. 2021
+/// (section 4.1) does the same without it.
 double pipeline_comm(const Training& job, const Layout& layout, const network::Links& links, double micro_batches, double& hidden) {
   if (layout.pp == 1) return 0;
   const double tokens = static_cast<double>(layout.micro_batch * job.seq_len) / static_cast<double>(layout.cp);
-  const double bytes = 2 * tokens * static_cast<double>(job.model.hidden) / static_cast<double>(layout.tp);
+  const bool split = layout.sequence_parallel || job.software.splits_stage_transfers;
+  const double bytes = 2 * tokens * static_cast<double>(job.model.hidden) / static_cast<double>(split ? layout.tp : 1);
   const double send = network::send_s(links, layout.tp * layout.cp * layout.dp, bytes);
   const double overlap = job.software.pp_overlap_fraction;
   const double steady = 2 * static_cast<double>(layout.vp) * micro_batches * send;

@@ -35,6 +35,9 @@ std::string Warning::text() const {
       return "does not fit: needs " + number(value, 1073741824.0, " GiB") + " of " + number(limit, 1073741824.0, " GiB") + " a device";
     case Caveat::uneven_batch:
       return "a global batch of " + whole(limit) + " cannot be split over this layout; " + whole(value) + " is used";
+    case Caveat::failures_dominate:
+      return "one job of this size fails every " + number(value, 60, " min") + " and takes " + number(limit, 60, " min") +
+             " to recover; goodput is beyond what checkpoint and restart can give, plan for smaller jobs or faster recovery";
     case Caveat::extrapolated_scale:
       return whole(value) + " accelerators are more than the largest measured job that this release is checked against (" + whole(limit) + ")";
   }

@@ -1,74 +1,40 @@
 #include "ampacity/estimate.hpp"
 
-#include <algorithm>
-
+#include "campaign/goodput.hpp"
 #include "campaign/run.hpp"
 #include "compute/kernels.hpp"
-#include "network/collectives.hpp"
 #include "power/site_power.hpp"
-#include "step/checked_estimate.hpp"
 #include "step/conflicts.hpp"
-#include "step/step_time.hpp"
-#include "workload/memory.hpp"
+#include "step/pace.hpp"
 #include "workload/parameters.hpp"
-#include "workload/stages.hpp"
 
 namespace ampacity {
-namespace step {
 namespace {
 
-/// Largest job of the measurements that the scoreboard holds.
-constexpr double largest_measured_job = 16384;
+/// Largest job among the measurements of the scoreboard.
+constexpr double largest_measured_job = 10752;
+/// Above this share of the time between failures the closed form of goodput is optimistic by up to 0.08, because failures
+/// strike during recovery too (goodput.cpp).
+constexpr double recovery_limit = 0.3;
 
-/// The job on the partitions that it fills: the slowest kind of device sets the pace, the smallest memory must hold it.
-struct Pace {
-  StepTime step;
-  Memory memory;
-  const Accelerator* device = nullptr;  // the slowest
-  double partitions = 0;
-};
-
-Pace pace_of(const Training& job, const Cluster& cluster, const Layout& layout) {
-  Pace pace;
-  std::int64_t left = layout.accelerators();
-  for (const Partition& partition : cluster.partitions) {
-    if (left <= 0) break;
-    const Accelerator& device = partition.node.accelerator;
-    const StepTime step = step_time(job, layout, device, network::links_of(cluster, partition));
-    const Memory memory = workload::memory_of(job, layout, device);
-    const bool first = pace.device == nullptr;
-    if (first || step.breakdown.total_s() > pace.step.breakdown.total_s()) {
-      pace.step = step;
-      pace.device = &device;
-    }
-    if (first || memory.capacity_bytes < pace.memory.capacity_bytes) pace.memory = memory;
-    pace.partitions += 1;
-    left -= partition.accelerators;
-  }
-  return pace;
-}
-
-void add_warnings(const Training& job, const Cluster& cluster, const Pace& pace, Estimate& result) {
-  const auto used = static_cast<double>(result.accelerators);
+void add_warnings(const Training& job, const Cluster& cluster, const step::Pace& pace, Estimate& result) {
   const auto warn = [&](Caveat caveat, double value = 0, double limit = 0) { result.warnings.push_back({caveat, value, limit}); };
-  if (pace.partitions > 1) warn(Caveat::mixed_generations, pace.partitions);
+  const auto used = static_cast<double>(result.accelerators);
+  if (!result.memory.fits()) warn(Caveat::does_not_fit, result.memory.total_bytes(), result.memory.capacity_bytes);
+  if (pace.partitions > 1) warn(Caveat::mixed_generations, static_cast<double>(pace.partitions));
   if (!compute::supports(*pace.device, job.precision)) warn(Caveat::precision_fallback);
   if (job.tokens <= 0) warn(Caveat::no_tokens);
-  if (!result.memory.fits()) warn(Caveat::does_not_fit, result.memory.total_bytes(), result.memory.capacity_bytes);
   if (used > largest_measured_job) warn(Caveat::extrapolated_scale, used, largest_measured_job);
-  const double limit = cluster.site.power_limit_w;
-  if (limit > 0 && result.power.facility_peak_w > limit) warn(Caveat::power_limit_exceeded, result.power.facility_peak_w, limit);
-}
-
-}  // namespace
-
-QuickEstimate quick_estimate(const Training& job, const Cluster& cluster, const Layout& layout) {
-  const Pace pace = pace_of(job, cluster, layout);
-  return {pace.step.breakdown.total_s(), pace.memory.total_bytes(), pace.memory.capacity_bytes};
+  const double recovery_s = campaign::recovery_s(cluster.reliability, result.accelerators);
+  if (recovery_s > recovery_limit * result.run.mtbf_s) warn(Caveat::failures_dominate, result.run.mtbf_s, recovery_s);
+  const double grant_w = cluster.site.power_limit_w;
+  if (grant_w > 0 && result.power.facility_peak_w > grant_w) {
+    warn(Caveat::power_limit_exceeded, result.power.facility_peak_w, grant_w);
+  }
 }
 
 Estimate checked_estimate(const Training& job, const Cluster& cluster, const Layout& layout) {
-  const Pace pace = pace_of(job, cluster, layout);
+  const step::Pace pace = step::pace_of(job, cluster, layout);
   Estimate result;
   result.model = job.model.name;
   result.cluster = cluster.name;
@@ -98,13 +64,24 @@ Estimate checked_estimate(const Training& job, const Cluster& cluster, const Lay
   return result;
 }
 
-}  // namespace step
-
-Estimate estimate(const Training& job, const Cluster& cluster, const Layout& layout) {
+void refuse_impossible(const Training& job, const Cluster& cluster, const Layout& layout) {
   std::vector<Problem> problems = step::out_of_range(job, cluster, layout);
   if (problems.empty()) problems = step::conflicts(job, cluster, layout);
   if (!problems.empty()) throw InvalidSpec(std::move(problems));
-  return step::checked_estimate(job, cluster, layout);
+}
+
+}  // namespace
+
+Estimate estimate(const Training& job, const Cluster& cluster, const Layout& layout) {
+  refuse_impossible(job, cluster, layout);
+  return checked_estimate(job, cluster, layout);
+}
+
+std::vector<Estimate> estimate_all(const Training& job, const Cluster& cluster, std::span<const Layout> layouts) {
+  std::vector<Estimate> results;
+  results.reserve(layouts.size());
+  for (const Layout& layout : layouts) results.push_back(estimate(job, cluster, layout));
+  return results;
 }
 
 }  // namespace ampacity
