@@ -12,80 +12,31 @@ A parameter belongs to a family, never to one row or one GPU. What is not fitted
 from __future__ import annotations
 
 import argparse
-import ctypes
 import pathlib
-import subprocess
 import sys
-import tempfile
-import tomllib
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import least_squares
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-CATALOGUE = ROOT / "python/ampacity/data"
-DEVICE = ("fp32_flops_per_s tf32_flops_per_s bf16_flops_per_s fp8_flops_per_s fp4_flops_per_s memory_bytes_per_s sm_count "
-          "tensor_clock_hz boost_clock_hz tdp_w idle_w").split()
-WRAPPER = r"""
-#include "compute/device.cpp"
-#include "compute/gemm.cpp"
-#include "compute/attention.cpp"
-#include "compute/streaming.cpp"
-using namespace ampacity;
-using namespace ampacity::compute;
-namespace {
-Accelerator make(const double* d, const double* f) {
-  Accelerator a;
-  @DEVICE@
-  @FAMILY@
-  return a;
-}
-}  // namespace
-extern "C" void amp_gemm(const double* d, const double* f, int precision, long n, const double* shape, double* out) {
-  const Accelerator a = make(d, f);
-  for (long i = 0; i < n; ++i) {
-    const double* s = shape + 4 * i;
-    const KernelCost c = gemm(a, static_cast<Precision>(precision), {s[0], s[1], s[2], 1, s[3] != 0});
-    out[2 * i] = c.seconds, out[2 * i + 1] = c.joules;
-  }
-}
-extern "C" void amp_attention(const double* d, const double* f, int backward, long n, const double* shape, double* out) {
-  const Accelerator a = make(d, f);
-  for (long i = 0; i < n; ++i) {
-    const double* s = shape + 6 * i;
-    const AttentionShape x{s[0], s[1], s[1], s[2], s[3], s[4], s[4], s[5]};
-    const KernelCost c = backward ? flash_attention_backward(a, x) : flash_attention_forward(a, x);
-    out[2 * i] = c.seconds, out[2 * i + 1] = c.joules;
-  }
-}
-extern "C" void amp_stream(const double* d, const double* f, long n, const double* bytes, double* out) {
-  const Accelerator a = make(d, f);
-  for (long i = 0; i < n; ++i) {
-    const KernelCost c = streaming(a, bytes[i], 0);
-    out[2 * i] = c.seconds, out[2 * i + 1] = c.joules;
-  }
-}
-"""
-PRECISION = {"fp32": 0, "tf32": 1, "fp16": 2, "bf16": 3, "fp8": 4, "fp8_block": 5, "mxfp8": 6, "nvfp4": 7}
-GPU = {"A100-80GB-SXM": "a100-sxm-80", "H100-80GB-SXM": "h100-sxm", "B200": "b200-sxm", "B200-SXM": "b200-sxm",
-       "GB200": "gb200", "H800-SXM": "h800-sxm", "H200": "h200-sxm", "GH200": "gh200-96", "B300": "b300-sxm",
-       "MI300X": "mi300x", "MI325X": "mi325x", "MI355X": "mi355x", "Gaudi2": "gaudi2", "Gaudi3": "gaudi3",
-       "A100-80GB-PCIe": "a100-pcie"}
-# A100 PCIe: no catalogue file; data sheet: 1.935 TB/s and 300 W, else as SXM.
-PCIE = {"memory_bytes_per_s": 1.935e12, "tdp_w": 300.0, "idle_w": 50.0}
+from kernel_library import CATALOGUE, PRECISION, ROOT, Kernels, device, load
 
-# The serving engine's FP8 and FP4 layers quantise the activations inside the timed region: bytes moved per element of
-# A and seconds of extra kernels, one value each for all GPUs. Not part of the model of a matrix product.
-QUANTISE = {"fp8": [7.5, 11e-6], "fp8_block": [3.4, 4e-6], "nvfp4": [4.4, 6e-6]}
-# The same engine's attention also applies RoPE and fills the KV cache first: reads and writes Q, K and V once.
-PREPARE_S = 3e-6
-
-GEMM = ("tensor_efficiency_fraction tile_overhead_clocks tile_half_depth split_k_overhead_s energy_j_per_flop").split()
-LOW = ("block_scale_efficiency_fraction fp8_energy_fraction block_scale_energy_fraction").split()
+GEMM = [
+    "tensor_efficiency_fraction",
+    "tile_overhead_clocks",
+    "tile_half_depth",
+    "split_k_overhead_s",
+    "energy_j_per_flop",
+]
+LOW = ["block_scale_efficiency_fraction", "fp8_energy_fraction", "block_scale_energy_fraction"]
 FP4 = ["fp4_efficiency_fraction", "fp4_energy_fraction"]
 WATTS = ["memory_j_per_byte", "active_fraction"]
-ATTENTION = "attention_efficiency_fraction attention_softmax_clocks attention_tile_overhead attention_energy_ratio".split()
+ATTENTION = [
+    "attention_efficiency_fraction",
+    "attention_softmax_clocks",
+    "attention_tile_overhead",
+    "attention_energy_ratio",
+]
 FAMILIES = {
     "ampere": (["A100-80GB-SXM"], GEMM + ATTENTION),
     "hopper": (["H100-80GB-SXM"], GEMM + LOW + ATTENTION),
@@ -93,78 +44,22 @@ FAMILIES = {
 }
 # Physically possible values. The tensor pipe issues at 92-96 % of its peak (an H20, never power-limited,
 # reaches 137-140 of 148 TFLOP/s); what is missing beyond is power.
-BOUNDS = {"tensor_efficiency_fraction": (0.92, 0.96), "block_scale_efficiency_fraction": (0.6, 1.0),
-          "fp4_efficiency_fraction": (0.6, 1.0), "attention_efficiency_fraction": (0.5, 0.92),
-          "attention_energy_ratio": (0.8, 1.3), "active_fraction": (0.08, 0.17), "memory_j_per_byte": (40e-12, 120e-12), "tile_half_depth": (1.0, 60.0),
-          "split_k_overhead_s": (1e-6, 12e-6), "fp8_energy_fraction": (0.3, 0.9), "fp4_energy_fraction": (0.2, 0.8),
-          "block_scale_energy_fraction": (0.45, 1.2), "tile_overhead_clocks": (200.0, 12000.0)}
+BOUNDS = {
+    "tensor_efficiency_fraction": (0.92, 0.96),
+    "block_scale_efficiency_fraction": (0.6, 1.0),
+    "fp4_efficiency_fraction": (0.6, 1.0),
+    "attention_efficiency_fraction": (0.5, 0.92),
+    "attention_energy_ratio": (0.8, 1.3),
+    "active_fraction": (0.08, 0.17),
+    "memory_j_per_byte": (40e-12, 120e-12),
+    "tile_half_depth": (1.0, 60.0),
+    "split_k_overhead_s": (1e-6, 12e-6),
+    "fp8_energy_fraction": (0.3, 0.9),
+    "fp4_energy_fraction": (0.2, 0.8),
+    "block_scale_energy_fraction": (0.45, 1.2),
+    "tile_overhead_clocks": (200.0, 12000.0),
+}
 SCATTER = 0.05  # of repeated measurements; errors well above it count linearly, not squared
-
-
-def value(entry: object) -> object:
-    return entry["value"] if isinstance(entry, dict) else entry
-
-
-def load(kind: str, name: str) -> dict:
-    text = (CATALOGUE / kind / f"{name}.toml").read_text()
-    return {key: value(entry) for key, entry in tomllib.loads(text).items()}
-
-
-def device(gpu: str) -> dict:
-    return {**load("accelerators", "a100-sxm-80"), **PCIE} if gpu == "A100-80GB-PCIe" else load("accelerators", GPU[gpu])
-
-
-class Kernels:
-    """The C++ kernels, compiled here."""
-
-    def __init__(self) -> None:
-        self.keys = [k for k, v in load("architectures", "hopper").items() if isinstance(v, float | int)]
-        made = {"@DEVICE@": "".join(f"a.{k} = static_cast<decltype(a.{k})>(d[{i}]); " for i, k in enumerate(DEVICE)),
-                "@FAMILY@": "".join(f"a.architecture.{k} = f[{i}]; " for i, k in enumerate(self.keys))}
-        source = WRAPPER
-        for mark, text in made.items():
-            source = source.replace(mark, text)
-        with tempfile.TemporaryDirectory() as folder:
-            cpp, library = pathlib.Path(folder) / "kernels.cpp", pathlib.Path(folder) / "kernels.so"
-            cpp.write_text(source)
-            subprocess.run(["c++", "-std=c++20", "-O2", "-shared", "-fPIC", f"-I{ROOT}/cpp/include", f"-I{ROOT}/cpp/src",
-                            str(cpp), "-o", str(library)], check=True)
-            self.library = ctypes.CDLL(str(library))
-
-    def _call(self, name: str, dev: dict, family: dict, head: tuple, shape: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        pointer = ctypes.POINTER(ctypes.c_double)
-        d = np.array([dev.get(k, 0.0) for k in DEVICE], float)
-        f = np.array([family[k] for k in self.keys], float)
-        shape, out = np.ascontiguousarray(shape, float), np.empty((len(shape), 2))
-        as_pointer = lambda a: a.ctypes.data_as(pointer)  # noqa: E731
-        getattr(self.library, name)(as_pointer(d), as_pointer(f), *head, ctypes.c_long(len(shape)), as_pointer(shape),
-                                    as_pointer(out))
-        return out[:, 0], out[:, 1]
-
-    def gemm(self, dev: dict, family: dict, rows: pd.DataFrame, dtype: str, engine: bool) -> tuple:
-        """Seconds and joules; `engine`: with the quantisation that the serving engine adds."""
-        shape = np.column_stack([rows.m, rows.n, rows.k, rows.accumulate])
-        seconds, joules = self._call("amp_gemm", dev, family, (PRECISION[dtype],), shape)
-        if engine and dtype in QUANTISE:
-            per_element, launch_s = QUANTISE[dtype]
-            s, j = self._call("amp_stream", dev, family, (), per_element * rows.m.to_numpy() * rows.k.to_numpy())
-            on_w = dev["idle_w"] + family["active_fraction"] * (dev["tdp_w"] - dev["idle_w"])
-            seconds, joules = seconds + s + launch_s, joules + j + on_w * launch_s
-        return seconds, joules
-
-    def attention(self, dev: dict, family: dict, rows: pd.DataFrame) -> tuple:
-        """Seconds and joules of the row's direction(s)."""
-        kv = rows.kv_heads.fillna(rows.heads)
-        seen = np.where(rows.causal == "yes", 0.5, 1.0)
-        shape = np.column_stack([rows.batch, rows.seq, rows.heads, kv, rows.head_dim, seen])
-        seconds, joules = self._call("amp_attention", dev, family, (0,), shape)
-        if (rows.direction == "fwd+bwd").any():
-            more = self._call("amp_attention", dev, family, (1,), shape)
-            seconds, joules = seconds + more[0], joules + more[1]
-        if (rows.source_id == "aiconfigurator").all():
-            moved = 4 * rows.batch * rows.seq * rows.head_dim * (rows.heads + 2 * kv)
-            seconds = seconds + self._call("amp_stream", dev, family, (), moved.to_numpy())[0] + PREPARE_S
-        return seconds, joules
 
 
 def read(folder: pathlib.Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -174,12 +69,16 @@ def read(folder: pathlib.Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame
     frame["accumulate"] = frame.notes.fillna("").str.contains("accumulate=True")
     products = frame[frame.kernel == "gemm"].copy()
     products["flops"] = 2 * products.m * products.n * products.k
-    products["seconds"] = np.where(products.latency_ms.notna(), products.latency_ms * 1e-3,
-                                   products.flops / (products.tflops * 1e12))
+    products["seconds"] = np.where(
+        products.latency_ms.notna(), products.latency_ms * 1e-3, products.flops / (products.tflops * 1e12)
+    )
     scores = frame[frame.kernel == "attention"].copy()
     per_score = np.where(scores.direction == "fwd", 4, 14) * scores.head_dim * np.where(scores.causal == "yes", 0.5, 1)
-    scores["seconds"] = np.where(scores.latency_ms.notna(), scores.latency_ms * 1e-3,
-                                 scores.batch * scores.heads * scores.seq**2 * per_score / (scores.tflops * 1e12))
+    scores["seconds"] = np.where(
+        scores.latency_ms.notna(),
+        scores.latency_ms * 1e-3,
+        scores.batch * scores.heads * scores.seq**2 * per_score / (scores.tflops * 1e12),
+    )
     watts = pd.read_csv(folder / "gemm_power.csv")
     watts["dtype"] = watts.dtype.replace({"bfloat16": "bf16"})
     watts["accumulate"] = False
@@ -208,8 +107,10 @@ def groups(products: pd.DataFrame, scores: pd.DataFrame, watts: pd.DataFrame, gp
     for gpu in gpus:
         for dtype, rows in products[(products.gpu == gpu) & (products.source_id == "aiconfigurator")].groupby("dtype"):
             out.append(("gemm", gpu, dtype, rows))
-        out += [("attention", gpu, "bf16", rows) for _, rows in
-                scores[(scores.gpu == gpu) & (scores.direction == "fwd")].groupby("source_id")]
+        out += [
+            ("attention", gpu, "bf16", rows)
+            for _, rows in scores[(scores.gpu == gpu) & (scores.direction == "fwd")].groupby("source_id")
+        ]
         name = "B200-SXM" if gpu == "B200" else gpu
         for dtype, rows in settled(watts[watts.gpu == name]).groupby("dtype"):
             out.append(("watts", gpu, dtype, rows))
@@ -227,7 +128,7 @@ def log_errors(kernels: Kernels, family: dict, group: tuple) -> np.ndarray:
 
 
 def fit(kernels: Kernels, family: dict, names: list[str], data: list[tuple]) -> dict:
-    """The family with `names` fitted to `data`; the start values act as a weak prior."""
+    """Return the family with `names` fitted to `data`; the start values act as a weak prior."""
     if not data:
         return dict(family)
     start = np.array([family[name] for name in names])
@@ -250,8 +151,10 @@ def fit(kernels: Kernels, family: dict, names: list[str], data: list[tuple]) -> 
 
 def statistics(errors: np.ndarray) -> str:
     e = np.expm1(errors)
-    return f"n {len(e):5d}  median |e| {np.median(abs(e)):6.1%}  mean |e| {np.mean(abs(e)):6.1%}  " \
-           f"p90 {np.quantile(abs(e), 0.9):6.1%}  bias {np.median(e):+6.1%}"
+    return (
+        f"n {len(e):5d}  median |e| {np.median(abs(e)):6.1%}  mean |e| {np.mean(abs(e)):6.1%}  "
+        f"p90 {np.quantile(abs(e), 0.9):6.1%}  bias {np.median(e):+6.1%}"
+    )
 
 
 def report(kernels: Kernels, families: dict[str, dict], data: list[tuple], title: str) -> None:
@@ -265,7 +168,9 @@ def report(kernels: Kernels, families: dict[str, dict], data: list[tuple], title
 
 def report_watts(kernels: Kernels, families: dict[str, dict], watts: pd.DataFrame) -> None:
     pooled: dict[str, list] = {}
-    print("\nGEMM latency and watts of gemm_power.csv (training shapes; steady: without rows shorter than the power sensor sees)")
+    print(
+        "\nGEMM latency and watts of gemm_power.csv (training shapes; steady: without rows shorter than the power sensor sees)"
+    )
     for (gpu, dtype), rows in watts.groupby(["gpu", "dtype"]):
         dev = device(gpu)
         for label, part in (("all", sized(rows)), ("steady", settled(sized(rows)))):
@@ -274,25 +179,36 @@ def report_watts(kernels: Kernels, families: dict[str, dict], watts: pd.DataFram
             pooled.setdefault(label, []).append(errors)
             print(f"  {gpu:9s} {dtype:6s} {label:7s} watts  {statistics(errors)}")
             if label == "all":
-                print(f"  {gpu:9s} {dtype:6s} {label:7s} time   {statistics(np.log(seconds / part.seconds.to_numpy()))}")
+                print(
+                    f"  {gpu:9s} {dtype:6s} {label:7s} time   {statistics(np.log(seconds / part.seconds.to_numpy()))}"
+                )
     for label, parts in pooled.items():
         print(f"  all GPUs and formats, {label:6s} watts {statistics(np.concatenate(parts))}")
 
 
 def report_others(kernels: Kernels, families: dict[str, dict], products: pd.DataFrame, scores: pd.DataFrame) -> None:
     print("\nNever fitted: other GPUs, other libraries (matrix product alone)")
-    for (source, gpu, dtype), rows in products[products.source_id != "aiconfigurator"].groupby(["source_id", "gpu", "dtype"]):
+    for (source, gpu, dtype), rows in products[products.source_id != "aiconfigurator"].groupby(
+        ["source_id", "gpu", "dtype"]
+    ):
         dev = device(gpu)
         seconds, joules = kernels.gemm(dev, families[dev["architecture"]], rows, dtype, engine=False)
-        detail = "" if len(rows) > 1 else f"  {rows.flops.iloc[0] / seconds[0] / 1e12:.0f} of {rows.tflops.iloc[0]:.0f} " \
-                                          f"TFLOP/s, {joules[0] / seconds[0]:.0f} W"
+        detail = (
+            ""
+            if len(rows) > 1
+            else f"  {rows.flops.iloc[0] / seconds[0] / 1e12:.0f} of {rows.tflops.iloc[0]:.0f} "
+            f"TFLOP/s, {joules[0] / seconds[0]:.0f} W"
+        )
         print(f"  {source:9s} {gpu:15s} {dtype:9s} {statistics(np.log(seconds / rows.seconds.to_numpy()))}{detail}")
     for (library, gpu, direction, width), rows in scores[scores.source_id != "aiconfigurator"].groupby(
-            ["library", "gpu", "direction", "head_dim"]):
+        ["library", "gpu", "direction", "head_dim"]
+    ):
         dev = device(gpu)
         seconds, joules = kernels.attention(dev, families[dev["architecture"]], rows)
-        print(f"  {library:17s} {gpu} {direction:8s} d={width:3.0f} {statistics(np.log(seconds / rows.seconds.to_numpy()))}"
-              f"  {np.median(joules / seconds):.0f} W")
+        print(
+            f"  {library:17s} {gpu} {direction:8s} d={width:3.0f} {statistics(np.log(seconds / rows.seconds.to_numpy()))}"
+            f"  {np.median(joules / seconds):.0f} W"
+        )
 
 
 def report_left_out(kernels: Kernels, families: dict[str, dict], tables: tuple) -> None:
@@ -311,7 +227,7 @@ def report_left_out(kernels: Kernels, families: dict[str, dict], tables: tuple) 
 
 
 def stranger(names: list[str], families: dict[str, dict]) -> dict:
-    """What one expects of a family without measurements: the geometric mean of the others."""
+    """Return what one expects of a family without measurements: the geometric mean of the others."""
     out = load("architectures", "generic")
     for key, entry in out.items():
         if isinstance(entry, float) and entry > 0:
@@ -331,13 +247,24 @@ def check(kernels: Kernels) -> None:
         rows = pd.DataFrame({axis: np.ceil(2 ** rng.uniform(0, 16, 1000)) for axis in "mnk"}).assign(accumulate=0)
         for dtype in PRECISION:
             ours = kernels.gemm(dev, family, rows, dtype, engine=False)
-            theirs = reference.gemm(dev, family, dtype.replace("_", "-"), rows.m, rows.n, rows.k)
+            theirs = reference.gemm(dev, family, dtype.replace("_", "-"), (rows.m, rows.n, rows.k, 1))
             worst = max(worst, *(float(np.abs(a / b - 1).max()) for a, b in zip(ours, theirs, strict=True)))
         length, heads, width = (np.ceil(2 ** rng.uniform(low, high, 1000)) for low, high in ((5, 16), (0, 7), (6, 8)))
-        scores = pd.DataFrame({"batch": 1, "seq": length, "heads": heads, "kv_heads": heads, "head_dim": width,
-                               "causal": "yes", "direction": "fwd+bwd", "source_id": "random"})
+        scores = pd.DataFrame(
+            {
+                "batch": 1,
+                "seq": length,
+                "heads": heads,
+                "kv_heads": heads,
+                "head_dim": width,
+                "causal": "yes",
+                "direction": "fwd+bwd",
+                "source_id": "random",
+            }
+        )
         ours = kernels.attention(dev, family, scores)
-        both = [reference.attention(dev, family, 1, length, length, heads, heads, width, width, 0.5, b) for b in (False, True)]
+        shape = (1, length, length, heads, heads, width, width, 0.5)
+        both = [reference.attention(dev, family, shape, backward=b) for b in (False, True)]
         worst = max(worst, *(float(np.abs(a / (x + y) - 1).max()) for a, x, y in zip(ours, *both, strict=True)))
     print(f"largest difference of C++ to the reference: {worst:.2%}")
     if worst > 0.005:

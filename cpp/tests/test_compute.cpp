@@ -39,17 +39,21 @@ Accelerator unlimited() {
   return d;
 }
 
-double watts(const KernelCost& cost) { return cost.joules / cost.seconds; }
-double rate(const GemmShape& s, const KernelCost& cost) { return 2 * s.m * s.n * s.k * s.batch / cost.seconds; }
+double watts(const KernelCost& cost) {
+  return cost.joules / cost.seconds;
+}
+double rate(const GemmShape& s, const KernelCost& cost) {
+  return 2 * s.m * s.n * s.k * s.batch / cost.seconds;
+}
 
 const GemmShape huge{132 * 256.0, 16384, 65536, 1, false};
 
 const std::vector<GemmShape>& shapes() {
   static const std::vector<GemmShape> list{
-      {1, 1, 1, 1, false},          {16, 4096, 4096, 1, false},     {512, 512, 512, 1, false},
-      {2048, 2048, 2048, 1, false}, {1000, 3000, 777, 3, false},    {8192, 1024, 51200, 1, false},
-      {256, 256, 65536, 1, false},  {65536, 128, 32, 1, false},     {8192, 53248, 16384, 1, true},
-      {4096, 4096, 8192, 8, true},  {128, 128256, 8192, 1, false},  {16384, 16384, 16384, 1, false}};
+      {1, 1, 1, 1, false},          {16, 4096, 4096, 1, false},    {512, 512, 512, 1, false},
+      {2048, 2048, 2048, 1, false}, {1000, 3000, 777, 3, false},   {8192, 1024, 51200, 1, false},
+      {256, 256, 65536, 1, false},  {65536, 128, 32, 1, false},    {8192, 53248, 16384, 1, true},
+      {4096, 4096, 8192, 8, true},  {128, 128256, 8192, 1, false}, {16384, 16384, 16384, 1, false}};
   return list;
 }
 
@@ -111,7 +115,9 @@ TEST_CASE("closed-form limits of a matrix product") {
 
 TEST_CASE("waves: a few tiles more than the SMs hold cost most of a wave") {
   const Accelerator d = unlimited();
-  const auto seconds = [&](double rows) { return gemm(d, Precision::bf16, {rows * 128, 1024, 8192, 1, false}).seconds; };
+  const auto seconds = [&](double rows) {
+    return gemm(d, Precision::bf16, {rows * 128, 1024, 8192, 1, false}).seconds;
+  };
   const double full = seconds(33);  // 33 x 4 tiles of 128 x 256: each SM has one
   // 3 % more work: a second wave of the wide tile would cost 2, the best smaller tile still pays 5 quarter waves.
   CHECK(seconds(34) / full > 1.25);
@@ -177,7 +183,7 @@ TEST_CASE("the clock solves the power balance, also below the voltage floor and 
   const double budget_w = 0.98 * d.tdp_w - on_w;
   const double launch_s = d.architecture.kernel_launch_s;
   const Demand demands[] = {{1e-3, 1e-4, 0.8, 0.02},  {1e-3, 1e-4, 4.0, 0.02}, {1e-3, 1.3e-3, 1.2, 0.1},
-                            {1e-3, 1.3e-3, 3.0, 0.1}, {1e-3, 1e-3, 1.0, 1.0}, {1e-6, 1e-7, 1e-3, 1e-5}};
+                            {1e-3, 1.3e-3, 3.0, 0.1}, {1e-3, 1e-3, 1.0, 1.0},  {1e-6, 1e-7, 1e-3, 1e-5}};
   for (const Demand& demand : demands) {
     const KernelCost cost = run_under_power_limit(d, demand);
     // Bisection on the clock, the definition of what is wanted.
@@ -275,8 +281,8 @@ TEST_CASE("streaming: bytes over reachable bandwidth, plus launches") {
   const Accelerator d = h100();
   const double bytes = 3.35e9;
   const KernelCost cost = streaming(d, bytes, 2);
-  CHECK(cost.seconds == doctest::Approx(1e-3 / d.architecture.memory_efficiency_fraction +
-                                        2 * d.architecture.kernel_launch_s));
+  CHECK(cost.seconds ==
+        doctest::Approx(1e-3 / d.architecture.memory_efficiency_fraction + 2 * d.architecture.kernel_launch_s));
   // An H100 draws about 400 W in memory-bound phases.
   CHECK(watts(cost) > 300);
   CHECK(watts(cost) < 450);

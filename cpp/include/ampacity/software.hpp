@@ -15,6 +15,7 @@ struct Software {
   std::string title;
   bool flash_attention = true;
   bool asynchronous_attention = true;
+  double attention_relative_speed = 1;
   bool fused_kernels = true;
   bool gradient_overlap = true;
   bool parameter_overlap = true;
@@ -44,6 +45,8 @@ struct Software {
         optional("flash_attention", &S::flash_attention, "attention never writes the score matrix"),
         optional("asynchronous_attention", &S::asynchronous_attention,
                  "attention kernels use the device's asynchronous units (FlashAttention-3, cuDNN); else FlashAttention-2"),
+        optional("attention_relative_speed", &S::attention_relative_speed, Range{0.05, 2},
+                 "speed of its attention kernels over the best ones of that kind"),
         optional("fused_kernels", &S::fused_kernels, "bias, dropout, residual, activation, norm and casts are fused"),
         optional("gradient_overlap", &S::gradient_overlap, "gradients are reduced while the backward pass runs"),
         optional("parameter_overlap", &S::parameter_overlap, "updated weights are gathered while the forward pass runs"),

@@ -42,8 +42,7 @@ KernelCost flash_attention(const Accelerator& device, const AttentionShape& shap
   const double moved = 2 * shape.batch * elements * pass.traffic;
   const double scores = shape.batch * shape.heads * shape.queries * shape.keys * shape.seen_fraction;
   const double joules = scores * pass.flops_per_score * family.energy_j_per_flop * family.attention_energy_ratio;
-  return run_under_power_limit(device,
-                               {math_s, moved / memory_rate(device), joules, moved * family.memory_j_per_byte});
+  return run_under_power_limit(device, {math_s, moved / memory_rate(device), joules, moved * family.memory_j_per_byte});
 }
 
 }  // namespace

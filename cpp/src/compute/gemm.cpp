@@ -19,7 +19,9 @@ struct Tile {
 constexpr std::array<Tile, 5> tiles{{{2, 4}, {4, 2}, {2, 2}, {1, 2}, {2, 1}}};
 constexpr double unit = 64;
 // Operand elements to load per multiply-add: (rows + columns) / (rows * columns).
-constexpr double loads(Tile tile) { return (tile.rows + tile.columns) / (unit * tile.rows * tile.columns); }
+constexpr double loads(Tile tile) {
+  return (tile.rows + tile.columns) / (unit * tile.rows * tile.columns);
+}
 
 // Shallowest slice worth a split along k, and the rate at which partial sums pass through the last-level cache,
 // relative to memory (Hopper: 5.5-7 TB/s against 3.35, Chips and Cheese microbenchmarks).
@@ -46,7 +48,8 @@ double tiled_math_s(const Accelerator& device, const Format& format, const GemmS
   const double endless = format.efficiency * (1 + half * loads(tiles[0]));
   const double unit_step_s = 2 * unit * unit * sms / (format.flops_per_s * endless);
   const double deepest_split = shape.k / split_depth;
-  const double reduction_s = partial_sum_bytes * shape.m * shape.n * shape.batch / (cache_speedup * device.memory_bytes_per_s);
+  const double reduction_s =
+      partial_sum_bytes * shape.m * shape.n * shape.batch / (cache_speedup * device.memory_bytes_per_s);
   const Parts rows(shape.m);
   const Parts columns(shape.n);
 
@@ -69,11 +72,10 @@ KernelCost gemm(const Accelerator& device, Precision precision, const GemmShape&
   const Format format = format_of(device, precision);
   const double outputs = shape.m * shape.n * shape.batch;
   const double result_bytes = shape.accumulate ? 8 : 2;  // read and written in 32 bits, or written in 16
-  const double moved =
-      (shape.m + shape.n) * shape.k * shape.batch * format.operand_bytes + outputs * result_bytes;
-  return run_under_power_limit(device, {tiled_math_s(device, format, shape), moved / memory_rate(device),
-                                        2 * outputs * shape.k * format.joules_per_flop,
-                                        moved * device.architecture.memory_j_per_byte});
+  const double moved = (shape.m + shape.n) * shape.k * shape.batch * format.operand_bytes + outputs * result_bytes;
+  return run_under_power_limit(
+      device, {tiled_math_s(device, format, shape), moved / memory_rate(device),
+               2 * outputs * shape.k * format.joules_per_flop, moved * device.architecture.memory_j_per_byte});
 }
 
 }  // namespace ampacity::compute

@@ -13,9 +13,13 @@ KernelCost streaming(const Accelerator& device, double bytes, double kernels) {
   return {seconds, std::min(joules, device.tdp_w * seconds)};
 }
 
-double communicating_w(const Accelerator& device) { return watts_at(device, device.architecture.communicating_fraction); }
+double communicating_w(const Accelerator& device) {
+  return watts_at(device, device.architecture.communicating_fraction);
+}
 
-double stalled_w(const Accelerator& device) { return watts_at(device, device.architecture.stalled_fraction); }
+double stalled_w(const Accelerator& device) {
+  return watts_at(device, device.architecture.stalled_fraction);
+}
 
 double busiest_w(const Accelerator& device) {
   constexpr double deep = 16384;  // large enough that nothing but arithmetic matters

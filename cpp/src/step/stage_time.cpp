@@ -81,7 +81,9 @@ KernelCost attention(const Context& c, const LayerWork& work, bool backward) {
   if (!c.job.software.flash_attention) return score_attention(c, work, backward);
   const compute::AttentionShape shape = attention_shape(c, work);
   const KernelCost best = backward ? compute::flash_attention_backward(c.device, shape) : compute::flash_attention_forward(c.device, shape);
-  return c.job.software.asynchronous_attention ? best : (1 / c.device.architecture.synchronous_attention_fraction) * best;
+  const Software& software = c.job.software;
+  const double kind = software.asynchronous_attention ? 1 : c.device.architecture.synchronous_attention_fraction;
+  return (1 / (kind * software.attention_relative_speed)) * best;
 }
 
 /// Bytes of one activation of the width of the model, before the split over tensor parallelism.
@@ -125,9 +127,9 @@ double cp_comm(const Context& c, const LayerWork& work, double attention_s, bool
   return (ranks - 1) * std::max(0.0, send - behind);
 }
 
-/// Time that the device waits because the host launches kernels more slowly than the device runs them.
-void add_launch(const Context& c, PassTime& pass, double kernels) {
-  pass.launch_s += std::max(0.0, c.job.software.host_gap_s * kernels - pass.compute_s() - pass.tp_comm_s);
+/// Time that the device waits because the host is slower than the device.
+void add_launch(PassTime& pass, double host_s) {
+  pass.launch_s += std::max(0.0, host_s - pass.compute_s() - pass.tp_comm_s);
 }
 
 /// Sharded weights (ZeRO stage 3) are gathered ahead of the pass, and gradients scattered behind it. What is longer than
@@ -167,7 +169,7 @@ PassTime layer_forward(const Context& c, const LayerWork& work) {
   add_stream(c, pass, compute::streaming(c.device, work.forward_stream_bytes, work.forward_kernels - 5));
   pass.tp_comm_s = tp_comm(c, false, pass.hidden_comm_s);
   pass.cp_comm_s = cp_comm(c, work, pass.attention_s, false, pass.hidden_comm_s);
-  add_launch(c, pass, work.forward_kernels);
+  add_launch(pass, c.job.software.host_gap_s * work.forward_kernels);
   return pass;
 }
 
@@ -191,8 +193,7 @@ void add_recompute(const Context& c, const LayerWork& work, const PassTime& forw
       return;
     }
     case Recompute::full:
-      pass.recompute_s += forward.compute_s() + forward.launch_s;
-      pass.launch_s += c.job.software.checkpoint_host_s;
+      pass.recompute_s += forward.compute_s();
       pass.joules += forward.joules;
       pass.tp_comm_s += forward.tp_comm_s;
       pass.cp_comm_s += forward.cp_comm_s;
@@ -208,8 +209,10 @@ PassTime layer_backward(const Context& c, const LayerWork& work, const PassTime&
   add_stream(c, pass, compute::streaming(c.device, work.backward_stream_bytes, work.backward_kernels - 10));
   pass.tp_comm_s = tp_comm(c, true, pass.hidden_comm_s);
   pass.cp_comm_s = cp_comm(c, work, pass.attention_s, true, pass.hidden_comm_s);
-  add_launch(c, pass, work.backward_kernels);
   add_recompute(c, work, forward, pass);
+  const bool whole = c.layout.recompute == Recompute::full;
+  const double kernels = work.backward_kernels + (whole ? work.forward_kernels : 0);
+  add_launch(pass, c.job.software.host_gap_s * kernels + (whole ? c.job.software.checkpoint_host_s : 0));
   return pass;
 }
 
