@@ -42,7 +42,7 @@ struct Architecture {
   double communicating_fraction = 0.3;
   double stalled_fraction = 0.07;
   // Whole steps.
-  double sustained_fraction = 0.9;
+  double sustained_fraction = 0.83;
   double synchronous_attention_fraction = 1;
 
   static constexpr std::string_view kind = "architecture";
