@@ -1,0 +1,120 @@
+"""Predicts speed, network and power of AI superclusters before they are built.
+
+Examples
+--------
+>>> import ampacity as amp
+>>> job = amp.Training(amp.model("llama-3.1-8b"), global_batch=128, seq_len=8192, tokens=1e12)
+>>> cluster = amp.cluster("dgx-h100-x1")
+>>> est = amp.estimate(job, cluster)
+>>> est.accelerators
+8
+>>> 0.2 < est.mfu_fraction < 0.7
+True
+"""
+
+from ampacity._core import (
+    Accelerator,
+    Architecture,
+    Breakdown,
+    Candidate,
+    Catalogue,
+    Cluster,
+    Error,
+    Estimate,
+    Fabric,
+    Grid,
+    Infeasible,
+    InvalidSpec,
+    Layout,
+    Memory,
+    Model,
+    Nic,
+    Node,
+    Optic,
+    Partition,
+    Power,
+    Problem,
+    Reliability,
+    Run,
+    SearchResult,
+    Site,
+    Software,
+    Switch,
+    Training,
+    UnknownName,
+    Warning,
+    __version__,
+)
+from ampacity._estimate import estimate, estimate_all, search
+from ampacity._files import load_catalogue
+from ampacity._lookup import (
+    accelerator,
+    architecture,
+    cluster,
+    fabric,
+    grid,
+    model,
+    nic,
+    node,
+    optic,
+    reliability,
+    site,
+    software,
+    switch,
+)
+from ampacity._validation import Validation, ValidationRow, ValidationSummary, validate
+
+__all__ = [
+    "Accelerator",
+    "Architecture",
+    "Breakdown",
+    "Candidate",
+    "Catalogue",
+    "Cluster",
+    "Error",
+    "Estimate",
+    "Fabric",
+    "Grid",
+    "Infeasible",
+    "InvalidSpec",
+    "Layout",
+    "Memory",
+    "Model",
+    "Nic",
+    "Node",
+    "Optic",
+    "Partition",
+    "Power",
+    "Problem",
+    "Reliability",
+    "Run",
+    "SearchResult",
+    "Site",
+    "Software",
+    "Switch",
+    "Training",
+    "UnknownName",
+    "Validation",
+    "ValidationRow",
+    "ValidationSummary",
+    "Warning",
+    "__version__",
+    "accelerator",
+    "architecture",
+    "cluster",
+    "estimate",
+    "estimate_all",
+    "fabric",
+    "grid",
+    "load_catalogue",
+    "model",
+    "nic",
+    "node",
+    "optic",
+    "reliability",
+    "search",
+    "site",
+    "software",
+    "switch",
+    "validate",
+]

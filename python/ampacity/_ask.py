@@ -1,0 +1,89 @@
+"""One question of the command line: names and flags in, an estimate out, every mistake named at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from ampacity import _core
+from ampacity._core import Catalogue, Error, Estimate, InvalidSpec, Model, Problem, Software, Training
+from ampacity._lookup import cluster as find_cluster
+from ampacity._lookup import model as find_model
+from ampacity._lookup import software as find_software
+
+_T = TypeVar("_T")
+
+# What stands in for a part that is itself wrong, so that the mistakes of the other parts show too.
+_ANY_MODEL = "llama-3.1-8b"
+
+
+class _Mistakes:
+    """Collects what goes wrong in the parts of a question."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def attempt(self, path: str, make: Callable[[], _T]) -> _T | None:
+        """Return what `make` makes, or None with its problems noted."""
+        try:
+            return make()
+        except InvalidSpec as error:
+            self.problems += [p for p in error.problems if p not in self.problems]
+        except Error as error:
+            self.problems.append(Problem(path=path, rule=str(error)))
+        return None
+
+
+def _exact(value: object) -> object:
+    """Return whole numbers as integers however they were typed (1e5); all else as it is."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    return value
+
+
+def ask(
+    model: str,
+    cluster: str,
+    *,
+    catalogue: Catalogue,
+    accelerators: object = None,
+    layout: Mapping[str, object],
+    job: Mapping[str, object],
+) -> Estimate:
+    """Return the estimate of the fastest layout that agrees with what is given.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every problem of model, cluster, job and layout.
+    Infeasible
+        Nothing fits in memory.
+    """
+    mistakes = _Mistakes()
+    the_model = mistakes.attempt("model", lambda: find_model(model, catalogue=catalogue))
+    the_cluster = mistakes.attempt("cluster", lambda: find_cluster(cluster, catalogue=catalogue))
+    the_job = _job(the_model, job, catalogue, mistakes)
+    choice = {key: _exact(value) for key, value in layout.items()}
+    choice |= {"accelerators": accelerators}
+    if "global_batch" in job and the_job is not None:
+        choice["global_batch"] = the_job.global_batch
+    if mistakes.problems:
+        mistakes.attempt("layout", lambda: _core.check_choice(**choice))
+        raise InvalidSpec(mistakes.problems)
+    assert the_job is not None
+    assert the_cluster is not None
+    return _core.estimate_fastest(the_job, the_cluster, **choice)
+
+
+def _job(
+    model: Model | None, fields: Mapping[str, object], catalogue: Catalogue, mistakes: _Mistakes
+) -> Training | None:
+    given: dict[str, Any] = dict(fields)
+    name = given.pop("software", None)
+    software: Software | None = None
+    if name is not None:
+        software = mistakes.attempt("software", lambda: find_software(name, catalogue=catalogue))
+    if software is not None:
+        given["software"] = software
+    basis = model if model is not None else catalogue.model(_ANY_MODEL)
+    return mistakes.attempt("training", lambda: Training(basis, **given))

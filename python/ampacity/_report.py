@@ -1,0 +1,155 @@
+"""An estimate as a page that a planner reads at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ampacity._core import Estimate
+
+_PART_NAMES = {
+    "gemm": "matrix products",
+    "attention": "attention",
+    "memory_bound": "norms, activations, loss",
+    "recompute": "recomputation",
+    "launch": "waiting for the host",
+    "tp_comm": "tensor-parallel network",
+    "cp_comm": "context-parallel network",
+    "ep_comm": "expert-parallel network",
+    "pp_comm": "pipeline network",
+    "dp_comm": "data-parallel network",
+    "bubble": "pipeline bubble",
+    "optimizer": "optimizer",
+    "straggler": "stragglers",
+    "overhead": "fixed overhead",
+}
+_BAR_WIDTH = 32
+_GIB = 1 << 30
+
+
+def large(value: float) -> str:
+    """Return a count the way people say it.
+
+    Examples
+    --------
+    >>> large(15.6e12), large(2048), large(1.234e9)
+    ('15.6 T', '2,048', '1.23 G')
+    """
+    for scale, name in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
+        if abs(value) >= scale:
+            return f"{value / scale:.3g} {name}"
+    return f"{value:,.0f}"
+
+
+def money(usd: float) -> str:
+    """Return dollars the way people say them.
+
+    Examples
+    --------
+    >>> money(4.2e9), money(81_300_000), money(950)
+    ('$4.20 billion', '$81.3 million', '$950')
+    """
+    for scale, name in ((1e9, "billion"), (1e6, "million")):
+        if abs(usd) >= scale:
+            return f"${usd / scale:.3g} {name}" if usd / scale >= 10 else f"${usd / scale:.2f} {name}"
+    return f"${usd:,.0f}"
+
+
+def bars(shares: Iterable[tuple[str, float, str]], *, ascii_only: bool = False) -> Iterator[str]:
+    """Yield one line per (label, share of 1, text), the share drawn as a bar."""
+    block = "#" if ascii_only else "█"
+    for label, share, text in shares:
+        length = round(max(0.0, min(1.0, share)) * _BAR_WIDTH)
+        yield f"  {label:<26}{share:>7.1%}  {text:>9}  {block * length}".rstrip()
+
+
+def _duration(days: float) -> str:
+    if days >= 2:
+        return f"{days:,.1f} days"
+    hours = days * 24
+    return f"{hours:.1f} hours" if hours >= 1 else f"{hours * 3600:.3g} s"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.3f} s" if value >= 1 else f"{value * 1e3:.3g} ms"
+
+
+def _head(est: Estimate) -> Iterator[str]:
+    layout = est.layout
+    yield f"{est.model} on {est.cluster}: {est.accelerators:,} accelerators"
+    yield f"{est.global_batch:,} sequences of {est.seq_len:,} tokens a step, {est.precision}"
+    degrees = [f"tp {layout.tp}", f"pp {layout.pp}", f"cp {layout.cp}", f"dp {layout.dp}"]
+    if layout.vp > 1:
+        degrees.insert(2, f"vp {layout.vp}")
+    if layout.ep > 1:
+        degrees.append(f"ep {layout.ep}")
+    sharding = f"ZeRO {layout.zero_stage}" + (f" in groups of {layout.shard_group}" if layout.shard_group else "")
+    yield (
+        f"layout {', '.join(degrees)}; micro-batch {layout.micro_batch}, {layout.schedule}, "
+        f"recompute {layout.recompute}, {sharding}"
+    )
+
+
+def _speed(est: Estimate) -> Iterator[str]:
+    per_gpu = est.tokens_per_s / est.accelerators
+    yield f"Speed    {_seconds(est.step_time_s)} a step    {large(est.tokens_per_s)} tokens/s"
+    yield (
+        f"         {per_gpu:,.4g} tokens/s, {est.flops_per_s_per_accelerator / 1e12:,.4g} TFLOP/s "
+        f"per GPU    MFU {est.mfu_fraction:.1%}"
+    )
+
+
+def _memory(est: Estimate) -> Iterator[str]:
+    memory = est.memory
+    total, capacity = memory.total_bytes / _GIB, memory.capacity_bytes / _GIB
+    verdict = "fits" if memory.fits else f"DOES NOT FIT: {total - capacity:,.1f} GiB too much"
+    yield f"Memory   {total:,.1f} of {capacity:,.1f} GiB per GPU: {verdict}"
+    parts = ("weights", "gradients", "optimizer", "activations", "other")
+    sizes = {part: getattr(memory, f"{part}_bytes") / _GIB for part in parts}
+    yield "         " + ", ".join(f"{part} {size:,.1f}" for part, size in sizes.items())
+
+
+def _power(est: Estimate) -> Iterator[str]:
+    power = est.power
+    yield (
+        f"Power    IT {power.it_nameplate_mw:,.4g} MW nameplate, {power.it_peak_mw:,.4g} peak, "
+        f"{power.it_mean_mw:,.4g} mean"
+    )
+    yield (
+        f"         site {power.facility_peak_mw:,.4g} MW peak, {power.facility_mean_mw:,.4g} mean; "
+        f"{power.gpu_mean_w:,.0f} W per GPU; swing {power.swing_mw:,.3g} MW"
+    )
+
+
+def _run(est: Estimate) -> Iterator[str]:
+    run = est.run
+    yield (
+        f"Run      {large(run.tokens)} tokens in {run.steps:,.0f} steps: {_duration(run.days)}, "
+        f"goodput {run.goodput_fraction:.1%}"
+    )
+    yield (
+        f"         {run.energy_mwh:,.5g} MWh, {run.carbon_t:,.4g} t CO2e, {run.water_m3:,.4g} m3 water, "
+        f"as {run.homes_equivalent:,.0f} US homes"
+    )
+    yield f"         energy {money(run.energy_cost_usd)}, hardware and plant {money(run.capex_usd)}"
+
+
+def _time(est: Estimate, ascii_only: bool) -> Iterator[str]:
+    yield "Where the time of a step goes"
+    parts = sorted(est.breakdown.to_dict().items(), key=lambda part: -part[1])
+    total = est.step_time_s
+    shown = [(_PART_NAMES.get(k, k), v / total, _seconds(v)) for k, v in parts if v / total >= 0.0005]
+    yield from bars(shown, ascii_only=ascii_only)
+
+
+def report(est: Estimate, *, ascii_only: bool = False) -> str:
+    """Return the page: speed, memory, power, run, where the time goes, warnings."""
+    sections = [_head(est), _speed(est), _memory(est), _power(est), _run(est), _time(est, ascii_only)]
+    lines = "\n\n".join("\n".join(section) for section in (sections[0], _together(sections[1:5]), sections[5]))
+    if est.warnings:
+        lines += "\n\nWarnings\n" + "\n".join(f"  - {warning}" for warning in est.warnings)
+    return lines
+
+
+def _together(sections: Iterable[Iterator[str]]) -> Iterator[str]:
+    for section in sections:
+        yield from section

@@ -1,0 +1,166 @@
+"""The layouts that a measured run may have had: one, or several where the source leaves something open."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ampacity._core import Catalogue, Layout, Software
+from ampacity._scoreboard.rows import Row, Skip
+
+# Least recomputation first: where it is unknown, the first that fits in memory is taken.
+RECOMPUTE_ORDER = ("none", "selective", "selective-op", "full")
+_LARGEST_MICRO_BATCH = 64
+
+# Framework column to the catalogue's software; the first word found decides.
+_SOFTWARE = (
+    ("torchtitan", "torchtitan"),
+    ("maxtext", "jax"),
+    ("pax", "paxml"),
+    ("jax", "jax"),
+    ("levanter", "jax"),
+    ("deepspeed", "megatron-deepspeed"),
+    ("neox", "megatron-deepspeed"),
+    ("llm foundry", "fsdp"),
+    ("llm-foundry", "fsdp"),
+    ("fsdp", "fsdp"),
+    ("composer", "fsdp"),
+    ("megatron-bridge", "nemo"),
+    ("nemo", "nemo"),
+    ("megatron", "megatron-core"),
+    ("transformer engine", "megatron-core"),
+    ("pytorch", "fsdp"),
+    ("hugging", "fsdp"),
+)
+_FALLBACK_SOFTWARE = "megatron-core"
+
+
+def software_of(row: Row) -> tuple[Software, str]:
+    """Return the software that ran, and a note where it had to be guessed."""
+    framework = row.lower("framework")
+    name = next((name for word, name in _SOFTWARE if word in framework), None)
+    note = "" if name else f"software {row.text('framework') or 'unknown'!r} taken as {_FALLBACK_SOFTWARE}"
+    name = name or _FALLBACK_SOFTWARE
+    year = row.number("year") or 2024
+    if name == "megatron-core" and year <= 2022:
+        name = "megatron-2021" if year <= 2021 else "megatron-2022"
+    software = Catalogue.builtin().software(name)
+    changes = _feature_changes(row)
+    return (software.replace(**changes) if changes else software), note
+
+
+def _feature_changes(row: Row) -> dict[str, Any]:
+    """Return what the `features` of a row say about the software beyond its release."""
+    features = row.lower("features")
+    changes: dict[str, Any] = {}
+    if "not overlapped" in features:
+        changes["gradient_overlap"] = False
+    if "vanilla tp" in features:
+        changes["tp_overlap_fraction"] = 0.0
+    elif "async tp" in features:
+        changes["tp_overlap_fraction"] = 0.5
+    if "torchtitan" in row.lower("framework") and "compile" not in features:
+        changes["fused_kernels"] = False
+    if "megatron-fsdp" in features or "megatron_fsdp=true" in features:
+        changes["reduces_every_micro_batch"] = True
+    if re.search(r"cuda_graph_impl=(?!none)", features) and "full_iteration" in features:
+        changes["host_gap_s"] = 0.0
+    return changes
+
+
+def _zero_stage(row: Row) -> int:
+    given = row.count("zero_stage")
+    if given is not None:
+        return given
+    sharding = row.lower("fsdp")
+    if sharding in ("full_shard", "hybrid_shard") or (sharding.isdigit() and int(sharding) > 0):
+        return 3
+    if sharding == "shard_grad_op":
+        return 2
+    framework = row.lower("framework")
+    if any(word in framework for word in ("jax", "maxtext", "pax")):
+        return 3  # XLA shards weights, gradients and optimizer state alike
+    features = row.lower("features")
+    return 0 if "no distributed optimizer" in features or "no gradient buckets" in features else 1
+
+
+def _shard_group(row: Row, stage: int, dp: int) -> int:
+    """Return how many replicas share one copy of the weights, an integer in `fsdp` (0 = all)."""
+    sharding = row.text("fsdp")
+    group = int(sharding) if sharding.isdigit() else 0
+    return group if stage == 3 and 1 < group < dp and dp % group == 0 else 0
+
+
+def _divisors_in_twos(number: int) -> list[int]:
+    return [b for b in (2**i for i in range(7)) if number % b == 0 and b <= _LARGEST_MICRO_BATCH]
+
+
+def _micro_batches(row: Row, dp: int) -> tuple[list[int], str]:
+    given = row.count("mbs")
+    if given:
+        return [given], ""
+    batch = row.required("gbs")
+    if batch % dp != 0:
+        raise Skip(f"gbs = {batch} is not a multiple of dp = {dp}")
+    accumulation = row.count("grad_accum")
+    if accumulation and batch % (dp * accumulation) == 0:
+        return [batch // (dp * accumulation)], ""
+    return _divisors_in_twos(batch // dp), "micro-batch"
+
+
+def _virtual_stages(row: Row, pp: int) -> tuple[list[int], str]:
+    given = row.count("vp")
+    # A table without an interleave count may still print 1 for runs that its text calls interleaved.
+    unknown = not given or (given == 1 and "interleaved" in row.lower("features"))
+    if not unknown or pp == 1:
+        return [given or 1], ""
+    per_stage = row.required("layers") // pp
+    return [v for v in range(1, per_stage + 1) if per_stage % v == 0], "interleave"
+
+
+def _recomputes(row: Row) -> tuple[list[str], str]:
+    kind = row.lower("recompute_class")
+    if kind in RECOMPUTE_ORDER:
+        return [kind], ""
+    if kind == "modules":
+        modules = row.lower("recompute")
+        if "mlp" in modules or "ffn" in modules:
+            return ["selective-op"], f"recompute {row.text('recompute')} taken as selective-op"
+        return ["selective"], f"recompute {row.text('recompute')} taken as selective"
+    if kind in ("", "unknown"):
+        return list(RECOMPUTE_ORDER), "recompute"
+    raise Skip(f"recompute_class {row.text('recompute_class')!r} is not known")
+
+
+class LayoutOptions:
+    """The degrees that a row fixes, and the choices that it leaves open."""
+
+    def __init__(self, row: Row) -> None:
+        self._degrees = {key: row.count(key) or 1 for key in ("tp", "pp", "cp", "ep")}
+        replica = self._degrees["tp"] * self._degrees["pp"] * self._degrees["cp"]
+        n_gpus = row.required("n_gpus")
+        dp = row.count("dp") or n_gpus // replica
+        if dp * replica != n_gpus:
+            raise Skip(f"tp x pp x cp x dp = {dp * replica} differs from n_gpus = {n_gpus}")
+        stage = _zero_stage(row)
+        self._fixed: dict[str, Any] = {
+            **self._degrees,
+            "dp": dp,
+            "zero_stage": stage,
+            "shard_group": _shard_group(row, stage, dp),
+            "sequence_parallel": row.lower("seq_parallel") not in ("no", "false", "0") and self._degrees["tp"] > 1,
+        }
+        self.micro_batches, micro_note = _micro_batches(row, dp)
+        self.virtual_stages, stage_note = _virtual_stages(row, self._degrees["pp"])
+        self.recomputes, recompute_note = _recomputes(row)
+        self.open = [note for note in (recompute_note, micro_note, stage_note) if note and " " not in note]
+        self.notes = [note for note in (recompute_note,) if " " in note]
+        if "offload" in row.lower("recompute") + row.lower("features"):
+            self.notes.append("offload to the host is not modelled")
+
+    def layouts(self, recompute: str) -> Iterator[Layout]:
+        """Yield the layouts that the row allows with this recomputation."""
+        for micro_batch in self.micro_batches:
+            for vp in self.virtual_stages:
+                yield Layout(**self._fixed, micro_batch=micro_batch, vp=vp, recompute=recompute)

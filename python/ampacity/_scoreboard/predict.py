@@ -1,0 +1,93 @@
+"""Predicting one measured run."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ampacity._core import Estimate, InvalidSpec, Training, estimate
+from ampacity._scoreboard.cluster import cluster_of
+from ampacity._scoreboard.layout import LayoutOptions, software_of
+from ampacity._scoreboard.model import model_of
+from ampacity._scoreboard.rows import Row, Skip, check_scope, measured_step_time
+
+_PRECISIONS = ("fp32", "tf32", "fp16", "bf16", "fp8", "fp8-block", "mxfp8", "nvfp4")
+
+
+class Prediction(NamedTuple):
+    """A measured step time beside the predicted one (s), and what was assumed."""
+
+    predicted_s: float
+    measured_s: float
+    note: str
+    estimate: Estimate
+
+
+def _precision(row: Row) -> str:
+    for column in ("precision_class", "precision"):
+        text = row.lower(column)
+        if text:
+            found = text if text in _PRECISIONS else next((p for p in reversed(_PRECISIONS) if p in text), None)
+            if found is None:
+                raise Skip(f"{column} {row.text(column)!r} is not a known precision")
+            return found
+    raise Skip("precision is missing")
+
+
+def _fastest_that_fits(job: Training, row: Row, options: LayoutOptions) -> tuple[Estimate, bool]:
+    """Return the best estimate of what the row leaves open: the least recomputation that fits, then the fastest."""
+    cluster, _ = cluster_of(row)
+    smallest: Estimate | None = None
+    refusal: InvalidSpec | None = None
+    for recompute in options.recomputes:
+        best: Estimate | None = None
+        for layout in options.layouts(recompute):
+            try:
+                result = estimate(job, cluster, layout)
+            except InvalidSpec as error:
+                refusal = error
+                continue
+            if smallest is None or result.memory.total_bytes < smallest.memory.total_bytes:
+                smallest = result
+            if result.memory.fits and (best is None or result.step_time_s < best.step_time_s):
+                best = result
+        if best is not None:
+            return best, True
+    if smallest is None:
+        raise refusal if refusal is not None else Skip("no layout agrees with the row")
+    return smallest, False
+
+
+def _assumptions(options: LayoutOptions, result: Estimate) -> list[str]:
+    layout = result.layout
+    values = {"recompute": layout.recompute, "micro-batch": layout.micro_batch, "interleave": layout.vp}
+    return [f"{name} {values[name]}" for name in options.open]
+
+
+def predict(row: Row) -> Prediction:
+    """Predict the step time of a row.
+
+    Raises
+    ------
+    Skip
+        The row is out of scope, or cannot be simulated; says why.
+    """
+    check_scope(row)
+    measured = measured_step_time(row)
+    try:
+        software, software_note = software_of(row)
+        options = LayoutOptions(row)
+        job = Training(
+            model_of(row),
+            software=software,
+            global_batch=row.required("gbs"),
+            seq_len=row.required("seq_len"),
+            precision=_precision(row),
+        )
+        result, fits = _fastest_that_fits(job, row, options)
+    except InvalidSpec as error:
+        raise Skip("; ".join(str(problem) for problem in error.problems)) from None
+    notes = _assumptions(options, result) + options.notes + [software_note, cluster_of(row)[1]]
+    if not fits:
+        excess = result.memory.total_bytes / result.memory.capacity_bytes - 1
+        notes.append(f"predicted memory is {excess:.0%} above the device's")
+    return Prediction(result.step_time_s, measured, "; ".join(note for note in notes if note), result)

@@ -1,0 +1,215 @@
+"""The command line: ``ampacity estimate | list | validate``.
+
+Exit status 0 is an answer, 2 a mistake in what was asked (named on stderr), 1 a fault of Ampacity (set
+``AMPACITY_TRACEBACK`` to see where).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from ampacity._core import Catalogue, Error, InvalidSpec, Problem, __version__
+
+_LAYOUT_FLAGS = {
+    "tp": "tensor-parallel degree",
+    "pp": "pipeline stages",
+    "vp": "virtual stages per pipeline stage (interleaving)",
+    "cp": "context-parallel degree",
+    "ep": "expert-parallel degree",
+    "dp": "data-parallel degree (default: gpus / (tp x pp x cp))",
+    "micro_batch": "sequences per micro-batch and replica",
+    "recompute": "none, selective, selective-op or full",
+    "zero_stage": "ZeRO stage 0 to 3",
+    "shard_group": "replicas that share one copy of the sharded state",
+    "schedule": "1f1b or gpipe",
+}
+_FLAG_NAMES = {"zero_stage": "--zero"}
+_JOB_FLAGS = {
+    "global_batch": "sequences per step (default: as published)",
+    "seq_len": "tokens per sequence (default: as published)",
+    "tokens": "tokens of the whole run (default: as published)",
+    "precision": "format of matrix products: bf16 (default), fp8, ...",
+    "software": "training software of the catalogue (default: megatron-core)",
+}
+
+
+def _number_or_text(text: str) -> int | float | str:
+    """Return what the user typed as the number it spells; the C++ core judges it."""
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _add_flags(parser: argparse.ArgumentParser, title: str, flags: dict[str, str]) -> None:
+    group = parser.add_argument_group(title)
+    for key, text in flags.items():
+        metavar = "NAME" if key in ("software", "precision", "recompute", "schedule") else "N"
+        kind = str if metavar == "NAME" else _number_or_text
+        flag = _FLAG_NAMES.get(key, "--" + key.replace("_", "-"))
+        group.add_argument(flag, dest=key, type=kind, metavar=metavar, help=text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ampacity", description="Predicts speed, network and power of AI superclusters.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"ampacity {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    estimate = commands.add_parser(
+        "estimate",
+        help="how fast a model trains on a cluster, what it draws and costs",
+        description="Flags fix parts of the layout; whatever they leave open is searched for the most tokens a second.",
+        allow_abbrev=False,
+    )
+    estimate.add_argument("model", metavar="MODEL", help="catalogue name or .toml file")
+    estimate.add_argument("--on", required=True, dest="cluster", metavar="CLUSTER", help="catalogue name or .toml file")
+    estimate.add_argument(
+        "--gpus", type=_number_or_text, metavar="N", help="accelerators to use (default: all of the cluster)"
+    )
+    _add_flags(estimate, "layout", _LAYOUT_FLAGS)
+    _add_flags(estimate, "job", _JOB_FLAGS)
+    _add_common(estimate)
+
+    listing = commands.add_parser(
+        "list",
+        help="what the catalogue has, with sources",
+        description="Prints kinds, names, or one entry.",
+        allow_abbrev=False,
+    )
+    listing.add_argument("kind", nargs="?", metavar="KIND", help="clusters, models, accelerators, ...")
+    listing.add_argument("name", nargs="?", metavar="NAME", help="one entry: every value, unit, source")
+    _add_common(listing)
+
+    validate = commands.add_parser(
+        "validate",
+        help="predictions beside measurements",
+        allow_abbrev=False,
+        description="Predicts measured runs and prints the error of every row and source.",
+    )
+    validate.add_argument("--kind", default="training", metavar="KIND", help="what to validate: training")
+    validate.add_argument(
+        "--data", action="append", nargs="+", metavar="FILE.csv", help="measurements (default: the built-in scoreboard)"
+    )
+    validate.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--catalogue", action="append", default=[], metavar="PATH", help="TOML file or directory with own documents"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _print_json(value: object) -> None:
+    import json
+
+    print(json.dumps(value, indent=2, allow_nan=False))
+
+
+def _catalogue(paths: Sequence[str]) -> Catalogue:
+    from ampacity._files import load_catalogue
+
+    return load_catalogue(*paths) if paths else Catalogue.builtin()
+
+
+def _estimate(options: argparse.Namespace) -> None:
+    from ampacity._ask import ask
+
+    given = {key: value for key, value in vars(options).items() if value is not None}
+    result = ask(
+        given["model"],
+        given["cluster"],
+        catalogue=_catalogue(options.catalogue),
+        accelerators=given.get("gpus"),
+        layout={key: given[key] for key in _LAYOUT_FLAGS if key in given},
+        job={key: given[key] for key in _JOB_FLAGS if key in given},
+    )
+    if options.json:
+        _print_json(result.to_dict())
+    else:
+        from ampacity._report import report
+
+        print(report(result, ascii_only=not _can_print("█")))
+
+
+def _list(options: argparse.Namespace) -> None:
+    from ampacity import _listing
+
+    catalogue = _catalogue(options.catalogue)
+    if options.json:
+        _print_json(_listing.listing_object(catalogue, options.kind, options.name))
+    else:
+        print(_listing.listing(catalogue, options.kind, options.name))
+
+
+def _validate(options: argparse.Namespace) -> None:
+    from ampacity._validation import validate
+
+    data = None if options.data is None else [path for paths in options.data for path in paths]
+    result = validate(options.kind, data)
+    if options.json:
+        _print_json(result.to_dict())
+    else:
+        from ampacity._validation_text import validation_text
+
+        print(validation_text(result))
+
+
+def _can_print(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _fail(error: Error) -> NoReturn:
+    problems: Sequence[Problem | Error] = error.problems if isinstance(error, InvalidSpec) else [error]
+    text = "\n  ".join(str(problem) for problem in problems)
+    lead = "error: " if len(problems) == 1 else f"error: {len(problems)} problems:\n  "
+    sys.stderr.write(f"ampacity: {lead}{text}\n")
+    sys.exit(2)
+
+
+def _run(arguments: Sequence[str] | None) -> None:
+    options = _parser().parse_args(arguments)
+    commands: dict[str, Any] = {"estimate": _estimate, "list": _list, "validate": _validate}
+    commands[options.command](options)
+    sys.stdout.flush()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status, or exits with 2 on a mistake in what was asked."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        _run(arguments)
+    except Error as error:
+        _fail(error)
+    except BrokenPipeError:
+        # The reader has seen enough (`| head`); nothing is left to say, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        if os.environ.get("AMPACITY_TRACEBACK"):
+            raise
+        sys.stderr.write(f"ampacity: internal error, please report it: {type(error).__name__}: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

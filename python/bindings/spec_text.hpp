@@ -1,0 +1,163 @@
+// What a specification looks like as Python source: its repr, the signature of its constructor, its documentation.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <vector>
+
+#include "pybind.hpp"
+
+namespace ampacity::python {
+
+template <class T>
+inline constexpr bool is_specification = requires { T::fields(); };
+template <class T>
+inline constexpr bool is_list = false;
+template <class T>
+inline constexpr bool is_list<std::vector<T>> = true;
+
+/// Name of the Python class that holds a specification.
+template <class Spec>
+std::string class_name_of() {
+  return py::type::of<Spec>().attr("__name__").template cast<std::string>();
+}
+
+template <class Spec>
+std::vector<std::string> field_keys() {
+  std::vector<std::string> keys;
+  std::apply([&](const auto&... field) { (keys.emplace_back(field.key), ...); }, Spec::fields());
+  return keys;
+}
+
+template <class Spec>
+std::string literal_of(const Spec& spec, const std::string& class_name);
+
+/// A Python literal that evaluates to the value.
+template <class T>
+std::string literal(const T& value) {
+  if constexpr (std::is_same_v<T, bool>) {
+    return value ? "True" : "False";
+  } else if constexpr (std::is_enum_v<T>) {
+    return "'" + std::string(name_of(value)) + "'";
+  } else if constexpr (is_list<T>) {
+    std::string text = "[";
+    for (const auto& item : value) text += (text.size() > 1 ? ", " : "") + literal(item);
+    return text + "]";
+  } else if constexpr (is_specification<T>) {
+    if constexpr (requires { value.name; }) {
+      // What the catalogue has under the same name is written as that name.
+      const Catalogue& catalogue = Catalogue::builtin();
+      if (catalogue.contains(T::kind, value.name) && catalogue.get<T>(value.name) == value) {
+        return py::repr(py::str(value.name));
+      }
+    }
+    return literal_of(value, class_name_of<T>());
+  } else {
+    return py::repr(py::cast(value));
+  }
+}
+
+/// `ampacity.Layout(tp=8, pp=16)`: the fields that differ from their defaults.
+template <class Spec>
+std::string literal_of(const Spec& spec, const std::string& class_name) {
+  const Spec defaults;
+  std::string text;
+  const auto add = [&](const auto& field) {
+    const auto& value = spec.*field.member;
+    if (field.presence == Presence::optional && value == defaults.*field.member) return;
+    text += (text.empty() ? "" : ", ") + std::string(field.key) + "=" + literal(value);
+  };
+  std::apply([&](const auto&... field) { (add(field), ...); }, Spec::fields());
+  return "ampacity." + class_name + "(" + text + ")";
+}
+
+/// Python type of an argument; a nested specification may also be a catalogue name or a table.
+template <class T>
+std::string argument_type() {
+  if constexpr (std::is_same_v<T, bool>) {
+    return "bool";
+  } else if constexpr (std::is_same_v<T, std::int64_t>) {
+    return "int";
+  } else if constexpr (std::is_same_v<T, double>) {
+    return "float";
+  } else if constexpr (is_list<T>) {
+    return "collections.abc.Sequence[" + argument_type<typename T::value_type>() + "]";
+  } else if constexpr (is_specification<T>) {
+    const std::string name = requires(T value) { value.name; } ? " | str" : "";
+    return "ampacity._core." + class_name_of<T>() + name + " | collections.abc.Mapping[str, object]";
+  } else {
+    return "str";
+  }
+}
+
+template <class T>
+std::string default_text(const T& value) {
+  if constexpr (is_specification<T> || is_list<T>) {
+    return "...";
+  } else {
+    return literal(value);
+  }
+}
+
+/// `, *, tp: int = 1, ...`; the first `positional` fields come before the star. Without `defaults`, every field may be
+/// left out.
+template <class Spec>
+std::string parameters(std::size_t positional, bool defaults) {
+  const Spec unset;
+  std::string text;
+  std::size_t index = 0;
+  const auto add = [&]<class T>(const Field<Spec, T>& field) {
+    if (index++ == positional) text += ", *";
+    text += ", " + std::string(field.key) + ": " + argument_type<T>();
+    if (!defaults) {
+      text += " = ...";
+    } else if (field.presence == Presence::optional) {
+      text += " = " + default_text(unset.*field.member);
+    }
+  };
+  std::apply([&](const auto&... field) { (add(field), ...); }, Spec::fields());
+  return text;
+}
+
+template <class T>
+std::string allowed_values(const Range& range) {
+  std::string text;
+  if constexpr (std::is_enum_v<T>) {
+    for (const std::string_view name : EnumNames<T>::names) {
+      text += (text.empty() ? " One of ``" : ", ``") + std::string(name) + "``";
+    }
+    text += ".";
+  } else if constexpr (std::is_same_v<T, double> || std::is_same_v<T, std::int64_t>) {
+    const bool open = range.maximum >= std::numeric_limits<double>::max();
+    const auto number = [](double value) { return py::str("{:g}").format(value).template cast<std::string>(); };
+    text = " From " + number(range.minimum) + (open ? " up." : " to " + number(range.maximum) + ".");
+  }
+  return text;
+}
+
+/// The class documentation in numpydoc style.
+template <class Spec>
+std::string class_doc(const char* name, const char* summary) {
+  std::string text = std::string(summary) + "\n\nParameters\n----------\n";
+  const auto add = [&]<class T>(const Field<Spec, T>& field) {
+    text += std::string(field.key) + " : ";
+    if constexpr (is_specification<T>) {
+      text += std::string(T::kind);
+    } else if constexpr (is_list<T>) {
+      text += "sequence of " + std::string(T::value_type::kind);
+    } else {
+      text += argument_type<T>();
+    }
+    text += (field.presence == Presence::optional ? ", optional\n    " : "\n    ") + std::string(field.doc) + "." +
+            allowed_values<T>(field.range) + "\n";
+  };
+  std::apply([&](const auto&... field) { (add(field), ...); }, Spec::fields());
+  return text +
+         "\nRaises\n------\nInvalidSpec\n    Names every field that is unknown, missing, of a wrong type or out of "
+         "range.\n\nSee Also\n--------\n" +
+         std::string(name) + ".replace : a copy with other values.\n";
+}
+
+}  // namespace ampacity::python
