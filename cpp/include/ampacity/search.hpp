@@ -55,4 +55,8 @@ struct SearchResult {
 [[nodiscard]] SearchResult search(const Training& job, const Cluster& cluster, const LayoutChoice& choice = {},
                                   std::size_t keep = 10);
 
+/// Estimate of the best layout of `search`, with warnings where it uses fewer accelerators or another batch than asked for.
+/// \throws as `search`
+[[nodiscard]] Estimate estimate_fastest(const Training& job, const Cluster& cluster, const LayoutChoice& choice = {});
+
 }  // namespace ampacity

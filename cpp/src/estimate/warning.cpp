@@ -34,7 +34,8 @@ std::string Warning::text() const {
     case Caveat::does_not_fit:
       return "does not fit: needs " + number(value, 1073741824.0, " GiB") + " of " + number(limit, 1073741824.0, " GiB") + " a device";
     case Caveat::uneven_batch:
-      return "a global batch of " + whole(limit) + " cannot be split over this layout; " + whole(value) + " is used";
+      return value > 1.1 * limit ? "a global batch of " + whole(limit) + " is too small for so many accelerators; " + whole(value) + " is used"
+                                 : "a global batch of " + whole(limit) + " cannot be split over this layout; " + whole(value) + " is used";
     case Caveat::failures_dominate:
       return "one job of this size fails every " + number(value, 60, " min") + " and takes " + number(limit, 60, " min") +
              " to recover; goodput is beyond what checkpoint and restart can give, plan for smaller jobs or faster recovery";

@@ -245,4 +245,22 @@ SearchResult search(const Training& job, const Cluster& cluster, const LayoutCho
   return result;
 }
 
+Estimate estimate_fastest(const Training& job, const Cluster& cluster, const LayoutChoice& choice) {
+  const SearchResult found = search(job, cluster, choice, 1);
+  Training adjusted = job;
+  adjusted.global_batch = found.global_batch;
+  Estimate result = estimate(adjusted, cluster, found.best);
+
+  const std::int64_t wanted = wanted_accelerators(cluster, choice);
+  if (result.accelerators < wanted) {
+    const auto idle = static_cast<double>(wanted - result.accelerators);
+    result.warnings.push_back({Caveat::accelerators_unused, idle, static_cast<double>(wanted)});
+  }
+  const std::int64_t wish = choice.global_batch.value_or(job.global_batch);
+  if (found.global_batch != wish) {
+    result.warnings.push_back({Caveat::uneven_batch, static_cast<double>(found.global_batch), static_cast<double>(wish)});
+  }
+  return result;
+}
+
 }  // namespace ampacity
