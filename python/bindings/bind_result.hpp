@@ -86,7 +86,7 @@ void bind_item(py::class_<Result>& type, const Item<Result, T>& item) {
   const auto member = item.member;
   if constexpr (std::is_same_v<T, Caveat>) {
     type.def_property_readonly(
-        item.key, [member](const Result& self) { return std::string(code_of(self.*member)); }, item.doc);
+        item.key, [member](const Result& self) { return std::string(name_of(self.*member)); }, item.doc);
   } else if constexpr (std::is_enum_v<T>) {
     type.def_property_readonly(
         item.key, [member](const Result& self) { return std::string(name_of(self.*member)); }, item.doc);

@@ -21,31 +21,6 @@ Item(const char*, T Owner::*, const char*) -> Item<Owner, T>;
 template <class Result>
 struct Described;
 
-/// Short name of a caveat, for programs.
-constexpr std::string_view code_of(Caveat caveat) {
-  switch (caveat) {
-    case Caveat::accelerators_unused:
-      return "accelerators-unused";
-    case Caveat::mixed_generations:
-      return "mixed-generations";
-    case Caveat::precision_fallback:
-      return "precision-fallback";
-    case Caveat::no_tokens:
-      return "no-tokens";
-    case Caveat::power_limit_exceeded:
-      return "power-limit-exceeded";
-    case Caveat::does_not_fit:
-      return "does-not-fit";
-    case Caveat::uneven_batch:
-      return "uneven-batch";
-    case Caveat::failures_dominate:
-      return "failures-dominate";
-    case Caveat::extrapolated_scale:
-      return "extrapolated-scale";
-  }
-  return "other";
-}
-
 template <>
 struct Described<Breakdown> {
   static constexpr auto items() {

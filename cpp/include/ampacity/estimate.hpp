@@ -1,9 +1,11 @@
 // `estimate`: one representative device per role, closed form, microseconds.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ampacity/cluster.hpp"
@@ -90,6 +92,13 @@ enum class Caveat {
   uneven_batch,           ///< value: batch used, limit: batch asked for
   failures_dominate,      ///< value: seconds between failures, limit: seconds to recover from one
   extrapolated_scale,     ///< value: devices in the job, limit: largest job the scoreboard checks
+};
+
+template <>
+struct EnumNames<Caveat> {
+  static constexpr std::array<std::string_view, 9> names{
+      "accelerators-unused",  "mixed-generations", "precision-fallback", "no-tokens",         "power-limit-exceeded",
+      "does-not-fit",         "uneven-batch",      "failures-dominate",  "extrapolated-scale"};
 };
 
 /// A caveat with the numbers that belong to it.

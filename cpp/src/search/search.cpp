@@ -220,7 +220,7 @@ SearchResult search(const Training& job, const Cluster& cluster, const LayoutCho
   // A number of accelerators that the user names is used in full where that is possible.
   Search found(job, cluster, choice, accelerators);
   found.run(choice.accelerators.has_value());
-  if (found.possible() == 0 && choice.accelerators) found.run(false);
+  if (found.candidates().empty() && choice.accelerators) found.run(false);
   if (found.possible() == 0) {
     problems = fixed_problems(job, cluster, choice, accelerators);
     if (problems.empty()) {

@@ -72,6 +72,18 @@ void check_schedule(const Training& job, const Layout& layout, Finder& find) {
                "must divide layout.dp (", layout.dp, ")");
 }
 
+std::vector<Problem> not_modelled(const Model& model) {
+  std::vector<Problem> problems;
+  if (model.is_moe()) {
+    problems.push_back({"model.experts", number_text(model.experts), "is not predicted yet: this release knows dense models only", {}});
+  }
+  if (model.is_mla()) {
+    problems.push_back({"model.kv_lora_rank", number_text(model.kv_lora_rank),
+                        "is not predicted yet: this release does not know multi-head latent attention", {}});
+  }
+  return problems;
+}
+
 void check_all(const Training& job, const Layout& layout, Finder& find) {
   check_model_split(job, layout, find);
   check_experts(job, layout, find);
@@ -81,21 +93,14 @@ void check_all(const Training& job, const Layout& layout, Finder& find) {
 }  // namespace
 
 std::vector<Problem> conflicts(const Training& job, const Cluster& cluster, const Layout& layout) {
+  std::vector<Problem> problems = not_modelled(job.model);
+  if (!problems.empty()) return problems;  // what would be wrong with a layout of such a model is not known either
   Finder find(true);
   const std::int64_t has = cluster.accelerators();
   find.require(layout.accelerators() <= has, "layout", layout.accelerators(), "accelerators (tp ", layout.tp, " x pp ", layout.pp,
                " x cp ", layout.cp, " x dp ", layout.dp, ") must not exceed those of the cluster (", has, ")");
   check_all(job, layout, find);
-  std::vector<Problem> problems = find.take();
-  if (job.model.is_moe()) {
-    problems.push_back({"model.experts", number_text(job.model.experts),
-                        "is not predicted yet: this release knows dense models only", {}});
-  }
-  if (job.model.is_mla()) {
-    problems.push_back({"model.kv_lora_rank", number_text(job.model.kv_lora_rank),
-                        "is not predicted yet: this release does not know multi-head latent attention", {}});
-  }
-  return problems;
+  return find.take();
 }
 
 bool can_run(const Training& job, const Layout& layout) {
