@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 from ampacity._core import Estimate
@@ -38,6 +39,20 @@ def large(value: float) -> str:
         if abs(value) >= scale:
             return f"{value / scale:.3g} {name}"
     return f"{value:,.0f}"
+
+
+def figure(value: float, digits: int = 4) -> str:
+    """Return a number with that many significant digits, never with an exponent.
+
+    Examples
+    --------
+    >>> figure(11449.6), figure(18.0), figure(0.62344)
+    ('11,450', '18.00', '0.6234')
+    """
+    if value == 0:
+        return "0"
+    decimals = digits - 1 - math.floor(math.log10(abs(value)))
+    return f"{round(value, decimals):,.{max(0, decimals)}f}"
 
 
 def money(usd: float) -> str:
@@ -93,7 +108,7 @@ def _speed(est: Estimate) -> Iterator[str]:
     per_gpu = est.tokens_per_s / est.accelerators
     yield f"Speed    {_seconds(est.step_time_s)} a step    {large(est.tokens_per_s)} tokens/s"
     yield (
-        f"         {per_gpu:,.4g} tokens/s, {est.flops_per_s_per_accelerator / 1e12:,.4g} TFLOP/s "
+        f"         {figure(per_gpu)} tokens/s, {figure(est.flops_per_s_per_accelerator / 1e12)} TFLOP/s "
         f"per GPU    MFU {est.mfu_fraction:.1%}"
     )
 
@@ -111,12 +126,12 @@ def _memory(est: Estimate) -> Iterator[str]:
 def _power(est: Estimate) -> Iterator[str]:
     power = est.power
     yield (
-        f"Power    IT {power.it_nameplate_mw:,.4g} MW nameplate, {power.it_peak_mw:,.4g} peak, "
-        f"{power.it_mean_mw:,.4g} mean"
+        f"Power    IT {figure(power.it_nameplate_mw)} MW nameplate, {figure(power.it_peak_mw)} peak, "
+        f"{figure(power.it_mean_mw)} mean"
     )
     yield (
-        f"         site {power.facility_peak_mw:,.4g} MW peak, {power.facility_mean_mw:,.4g} mean; "
-        f"{power.gpu_mean_w:,.0f} W per GPU; swing {power.swing_mw:,.3g} MW"
+        f"         site {figure(power.facility_peak_mw)} MW peak, {figure(power.facility_mean_mw)} mean; "
+        f"{power.gpu_mean_w:,.0f} W per GPU; swing {figure(power.swing_mw, 3)} MW"
     )
 
 
@@ -127,7 +142,7 @@ def _run(est: Estimate) -> Iterator[str]:
         f"goodput {run.goodput_fraction:.1%}"
     )
     yield (
-        f"         {run.energy_mwh:,.5g} MWh, {run.carbon_t:,.4g} t CO2e, {run.water_m3:,.4g} m3 water, "
+        f"         {figure(run.energy_mwh)} MWh, {figure(run.carbon_t)} t CO2e, {figure(run.water_m3)} m3 water, "
         f"as {run.homes_equivalent:,.0f} US homes"
     )
     yield f"         energy {money(run.energy_cost_usd)}, hardware and plant {money(run.capex_usd)}"
