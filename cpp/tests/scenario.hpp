@@ -7,7 +7,8 @@
 
 namespace ampacity::testing {
 
-inline Training job_of(const std::string& model, std::int64_t global_batch = 0, const std::string& software = "megatron-core") {
+inline Training job_of(const std::string& model, std::int64_t global_batch = 0,
+                       const std::string& software = "megatron-core") {
   Value document;
   document.set("model", model);
   document.set("software", software);
@@ -15,7 +16,9 @@ inline Training job_of(const std::string& model, std::int64_t global_batch = 0, 
   return decode<Training>(document);
 }
 
-inline Cluster cluster_of(const std::string& name) { return Catalogue::builtin().get<Cluster>(name); }
+inline Cluster cluster_of(const std::string& name) {
+  return Catalogue::builtin().get<Cluster>(name);
+}
 
 /// Llama 3.1 405B on 16,384 H100 as in arXiv:2407.21783, Table 4; gradients and optimizer are sharded (section 3.3.2).
 inline Layout llama_layout() {

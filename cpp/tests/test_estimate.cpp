@@ -12,7 +12,9 @@ using doctest::Approx;
 
 namespace {
 
-Estimate llama() { return estimate(testing::job_of("llama-3.1-405b"), testing::cluster_of("meta-llama3-16k"), testing::llama_layout()); }
+Estimate llama() {
+  return estimate(testing::job_of("llama-3.1-405b"), testing::cluster_of("meta-llama3-16k"), testing::llama_layout());
+}
 
 std::string conflict_text(const Training& job, const Cluster& cluster, const Layout& layout) {
   try {
@@ -84,7 +86,8 @@ TEST_CASE("every conflict of a layout is named at once") {
   layout.ep = 4;
   layout.dp = 3000;
   const std::string text = conflict_text(job, testing::cluster_of("meta-llama3-16k"), layout);
-  for (const char* part : {"model.heads (128)", "model.layers (126)", "no experts", "must not exceed", "multiple of layout.dp"}) {
+  for (const char* part :
+       {"model.heads (128)", "model.layers (126)", "no experts", "must not exceed", "multiple of layout.dp"}) {
     CHECK_MESSAGE(text.find(part) != std::string::npos, text);
   }
 }
@@ -99,7 +102,8 @@ TEST_CASE("specifications filled by hand are checked too") {
   CHECK(conflict_text(testing::job_of("llama-3.1-8b", 8), cluster, layout).find("layout.tp = -1") != std::string::npos);
   Cluster broken = cluster;
   broken.partitions.front().node.accelerator.memory_bytes_per_s = 0;
-  CHECK(conflict_text(testing::job_of("llama-3.1-8b", 8), broken, Layout{}).find("memory_bytes_per_s") != std::string::npos);
+  CHECK(conflict_text(testing::job_of("llama-3.1-8b", 8), broken, Layout{}).find("memory_bytes_per_s") !=
+        std::string::npos);
 }
 
 TEST_CASE("a model that does not fit is said to, by how much") {

@@ -56,5 +56,6 @@ TEST_CASE("contradictions are named") {
   }
   choice = {};
   choice.accelerators = 0;
-  CHECK_THROWS_AS((void)search(testing::job_of("llama-3.1-405b"), testing::cluster_of("meta-llama3-16k"), choice), InvalidSpec);
+  CHECK_THROWS_AS((void)search(testing::job_of("llama-3.1-405b"), testing::cluster_of("meta-llama3-16k"), choice),
+                  InvalidSpec);
 }

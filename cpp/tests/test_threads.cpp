@@ -33,7 +33,8 @@ TEST_CASE("threads with different scenarios do not meet") {
         const Scenario& s = scenarios[which];
         // The catalogue is made on first use: let the threads race for that too.
         if (!Catalogue::builtin().contains("model", "llama-3.1-8b")) return;
-        for (int i = 0; i < rounds; ++i) equal[t] += estimate(s.job, s.cluster, s.layout).run.energy_j == serial[which] ? 1 : 0;
+        for (int i = 0; i < rounds; ++i)
+          equal[t] += estimate(s.job, s.cluster, s.layout).run.energy_j == serial[which] ? 1 : 0;
       });
     }
   }

@@ -11,7 +11,9 @@ using namespace ampacity;
 using doctest::Approx;
 
 TEST_CASE("parameter counts equal the published ones") {
-  const auto total = [](const char* name) { return workload::count_parameters(Catalogue::builtin().get<Model>(name)).total; };
+  const auto total = [](const char* name) {
+    return workload::count_parameters(Catalogue::builtin().get<Model>(name)).total;
+  };
   // Model cards; within 1 % because they round.
   CHECK(total("llama-3.1-8b") == Approx(8.03e9).epsilon(0.005));
   CHECK(total("llama-3.1-70b") == Approx(70.6e9).epsilon(0.005));
@@ -24,15 +26,17 @@ TEST_CASE("parameter counts equal the published ones") {
 }
 
 TEST_CASE("active parameters of mixtures of experts") {
-  const auto active = [](const char* name) { return workload::count_parameters(Catalogue::builtin().get<Model>(name)).active; };
+  const auto active = [](const char* name) {
+    return workload::count_parameters(Catalogue::builtin().get<Model>(name)).active;
+  };
   CHECK(active("deepseek-v3") == Approx(37e9).epsilon(0.03));
   CHECK(active("mixtral-8x7b") == Approx(12.9e9).epsilon(0.01));
   CHECK(active("llama-4-maverick") == Approx(17e9).epsilon(0.03));
 }
 
 TEST_CASE("training FLOPs equal the closed form of Narayanan et al. 2021") {
-  // F = 72 B s L h^2 (1 + s / (6 h) + V / (12 L h)) without recompute (theirs has 96 and V / 16 with it), full attention;
-  // ours counts the causal half of the scores: s / (12 h).
+  // F = 72 B s L h^2 (1 + s / (6 h) + V / (12 L h)) without recompute (theirs has 96 and V / 16 with it), full
+  // attention; ours counts the causal half of the scores: s / (12 h).
   const Model m = Catalogue::builtin().get<Model>("gpt-3-175b");
   const double s = 2048;
   const auto h = static_cast<double>(m.hidden);
@@ -47,11 +51,14 @@ TEST_CASE("activation bytes equal Korthikanti et al. 2022, Table 2") {
   Layout layout;
   layout.tp = 8;
   const double sbh = static_cast<double>(job.seq_len * job.model.hidden);
-  const double scores = 5.0 * static_cast<double>(job.model.heads * job.seq_len) / static_cast<double>(job.model.hidden);
+  const double scores =
+      5.0 * static_cast<double>(job.model.heads * job.seq_len) / static_cast<double>(job.model.hidden);
   layout.sequence_parallel = false;
-  CHECK(workload::activation_bytes_per_layer(job, layout, Recompute::none) == Approx(sbh * (10 + 24.0 / 8 + scores / 8)).epsilon(1e-9));
+  CHECK(workload::activation_bytes_per_layer(job, layout, Recompute::none) ==
+        Approx(sbh * (10 + 24.0 / 8 + scores / 8)).epsilon(1e-9));
   layout.sequence_parallel = true;
-  CHECK(workload::activation_bytes_per_layer(job, layout, Recompute::none) == Approx(sbh / 8 * (34 + scores)).epsilon(1e-9));
+  CHECK(workload::activation_bytes_per_layer(job, layout, Recompute::none) ==
+        Approx(sbh / 8 * (34 + scores)).epsilon(1e-9));
   CHECK(workload::activation_bytes_per_layer(job, layout, Recompute::selective) == Approx(sbh / 8 * 34).epsilon(1e-9));
   CHECK(workload::activation_bytes_per_layer(job, layout, Recompute::full) == Approx(sbh / 8 * 2).epsilon(1e-9));
 }
@@ -63,7 +70,8 @@ TEST_CASE("weights, gradients and optimizer take 18 bytes a parameter without sh
   layout.tp = 8;
   layout.micro_batch = 4;
   layout.zero_stage = 0;
-  const Memory memory = workload::memory_of(job, layout, testing::cluster_of("selene-3072").partitions.front().node.accelerator);
+  const Memory memory =
+      workload::memory_of(job, layout, testing::cluster_of("selene-3072").partitions.front().node.accelerator);
   const double gib = (memory.weights_bytes + memory.gradients_bytes + memory.optimizer_bytes) / 1073741824.0;
   CHECK(gib == Approx(45.56).epsilon(0.03));
 }
@@ -103,7 +111,8 @@ TEST_CASE("tensor parallelism splits the products of a layer") {
     layout.tp = tp;
     const workload::LayerWork work = workload::dense_layer(job, layout);
     double sum = 0;
-    for (std::size_t i = 0; i < work.linear_count; ++i) sum += work.linears[i].tokens * work.linears[i].in * work.linears[i].out;
+    for (std::size_t i = 0; i < work.linear_count; ++i)
+      sum += work.linears[i].tokens * work.linears[i].in * work.linears[i].out;
     return sum;
   };
   CHECK(flops(8) * 8 == Approx(flops(1)).epsilon(1e-12));

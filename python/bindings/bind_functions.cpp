@@ -72,7 +72,8 @@ Estimate run_estimate_fastest(const Training& job, const Cluster& cluster, const
   return estimate_fastest(job, cluster, choice);
 }
 
-std::vector<Estimate> run_estimate_all(const Training& job, const Cluster& cluster, const std::vector<Layout>& layouts) {
+std::vector<Estimate> run_estimate_all(const Training& job, const Cluster& cluster,
+                                       const std::vector<Layout>& layouts) {
   return estimate_all(job, cluster, layouts);
 }
 

@@ -21,9 +21,8 @@ struct Partition {
   static constexpr std::string_view kind = "partition";
   static constexpr auto fields() {
     using S = Partition;
-    return std::tuple{
-        required("node", &S::node, "the node"),
-        required("accelerators", &S::accelerators, Range{1, 1e8}, "accelerators in nodes of this kind")};
+    return std::tuple{required("node", &S::node, "the node"),
+                      required("accelerators", &S::accelerators, Range{1, 1e8}, "accelerators in nodes of this kind")};
   }
   friend bool operator==(const Partition&, const Partition&) = default;
 };

@@ -16,20 +16,20 @@ namespace ampacity {
 
 /// Where the seconds of a step go on the critical path; the terms sum to the step time.
 struct Breakdown {
-  double gemm_s = 0;            ///< matrix products, forward and backward
-  double attention_s = 0;       ///< attention core, forward and backward
-  double memory_bound_s = 0;    ///< norms, activations, embedding, loss, casts
-  double recompute_s = 0;       ///< forward work done again in the backward pass
-  double launch_s = 0;          ///< device waits for the host to launch kernels
-  double tp_comm_s = 0;         ///< exposed tensor-parallel communication
-  double cp_comm_s = 0;         ///< exposed context-parallel communication
-  double ep_comm_s = 0;         ///< exposed expert-parallel communication
-  double pp_comm_s = 0;         ///< exposed stage-to-stage transfers
-  double dp_comm_s = 0;         ///< exposed gradient reduction and weight gathering
-  double bubble_s = 0;          ///< pipeline fill and drain, and waiting for the slowest stage
-  double optimizer_s = 0;       ///< optimizer step, clipping
-  double straggler_s = 0;       ///< waiting for the slowest of the synchronous devices
-  double overhead_s = 0;        ///< fixed cost of a step in the software
+  double gemm_s = 0;          ///< matrix products, forward and backward
+  double attention_s = 0;     ///< attention core, forward and backward
+  double memory_bound_s = 0;  ///< norms, activations, embedding, loss, casts
+  double recompute_s = 0;     ///< forward work done again in the backward pass
+  double launch_s = 0;        ///< device waits for the host to launch kernels
+  double tp_comm_s = 0;       ///< exposed tensor-parallel communication
+  double cp_comm_s = 0;       ///< exposed context-parallel communication
+  double ep_comm_s = 0;       ///< exposed expert-parallel communication
+  double pp_comm_s = 0;       ///< exposed stage-to-stage transfers
+  double dp_comm_s = 0;       ///< exposed gradient reduction and weight gathering
+  double bubble_s = 0;        ///< pipeline fill and drain, and waiting for the slowest stage
+  double optimizer_s = 0;     ///< optimizer step, clipping
+  double straggler_s = 0;     ///< waiting for the slowest of the synchronous devices
+  double overhead_s = 0;      ///< fixed cost of a step in the software
 
   [[nodiscard]] double total_s() const {
     return gemm_s + attention_s + memory_bound_s + recompute_s + launch_s + tp_comm_s + cp_comm_s + ep_comm_s +
@@ -54,15 +54,15 @@ struct Memory {
 
 /// Power of the accelerators that the job uses, with their share of hosts, network, storage and plant.
 struct Power {
-  double gpu_mean_w = 0;          ///< one accelerator over a step
-  double gpu_peak_w = 0;          ///< one accelerator in its hungriest phase
-  double gpu_min_w = 0;           ///< one accelerator stalled
-  double it_mean_w = 0;           ///< all IT equipment during training
-  double it_peak_w = 0;           ///< all devices at their power limit
-  double it_nameplate_w = 0;      ///< sum of the ratings
-  double facility_mean_w = 0;     ///< at the meter, yearly mean cooling
-  double facility_peak_w = 0;     ///< at the meter, hottest day
-  double swing_w = 0;             ///< IT power between all devices busy and all stalled
+  double gpu_mean_w = 0;       ///< one accelerator over a step
+  double gpu_peak_w = 0;       ///< one accelerator in its hungriest phase
+  double gpu_min_w = 0;        ///< one accelerator stalled
+  double it_mean_w = 0;        ///< all IT equipment during training
+  double it_peak_w = 0;        ///< all devices at their power limit
+  double it_nameplate_w = 0;   ///< sum of the ratings
+  double facility_mean_w = 0;  ///< at the meter, yearly mean cooling
+  double facility_peak_w = 0;  ///< at the meter, hottest day
+  double swing_w = 0;          ///< IT power between all devices busy and all stalled
 };
 
 /// The whole training run.
@@ -83,22 +83,22 @@ struct Run {
 
 /// What a prediction does not model or is less sure of.
 enum class Caveat {
-  accelerators_unused,    ///< value: how many of the requested stay idle, limit: how many were requested
-  mixed_generations,      ///< value: partitions of different nodes in one job, the slowest sets the pace
-  precision_fallback,     ///< the device does not compute in the job's format
-  no_tokens,              ///< neither job nor model says how many tokens; one step is reported as the run
-  power_limit_exceeded,   ///< value: peak facility power, limit: what the grid grants (W)
-  does_not_fit,           ///< value: bytes needed, limit: bytes there
-  uneven_batch,           ///< value: batch used, limit: batch asked for
-  failures_dominate,      ///< value: seconds between failures, limit: seconds to recover from one
-  extrapolated_scale,     ///< value: devices in the job, limit: largest job the scoreboard checks
+  accelerators_unused,   ///< value: how many of the requested stay idle, limit: how many were requested
+  mixed_generations,     ///< value: partitions of different nodes in one job, the slowest sets the pace
+  precision_fallback,    ///< the device does not compute in the job's format
+  no_tokens,             ///< neither job nor model says how many tokens; one step is reported as the run
+  power_limit_exceeded,  ///< value: peak facility power, limit: what the grid grants (W)
+  does_not_fit,          ///< value: bytes needed, limit: bytes there
+  uneven_batch,          ///< value: batch used, limit: batch asked for
+  failures_dominate,     ///< value: seconds between failures, limit: seconds to recover from one
+  extrapolated_scale,    ///< value: devices in the job, limit: largest job the scoreboard checks
 };
 
 template <>
 struct EnumNames<Caveat> {
   static constexpr std::array<std::string_view, 9> names{
-      "accelerators-unused",  "mixed-generations", "precision-fallback", "no-tokens",         "power-limit-exceeded",
-      "does-not-fit",         "uneven-batch",      "failures-dominate",  "extrapolated-scale"};
+      "accelerators-unused", "mixed-generations", "precision-fallback", "no-tokens",         "power-limit-exceeded",
+      "does-not-fit",        "uneven-batch",      "failures-dominate",  "extrapolated-scale"};
 };
 
 /// A caveat with the numbers that belong to it.
@@ -139,6 +139,7 @@ struct Estimate {
 
 /// The same for many layouts of one job, in their order.
 /// \throws InvalidSpec for the first layout that cannot run.
-[[nodiscard]] std::vector<Estimate> estimate_all(const Training& job, const Cluster& cluster, std::span<const Layout> layouts);
+[[nodiscard]] std::vector<Estimate> estimate_all(const Training& job, const Cluster& cluster,
+                                                 std::span<const Layout> layouts);
 
 }  // namespace ampacity

@@ -22,26 +22,26 @@ enum class Presence { required, optional };
 template <class Spec, class T>
 struct Field {
   std::string_view key;
-  T Spec::*member;
+  T Spec::* member;
   Presence presence;
   Range range;
   std::string_view doc;
 };
 
 template <class Spec, class T>
-constexpr Field<Spec, T> required(std::string_view key, T Spec::*member, Range range, std::string_view doc) {
+constexpr Field<Spec, T> required(std::string_view key, T Spec::* member, Range range, std::string_view doc) {
   return {key, member, Presence::required, range, doc};
 }
 template <class Spec, class T>
-constexpr Field<Spec, T> required(std::string_view key, T Spec::*member, std::string_view doc) {
+constexpr Field<Spec, T> required(std::string_view key, T Spec::* member, std::string_view doc) {
   return {key, member, Presence::required, {}, doc};
 }
 template <class Spec, class T>
-constexpr Field<Spec, T> optional(std::string_view key, T Spec::*member, Range range, std::string_view doc) {
+constexpr Field<Spec, T> optional(std::string_view key, T Spec::* member, Range range, std::string_view doc) {
   return {key, member, Presence::optional, range, doc};
 }
 template <class Spec, class T>
-constexpr Field<Spec, T> optional(std::string_view key, T Spec::*member, std::string_view doc) {
+constexpr Field<Spec, T> optional(std::string_view key, T Spec::* member, std::string_view doc) {
   return {key, member, Presence::optional, {}, doc};
 }
 

@@ -47,21 +47,21 @@ struct Layout {
   static constexpr auto fields() {
     using S = Layout;
     constexpr Range degree{1, 1e7};
-    return std::tuple{
-        optional("tp", &S::tp, degree, "tensor-parallel degree"),
-        optional("pp", &S::pp, degree, "pipeline stages"),
-        optional("vp", &S::vp, degree, "virtual stages per pipeline stage (interleaving)"),
-        optional("cp", &S::cp, degree, "context-parallel degree"),
-        optional("ep", &S::ep, degree, "expert-parallel degree (within cp * dp)"),
-        optional("dp", &S::dp, degree, "data-parallel degree"),
-        optional("micro_batch", &S::micro_batch, Range{1, 1e6}, "sequences per micro-batch and replica"),
-        optional("zero_stage", &S::zero_stage, Range{0, 3},
-                 "what the data-parallel group shards: 1 optimizer, 2 + gradients, 3 + weights (FSDP)"),
-        optional("shard_group", &S::shard_group, Range{0, 1e7},
-                 "replicas that share one copy of the sharded state (hybrid sharding); 0 = all"),
-        optional("schedule", &S::schedule, "pipeline schedule"),
-        optional("recompute", &S::recompute, "what is computed again in the backward pass"),
-        optional("sequence_parallel", &S::sequence_parallel, "norms and dropout are split over the tensor-parallel group")};
+    return std::tuple{optional("tp", &S::tp, degree, "tensor-parallel degree"),
+                      optional("pp", &S::pp, degree, "pipeline stages"),
+                      optional("vp", &S::vp, degree, "virtual stages per pipeline stage (interleaving)"),
+                      optional("cp", &S::cp, degree, "context-parallel degree"),
+                      optional("ep", &S::ep, degree, "expert-parallel degree (within cp * dp)"),
+                      optional("dp", &S::dp, degree, "data-parallel degree"),
+                      optional("micro_batch", &S::micro_batch, Range{1, 1e6}, "sequences per micro-batch and replica"),
+                      optional("zero_stage", &S::zero_stage, Range{0, 3},
+                               "what the data-parallel group shards: 1 optimizer, 2 + gradients, 3 + weights (FSDP)"),
+                      optional("shard_group", &S::shard_group, Range{0, 1e7},
+                               "replicas that share one copy of the sharded state (hybrid sharding); 0 = all"),
+                      optional("schedule", &S::schedule, "pipeline schedule"),
+                      optional("recompute", &S::recompute, "what is computed again in the backward pass"),
+                      optional("sequence_parallel", &S::sequence_parallel,
+                               "norms and dropout are split over the tensor-parallel group")};
   }
   friend bool operator==(const Layout&, const Layout&) = default;
 };

@@ -23,8 +23,7 @@ struct Nic {
   static constexpr std::string_view kind = "nic";
   static constexpr auto fields() {
     using S = Nic;
-    return std::tuple{required("name", &S::name, "catalogue name"),
-                      optional("title", &S::title, "full product name"),
+    return std::tuple{required("name", &S::name, "catalogue name"), optional("title", &S::title, "full product name"),
                       required("bytes_per_s", &S::bytes_per_s, Range{1e8, 1e13}, "line rate per direction, all ports"),
                       required("typical_w", &S::typical_w, Range{0, 1e4}, "typical power without optics"),
                       required("max_w", &S::max_w, Range{0, 1e4}, "maximum power without optics")};

@@ -14,7 +14,8 @@ namespace ampacity {
 
 /// What the user has decided already; fields without a value are searched.
 struct LayoutChoice {
-  std::optional<std::int64_t> accelerators;  ///< how many to use (default: tp * pp * cp * dp where all are given, else all)
+  std::optional<std::int64_t>
+      accelerators;  ///< how many to use (default: tp * pp * cp * dp where all are given, else all)
   std::optional<std::int64_t> tp;
   std::optional<std::int64_t> pp;
   std::optional<std::int64_t> vp;
@@ -55,7 +56,8 @@ struct SearchResult {
 [[nodiscard]] SearchResult search(const Training& job, const Cluster& cluster, const LayoutChoice& choice = {},
                                   std::size_t keep = 10);
 
-/// Estimate of the best layout of `search`, with warnings where it uses fewer accelerators or another batch than asked for.
+/// Estimate of the best layout of `search`, with warnings where it uses fewer accelerators or another batch than asked
+/// for.
 /// \throws as `search`
 [[nodiscard]] Estimate estimate_fastest(const Training& job, const Cluster& cluster, const LayoutChoice& choice = {});
 

@@ -18,9 +18,9 @@ struct Grid {
   static constexpr std::string_view kind = "grid";
   static constexpr auto fields() {
     using S = Grid;
-    return std::tuple{required("name", &S::name, "catalogue name"),
-                      optional("title", &S::title, "what it covers"),
-                      required("carbon_kg_per_mwh", &S::carbon_kg_per_mwh, Range{0, 3000}, "kg CO2e per MWh delivered")};
+    return std::tuple{
+        required("name", &S::name, "catalogue name"), optional("title", &S::title, "what it covers"),
+        required("carbon_kg_per_mwh", &S::carbon_kg_per_mwh, Range{0, 3000}, "kg CO2e per MWh delivered")};
   }
   friend bool operator==(const Grid&, const Grid&) = default;
 };
@@ -53,7 +53,8 @@ struct Site {
         required("pue_peak", &S::pue_peak, Range{1, 3}, "facility power over IT power on the hottest day"),
         optional("water_l_per_kwh", &S::water_l_per_kwh, Range{0, 50}, "litres of water per kWh of IT energy"),
         optional("electricity_usd_per_kwh", &S::electricity_usd_per_kwh, Range{0, 10}, "price of energy"),
-        optional("facility_usd_per_w", &S::facility_usd_per_w, Range{0, 1e3}, "shell and plant per watt of IT nameplate"),
+        optional("facility_usd_per_w", &S::facility_usd_per_w, Range{0, 1e3},
+                 "shell and plant per watt of IT nameplate"),
         optional("storage_w_per_accelerator", &S::storage_w_per_accelerator, Range{0, 1e4},
                  "storage and management power"),
         optional("power_limit_w", &S::power_limit_w, Range{0, 1e12}, "power that the grid grants; 0 = unknown")};

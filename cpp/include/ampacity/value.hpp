@@ -20,15 +20,15 @@ class Value {
   using Table = std::vector<std::pair<std::string, Value>>;
 
   Value() = default;
-  Value(bool flag) : data_(flag) {}                                  // NOLINT(google-explicit-constructor)
-  Value(int number) : data_(static_cast<std::int64_t>(number)) {}    // NOLINT(google-explicit-constructor)
-  Value(std::int64_t number) : data_(number) {}                      // NOLINT(google-explicit-constructor)
-  Value(double number) : data_(number) {}                            // NOLINT(google-explicit-constructor)
-  Value(const char* text) : data_(std::string(text)) {}              // NOLINT(google-explicit-constructor)
-  Value(std::string text) : data_(std::move(text)) {}                // NOLINT(google-explicit-constructor)
-  Value(std::string_view text) : data_(std::string(text)) {}         // NOLINT(google-explicit-constructor)
-  Value(List items) : data_(std::move(items)) {}                     // NOLINT(google-explicit-constructor)
-  Value(Table entries) : data_(std::move(entries)) {}                // NOLINT(google-explicit-constructor)
+  Value(bool flag) : data_(flag) {}                                // NOLINT(google-explicit-constructor)
+  Value(int number) : data_(static_cast<std::int64_t>(number)) {}  // NOLINT(google-explicit-constructor)
+  Value(std::int64_t number) : data_(number) {}                    // NOLINT(google-explicit-constructor)
+  Value(double number) : data_(number) {}                          // NOLINT(google-explicit-constructor)
+  Value(const char* text) : data_(std::string(text)) {}            // NOLINT(google-explicit-constructor)
+  Value(std::string text) : data_(std::move(text)) {}              // NOLINT(google-explicit-constructor)
+  Value(std::string_view text) : data_(std::string(text)) {}       // NOLINT(google-explicit-constructor)
+  Value(List items) : data_(std::move(items)) {}                   // NOLINT(google-explicit-constructor)
+  Value(Table entries) : data_(std::move(entries)) {}              // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] bool is_null() const { return std::holds_alternative<std::monostate>(data_); }
   [[nodiscard]] bool is_table() const { return std::holds_alternative<Table>(data_); }

@@ -45,7 +45,8 @@ std::string text_of(const Value& document, std::string_view key) {
 
 /// Tries to read a document as the specification of its kind, for the problems that shows.
 template <class Spec>
-bool check_as(const Value& document, const std::string& kind, const Catalogue& catalogue, std::vector<Problem>& problems) {
+bool check_as(const Value& document, const std::string& kind, const Catalogue& catalogue,
+              std::vector<Problem>& problems) {
   if (kind != Spec::kind) return false;
   spec::Decoder decoder(catalogue);
   Spec spec;
@@ -101,13 +102,16 @@ std::vector<std::string> Catalogue::names(std::string_view kind) const {
 }
 
 const Catalogue::Entry* Catalogue::find(std::string_view kind, std::string_view name) const {
-  const auto at = std::lower_bound(entries_.begin(), entries_.end(), std::tie(kind, name), [](const Entry& entry, const auto& key) {
-    return std::tuple<std::string_view, std::string_view>(entry.kind, entry.name) < key;
-  });
+  const auto at =
+      std::lower_bound(entries_.begin(), entries_.end(), std::tie(kind, name), [](const Entry& entry, const auto& key) {
+        return std::tuple<std::string_view, std::string_view>(entry.kind, entry.name) < key;
+      });
   return at != entries_.end() && at->kind == kind && at->name == name ? &*at : nullptr;
 }
 
-bool Catalogue::contains(std::string_view kind, std::string_view name) const { return find(kind, name) != nullptr; }
+bool Catalogue::contains(std::string_view kind, std::string_view name) const {
+  return find(kind, name) != nullptr;
+}
 
 const Value& Catalogue::document(std::string_view kind, std::string_view name) const {
   if (const Entry* entry = find(kind, name)) return *entry->document;
@@ -142,8 +146,8 @@ Catalogue Catalogue::with(const std::vector<Value>& documents) const {
   for (const Value& document : documents) {
     const std::string kind = text_of(document, "kind");
     if (kind.empty() || text_of(document, "name").empty()) continue;
-    check<Architecture, Accelerator, Nic, Node, Switch, Optic, Fabric, Grid, Site, Reliability, Cluster, Model, Software>(
-        document, kind, extended, problems);
+    check<Architecture, Accelerator, Nic, Node, Switch, Optic, Fabric, Grid, Site, Reliability, Cluster, Model,
+          Software>(document, kind, extended, problems);
   }
   if (!problems.empty()) throw InvalidSpec(std::move(problems));
   return extended;

@@ -19,7 +19,9 @@ struct KernelCost {
     return *this;
   }
   friend KernelCost operator+(KernelCost a, const KernelCost& b) { return a += b; }
-  friend KernelCost operator*(double times, const KernelCost& cost) { return {times * cost.seconds, times * cost.joules}; }
+  friend KernelCost operator*(double times, const KernelCost& cost) {
+    return {times * cost.seconds, times * cost.joules};
+  }
 };
 
 /// A (batched) matrix product C[m,n] = A[m,k] B[k,n]; operands in `precision`, result in 16 bits
@@ -36,13 +38,13 @@ struct GemmShape {
 /// Attention core (scores, softmax, values) of `batch` sequences on one device, without its projections.
 struct AttentionShape {
   double batch = 1;
-  double queries = 1;        ///< query positions on this device
-  double keys = 1;           ///< key positions that the queries see
-  double heads = 1;          ///< query heads on this device
-  double kv_heads = 1;       ///< key-value heads on this device
-  double head_dim = 128;     ///< of queries and keys
-  double value_dim = 128;    ///< of values
-  double seen_fraction = 0.5; ///< share of the score matrix that the mask keeps (causal, whole sequence: 0.5)
+  double queries = 1;          ///< query positions on this device
+  double keys = 1;             ///< key positions that the queries see
+  double heads = 1;            ///< query heads on this device
+  double kv_heads = 1;         ///< key-value heads on this device
+  double head_dim = 128;       ///< of queries and keys
+  double value_dim = 128;      ///< of values
+  double seen_fraction = 0.5;  ///< share of the score matrix that the mask keeps (causal, whole sequence: 0.5)
 };
 /// Flash-attention kernels in 16 bits.
 [[nodiscard]] KernelCost flash_attention_forward(const Accelerator& device, const AttentionShape& shape);

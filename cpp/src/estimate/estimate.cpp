@@ -13,12 +13,14 @@ namespace {
 
 /// Largest job among the measurements of the scoreboard.
 constexpr double largest_measured_job = 10752;
-/// Above this share of the time between failures the closed form of goodput is optimistic by up to 0.08, because failures
-/// strike during recovery too (goodput.cpp).
+/// Above this share of the time between failures the closed form of goodput is optimistic by up to 0.08, because
+/// failures strike during recovery too (goodput.cpp).
 constexpr double recovery_limit = 0.3;
 
 void add_warnings(const Training& job, const Cluster& cluster, const step::Pace& pace, Estimate& result) {
-  const auto warn = [&](Caveat caveat, double value = 0, double limit = 0) { result.warnings.push_back({caveat, value, limit}); };
+  const auto warn = [&](Caveat caveat, double value = 0, double limit = 0) {
+    result.warnings.push_back({caveat, value, limit});
+  };
   const auto used = static_cast<double>(result.accelerators);
   if (!result.memory.fits()) warn(Caveat::does_not_fit, result.memory.total_bytes(), result.memory.capacity_bytes);
   if (pace.partitions > 1) warn(Caveat::mixed_generations, static_cast<double>(pace.partitions));
@@ -59,7 +61,8 @@ Estimate checked_estimate(const Training& job, const Cluster& cluster, const Lay
                                   compute::stalled_w(*pace.device)};
   result.power = power::cluster_power(cluster, result.accelerators, device);
   const double tokens = job.tokens > 0 ? job.tokens : tokens_per_step;
-  result.run = campaign::training_run(cluster, result.accelerators, tokens, tokens_per_step, result.step_time_s, result.power);
+  result.run =
+      campaign::training_run(cluster, result.accelerators, tokens, tokens_per_step, result.step_time_s, result.power);
   add_warnings(job, cluster, pace, result);
   return result;
 }

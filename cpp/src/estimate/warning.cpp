@@ -24,23 +24,32 @@ std::string Warning::text() const {
     case Caveat::accelerators_unused:
       return whole(value) + " accelerators stay idle: no layout uses all " + whole(limit);
     case Caveat::mixed_generations:
-      return "the job spans " + whole(value) + " kinds of node; the slowest sets the pace and the smallest memory must hold it";
+      return "the job spans " + whole(value) +
+             " kinds of node; the slowest sets the pace and the smallest memory must hold it";
     case Caveat::precision_fallback:
       return "the device does not compute in this format; the next wider one is used";
     case Caveat::no_tokens:
       return "neither job nor model says how many tokens to train; the run is one step";
     case Caveat::power_limit_exceeded:
-      return "the site's peak of " + number(value, 1e6, " MW") + " exceeds the " + number(limit, 1e6, " MW") + " that the grid grants";
+      return "the site's peak of " + number(value, 1e6, " MW") + " exceeds the " + number(limit, 1e6, " MW") +
+             " that the grid grants";
     case Caveat::does_not_fit:
-      return "does not fit: needs " + number(value, 1073741824.0, " GiB") + " of " + number(limit, 1073741824.0, " GiB") + " a device";
+      return "does not fit: needs " + number(value, 1073741824.0, " GiB") + " of " +
+             number(limit, 1073741824.0, " GiB") + " a device";
     case Caveat::uneven_batch:
-      return value > 1.1 * limit ? "a global batch of " + whole(limit) + " is too small for so many accelerators; " + whole(value) + " is used"
-                                 : "a global batch of " + whole(limit) + " cannot be split over this layout; " + whole(value) + " is used";
+      return value > 1.1 * limit ? "a global batch of " + whole(limit) + " is too small for so many accelerators; " +
+                                       whole(value) + " is used"
+                                 : "a global batch of " + whole(limit) + " cannot be split over this layout; " +
+                                       whole(value) + " is used";
     case Caveat::failures_dominate:
-      return "one job of this size fails every " + number(value, 60, " min") + " and takes " + number(limit, 60, " min") +
-             " to recover; goodput is beyond what checkpoint and restart can give, plan for smaller jobs or faster recovery";
+      return "one job of this size fails every " + number(value, 60, " min") + " and takes " +
+             number(limit, 60, " min") +
+             " to recover; goodput is beyond what checkpoint and restart can give, plan for smaller jobs or faster "
+             "recovery";
     case Caveat::extrapolated_scale:
-      return whole(value) + " accelerators are more than the largest measured job that this release is checked against (" + whole(limit) + ")";
+      return whole(value) +
+             " accelerators are more than the largest measured job that this release is checked against (" +
+             whole(limit) + ")";
   }
   return {};
 }

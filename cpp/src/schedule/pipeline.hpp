@@ -18,8 +18,8 @@ struct PipelineTime {
   double bubble_s = 0;  ///< fill and drain
 };
 
-/// GPipe and 1F1B: `m t_max + sum of the other stages` (Narayanan et al. 2021, arXiv:2104.04473, section 2.2); with `vp`
-/// virtual stages fill and drain shrink by `vp`. For equal stages: bubble = (pp - 1) t / vp.
+/// GPipe and 1F1B: `m t_max + sum of the other stages` (Narayanan et al. 2021, arXiv:2104.04473, section 2.2); with
+/// `vp` virtual stages fill and drain shrink by `vp`. For equal stages: bubble = (pp - 1) t / vp.
 [[nodiscard]] PipelineTime pipeline_time(const Layout& layout, double micro_batches, const StageTimes& stage);
 
 }  // namespace ampacity::schedule

@@ -38,8 +38,9 @@ Options options_of(const Training& job, const Cluster& cluster, const LayoutChoi
   }
   // Slices of a sequence under 4,096 tokens are too short to hide their exchange.
   constexpr std::int64_t shortest_slice = 4096;
-  options.cp = choice.cp ? std::vector<std::int64_t>{*choice.cp}
-                         : powers_of_two(std::max<std::int64_t>(1, std::min(job.seq_len / (2 * shortest_slice), accelerators)));
+  options.cp =
+      choice.cp ? std::vector<std::int64_t>{*choice.cp}
+                : powers_of_two(std::max<std::int64_t>(1, std::min(job.seq_len / (2 * shortest_slice), accelerators)));
   options.micro_batch = choice.micro_batch ? std::vector<std::int64_t>{*choice.micro_batch} : powers_of_two(16);
   if (choice.recompute) {
     options.recompute = {*choice.recompute};

@@ -24,12 +24,16 @@ std::int64_t split_batch(std::int64_t wish, std::int64_t at_once) {
 class Search {
  public:
   Search(const Training& job, const Cluster& cluster, const LayoutChoice& choice, std::int64_t accelerators)
-      : job_(job), cluster_(cluster), choice_(choice), accelerators_(accelerators), wish_(choice.global_batch.value_or(job.global_batch)),
+      : job_(job),
+        cluster_(cluster),
+        choice_(choice),
+        accelerators_(accelerators),
+        wish_(choice.global_batch.value_or(job.global_batch)),
         options_(search_detail::options_of(job, cluster, choice, accelerators)) {}
 
-  /// Tries all layouts with the wished batch; while that leaves accelerators without work, or twice the batch would give
-  /// much more throughput, again with twice the batch (unless the user fixed it). `exact` allows only layouts that use all
-  /// accelerators.
+  /// Tries all layouts with the wished batch; while that leaves accelerators without work, or twice the batch would
+  /// give much more throughput, again with twice the batch (unless the user fixed it). `exact` allows only layouts that
+  /// use all accelerators.
   void run(bool exact) {
     constexpr double enough_use = 0.9;
     constexpr double enough_gain = 1.25;
@@ -157,11 +161,12 @@ Infeasible infeasible(Training job, const Cluster& cluster, const Candidate& mis
   largest = std::max(largest, {memory.optimizer_bytes, "optimizer state"});
   largest = std::max(largest, {memory.activations_bytes, "activations"});
   const Layout& l = miss.layout;
-  return Infeasible("nothing fits: " + job.model.name + " on " + cluster.name + " needs " + gib(memory.total_bytes()) + " of " +
-                    gib(memory.capacity_bytes) + " a device at least (tp " + std::to_string(l.tp) + ", pp " + std::to_string(l.pp) +
-                    ", cp " + std::to_string(l.cp) + ", dp " + std::to_string(l.dp) + ", recompute " +
-                    std::string(name_of(l.recompute)) + "), " + gib(memory.total_bytes() - memory.capacity_bytes) +
-                    " too much; the largest part is " + largest.second + " with " + gib(largest.first));
+  return Infeasible("nothing fits: " + job.model.name + " on " + cluster.name + " needs " + gib(memory.total_bytes()) +
+                    " of " + gib(memory.capacity_bytes) + " a device at least (tp " + std::to_string(l.tp) + ", pp " +
+                    std::to_string(l.pp) + ", cp " + std::to_string(l.cp) + ", dp " + std::to_string(l.dp) +
+                    ", recompute " + std::string(name_of(l.recompute)) + "), " +
+                    gib(memory.total_bytes() - memory.capacity_bytes) + " too much; the largest part is " +
+                    largest.second + " with " + gib(largest.first));
 }
 
 /// How many accelerators the choice asks for.
@@ -177,8 +182,10 @@ std::vector<Problem> choice_problems(const Training& job, const Cluster& cluster
   std::vector<Problem> problems = step::out_of_range(job, cluster, whole);
   const std::int64_t has = cluster.accelerators();
   if (choice.accelerators && (*choice.accelerators < 1 || *choice.accelerators > has)) {
-    problems.push_back({"gpus", base::number_text(*choice.accelerators), "must be between 1 and those of the cluster (" +
-                        base::number_text(has) + ")", {}});
+    problems.push_back({"gpus",
+                        base::number_text(*choice.accelerators),
+                        "must be between 1 and those of the cluster (" + base::number_text(has) + ")",
+                        {}});
   }
   if (choice.global_batch && *choice.global_batch < 1) {
     problems.push_back({"training.global_batch", base::number_text(*choice.global_batch), "must be at least 1", {}});
@@ -187,7 +194,8 @@ std::vector<Problem> choice_problems(const Training& job, const Cluster& cluster
 }
 
 /// Problems of the degrees that the choice fixes, where no layout agrees with it.
-std::vector<Problem> fixed_problems(Training job, const Cluster& cluster, const LayoutChoice& choice, std::int64_t accelerators) {
+std::vector<Problem> fixed_problems(Training job, const Cluster& cluster, const LayoutChoice& choice,
+                                    std::int64_t accelerators) {
   const Layout layout = search_detail::skeleton(choice, accelerators);
   if (choice.global_batch) {
     job.global_batch = *choice.global_batch;
@@ -196,15 +204,19 @@ std::vector<Problem> fixed_problems(Training job, const Cluster& cluster, const 
   }
   std::vector<Problem> problems = step::conflicts(job, cluster, layout);
   if (layout.accelerators() != accelerators && choice.accelerators) {
-    problems.push_back({"layout", base::number_text(layout.accelerators()),
+    problems.push_back({"layout",
+                        base::number_text(layout.accelerators()),
                         "tp x pp x cp x dp (" + std::to_string(layout.tp) + " x " + std::to_string(layout.pp) + " x " +
                             std::to_string(layout.cp) + " x " + std::to_string(layout.dp) + ") must equal gpus (" +
-                            std::to_string(accelerators) + ")", {}});
+                            std::to_string(accelerators) + ")",
+                        {}});
   }
   return problems;
 }
 
-bool all_degrees_fixed(const LayoutChoice& choice) { return choice.tp && choice.pp && choice.dp; }
+bool all_degrees_fixed(const LayoutChoice& choice) {
+  return choice.tp && choice.pp && choice.dp;
+}
 
 }  // namespace
 
@@ -224,9 +236,12 @@ SearchResult search(const Training& job, const Cluster& cluster, const LayoutCho
   if (found.possible() == 0) {
     problems = fixed_problems(job, cluster, choice, accelerators);
     if (problems.empty()) {
-      problems.push_back({"layout", base::number_text(accelerators),
-                          "accelerators cannot be laid out: no combination of tp, pp, cp and micro-batch divides the model and the batch of " +
-                              base::number_text(choice.global_batch.value_or(job.global_batch)), {}});
+      problems.push_back({"layout",
+                          base::number_text(accelerators),
+                          "accelerators cannot be laid out: no combination of tp, pp, cp and micro-batch divides the "
+                          "model and the batch of " +
+                              base::number_text(choice.global_batch.value_or(job.global_batch)),
+                          {}});
     }
     throw InvalidSpec(std::move(problems));
   }
@@ -258,7 +273,8 @@ Estimate estimate_fastest(const Training& job, const Cluster& cluster, const Lay
   }
   const std::int64_t wish = choice.global_batch.value_or(job.global_batch);
   if (found.global_batch != wish) {
-    result.warnings.push_back({Caveat::uneven_batch, static_cast<double>(found.global_batch), static_cast<double>(wish)});
+    result.warnings.push_back(
+        {Caveat::uneven_batch, static_cast<double>(found.global_batch), static_cast<double>(wish)});
   }
   return result;
 }

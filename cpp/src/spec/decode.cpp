@@ -23,9 +23,9 @@ Spec Catalogue::get(std::string_view name) const {
   return decode<Spec>(document(Spec::kind, name), *this);
 }
 
-#define AMPACITY_INSTANTIATE(Spec)                              \
-  template Spec decode<Spec>(const Value&, const Catalogue&);   \
-  template Value encode<Spec>(const Spec&);                     \
+#define AMPACITY_INSTANTIATE(Spec)                            \
+  template Spec decode<Spec>(const Value&, const Catalogue&); \
+  template Value encode<Spec>(const Spec&);                   \
   template Spec Catalogue::get<Spec>(std::string_view) const;
 
 AMPACITY_INSTANTIATE(Architecture)

@@ -179,7 +179,8 @@ class Decoder {
   static std::string interval(Range range) {
     const bool open = range.maximum >= std::numeric_limits<double>::max();
     std::string text = " of " + base::number_text(range.minimum);
-    return open ? text + " or more" : " between " + base::number_text(range.minimum) + " and " + base::number_text(range.maximum);
+    return open ? text + " or more"
+                : " between " + base::number_text(range.minimum) + " and " + base::number_text(range.maximum);
   }
 
   static std::string article(std::string_view kind) {
@@ -191,10 +192,18 @@ class Decoder {
   std::vector<Problem> problems_;
 };
 
-inline Value encoded(bool value) { return value; }
-inline Value encoded(double value) { return value; }
-inline Value encoded(std::int64_t value) { return value; }
-inline Value encoded(const std::string& value) { return value; }
+inline Value encoded(bool value) {
+  return value;
+}
+inline Value encoded(double value) {
+  return value;
+}
+inline Value encoded(std::int64_t value) {
+  return value;
+}
+inline Value encoded(const std::string& value) {
+  return value;
+}
 template <class E>
   requires std::is_enum_v<E>
 Value encoded(E value) {

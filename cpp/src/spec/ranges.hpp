@@ -1,4 +1,5 @@
-// Range checks of specifications that were filled in C++ and not read from a document. No text is made where all is well.
+// Range checks of specifications that were filled in C++ and not read from a document. No text is made where all is
+// well.
 #pragma once
 
 #include <cmath>
@@ -20,9 +21,15 @@ namespace detail {
 inline bool value_in_range(double value, Range range) {
   return value >= range.minimum && value <= range.maximum;  // false for NaN
 }
-inline bool value_in_range(std::int64_t value, Range range) { return value_in_range(static_cast<double>(value), range); }
-inline bool value_in_range(bool, Range) { return true; }
-inline bool value_in_range(const std::string&, Range) { return true; }
+inline bool value_in_range(std::int64_t value, Range range) {
+  return value_in_range(static_cast<double>(value), range);
+}
+inline bool value_in_range(bool, Range) {
+  return true;
+}
+inline bool value_in_range(const std::string&, Range) {
+  return true;
+}
 template <class E>
   requires std::is_enum_v<E>
 bool value_in_range(E value, Range) {
@@ -42,8 +49,11 @@ bool value_in_range(const std::vector<T>& items, Range) {
 }
 
 inline void describe(double value, Range range, const std::string& path, std::vector<Problem>& problems) {
-  problems.push_back({path, base::number_text(value),
-                      "must be between " + base::number_text(range.minimum) + " and " + base::number_text(range.maximum), {}});
+  problems.push_back(
+      {path,
+       base::number_text(value),
+       "must be between " + base::number_text(range.minimum) + " and " + base::number_text(range.maximum),
+       {}});
 }
 inline void describe(std::int64_t value, Range range, const std::string& path, std::vector<Problem>& problems) {
   describe(static_cast<double>(value), range, path, problems);
@@ -58,7 +68,8 @@ void describe(const Spec& spec, Range, const std::string& path, std::vector<Prob
 template <class T>
 void describe(const std::vector<T>& items, Range, const std::string& path, std::vector<Problem>& problems) {
   if (items.empty()) problems.push_back({path, "", "must not be empty", {}});
-  for (std::size_t i = 0; i < items.size(); ++i) describe_fields(items[i], path + "[" + std::to_string(i) + "]", problems);
+  for (std::size_t i = 0; i < items.size(); ++i)
+    describe_fields(items[i], path + "[" + std::to_string(i) + "]", problems);
 }
 template <class Other>
 void describe(const Other&, Range, const std::string& path, std::vector<Problem>& problems) {
@@ -68,7 +79,8 @@ template <class Spec>
 void describe_fields(const Spec& spec, const std::string& path, std::vector<Problem>& problems) {
   const auto look = [&](const auto& field) {
     const auto& value = spec.*field.member;
-    if (!value_in_range(value, field.range)) describe(value, field.range, path + "." + std::string(field.key), problems);
+    if (!value_in_range(value, field.range))
+      describe(value, field.range, path + "." + std::string(field.key), problems);
   };
   std::apply([&](const auto&... field) { (look(field), ...); }, Spec::fields());
 }
@@ -78,8 +90,9 @@ void describe_fields(const Spec& spec, const std::string& path, std::vector<Prob
 /// Whether every number of the specification, nested ones included, lies in the range that its field allows.
 template <class Spec>
 bool in_range(const Spec& spec) {
-  return std::apply([&](const auto&... field) { return (detail::value_in_range(spec.*field.member, field.range) && ...); },
-                    Spec::fields());
+  return std::apply(
+      [&](const auto&... field) { return (detail::value_in_range(spec.*field.member, field.range) && ...); },
+      Spec::fields());
 }
 
 /// Adds a problem for each number out of range, with its path.

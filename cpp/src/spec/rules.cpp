@@ -10,7 +10,8 @@ namespace {
 
 using base::number_text;
 
-void note(std::vector<Problem>& problems, std::string path, std::string value, std::string rule, std::string hint = {}) {
+void note(std::vector<Problem>& problems, std::string path, std::string value, std::string rule,
+          std::string hint = {}) {
   problems.push_back({std::move(path), std::move(value), std::move(rule), std::move(hint)});
 }
 
@@ -56,7 +57,8 @@ void complete_experts(Model& model, const std::string& path, std::vector<Problem
 
 void complete(Accelerator& device, const std::string& path, const Catalogue&, std::vector<Problem>& problems) {
   if (device.idle_w >= device.tdp_w) {
-    note(problems, path + ".idle_w", number_text(device.idle_w), "must be below tdp_w (" + number_text(device.tdp_w) + ")");
+    note(problems, path + ".idle_w", number_text(device.idle_w),
+         "must be below tdp_w (" + number_text(device.tdp_w) + ")");
   }
   if (device.boost_clock_hz == 0) device.boost_clock_hz = device.tensor_clock_hz;
 }
@@ -75,7 +77,8 @@ void complete(Cluster& cluster, const std::string& path, const Catalogue&, std::
     if (partition.accelerators % partition.node.accelerators != 0) {
       note(problems, path + ".partitions[" + std::to_string(i) + "].accelerators", number_text(partition.accelerators),
            "must be whole nodes of " + number_text(partition.node.accelerators) + " accelerators",
-           "nearest: " + number_text(partition.accelerators / partition.node.accelerators * partition.node.accelerators));
+           "nearest: " +
+               number_text(partition.accelerators / partition.node.accelerators * partition.node.accelerators));
     }
   }
 }
@@ -98,7 +101,8 @@ void complete(Training& job, const std::string& path, const Catalogue& catalogue
   if (job.global_batch == 0) job.global_batch = job.model.global_batch;
   if (job.tokens == 0) job.tokens = job.model.tokens;
   if (job.global_batch == 0) {
-    note(problems, path + ".global_batch", "0", "must be given: the model has no published batch", "sequences per step");
+    note(problems, path + ".global_batch", "0", "must be given: the model has no published batch",
+         "sequences per step");
   }
 }
 

@@ -41,9 +41,11 @@ void check_model_split(const Training& job, const Layout& layout, Finder& find) 
   find.require(m.kv_heads % layout.tp == 0 || layout.tp % m.kv_heads == 0, "layout.tp", layout.tp,
                "must divide model.kv_heads (", m.kv_heads, ") or be a multiple of it");
   find.require(m.ffn % layout.tp == 0, "layout.tp", layout.tp, "must divide model.ffn (", m.ffn, ")");
-  find.require(job.seq_len % layout.cp == 0, "layout.cp", layout.cp, "must divide training.seq_len (", job.seq_len, ")");
-  find.require(!layout.sequence_parallel || (job.seq_len / layout.cp) % layout.tp == 0 || layout.tp == 1, "layout.tp", layout.tp,
-               "must divide the sequence of one device (", job.seq_len / layout.cp, ") for sequence parallelism");
+  find.require(job.seq_len % layout.cp == 0, "layout.cp", layout.cp, "must divide training.seq_len (", job.seq_len,
+               ")");
+  find.require(!layout.sequence_parallel || (job.seq_len / layout.cp) % layout.tp == 0 || layout.tp == 1, "layout.tp",
+               layout.tp, "must divide the sequence of one device (", job.seq_len / layout.cp,
+               ") for sequence parallelism");
   find.require(workload::stage_layers(m, layout).possible, "layout.pp", layout.pp, "x layout.vp (", layout.vp,
                ") must divide model.layers (", m.layers, "), counting embedding and head as up to one layer each");
 }
@@ -61,8 +63,9 @@ void check_experts(const Training& job, const Layout& layout, Finder& find) {
 
 void check_schedule(const Training& job, const Layout& layout, Finder& find) {
   const std::int64_t batches = workload::micro_batches(job.global_batch, layout);
-  find.require(batches > 0, "training.global_batch", job.global_batch, "must be a multiple of layout.dp x layout.micro_batch (",
-               layout.dp, " x ", layout.micro_batch, " = ", layout.dp * layout.micro_batch, ")");
+  find.require(batches > 0, "training.global_batch", job.global_batch,
+               "must be a multiple of layout.dp x layout.micro_batch (", layout.dp, " x ", layout.micro_batch, " = ",
+               layout.dp * layout.micro_batch, ")");
   find.require(layout.vp == 1 || layout.pp > 1, "layout.vp", layout.vp, "must be 1 without pipeline stages");
   find.require(layout.vp == 1 || layout.schedule == Schedule::one_f_one_b, "layout.vp", layout.vp,
                "must be 1 with the gpipe schedule");
@@ -75,11 +78,16 @@ void check_schedule(const Training& job, const Layout& layout, Finder& find) {
 std::vector<Problem> not_modelled(const Model& model) {
   std::vector<Problem> problems;
   if (model.is_moe()) {
-    problems.push_back({"model.experts", number_text(model.experts), "is not predicted yet: this release knows dense models only", {}});
+    problems.push_back({"model.experts",
+                        number_text(model.experts),
+                        "is not predicted yet: this release knows dense models only",
+                        {}});
   }
   if (model.is_mla()) {
-    problems.push_back({"model.kv_lora_rank", number_text(model.kv_lora_rank),
-                        "is not predicted yet: this release does not know multi-head latent attention", {}});
+    problems.push_back({"model.kv_lora_rank",
+                        number_text(model.kv_lora_rank),
+                        "is not predicted yet: this release does not know multi-head latent attention",
+                        {}});
   }
   return problems;
 }
@@ -97,8 +105,9 @@ std::vector<Problem> conflicts(const Training& job, const Cluster& cluster, cons
   if (!problems.empty()) return problems;  // what would be wrong with a layout of such a model is not known either
   Finder find(true);
   const std::int64_t has = cluster.accelerators();
-  find.require(layout.accelerators() <= has, "layout", layout.accelerators(), "accelerators (tp ", layout.tp, " x pp ", layout.pp,
-               " x cp ", layout.cp, " x dp ", layout.dp, ") must not exceed those of the cluster (", has, ")");
+  find.require(layout.accelerators() <= has, "layout", layout.accelerators(), "accelerators (tp ", layout.tp, " x pp ",
+               layout.pp, " x cp ", layout.cp, " x dp ", layout.dp, ") must not exceed those of the cluster (", has,
+               ")");
   check_all(job, layout, find);
   return find.take();
 }
@@ -116,8 +125,8 @@ std::vector<Problem> out_of_range(const Training& job, const Cluster& cluster, c
   spec::check_ranges(layout, problems);
   // Products of degrees must stay exact.
   if (problems.empty()) {
-    const double product = static_cast<double>(layout.tp) * static_cast<double>(layout.pp) * static_cast<double>(layout.cp) *
-                           static_cast<double>(layout.dp);
+    const double product = static_cast<double>(layout.tp) * static_cast<double>(layout.pp) *
+                           static_cast<double>(layout.cp) * static_cast<double>(layout.dp);
     if (product > 1e9) problems.push_back({"layout", number_text(product), "must use at most 1e9 accelerators", {}});
   }
   return problems;

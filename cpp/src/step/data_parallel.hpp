@@ -22,8 +22,8 @@ struct OverlapWindow {
 };
 
 /// Gradient reduction and weight gathering of a step. `parameters` are those of the fullest stage on one device.
-/// ZeRO 0: all-reduce of gradients; 1 and 2: reduce-scatter, and all-gather of updated weights (Rajbhandari et al. 2020,
-/// arXiv:1910.02054); 3: what per-layer gathering (stage_time.hpp) leaves, the embedding and the first layer.
+/// ZeRO 0: all-reduce of gradients; 1 and 2: reduce-scatter, and all-gather of updated weights (Rajbhandari et al.
+/// 2020, arXiv:1910.02054); 3: what per-layer gathering (stage_time.hpp) leaves, the embedding and the first layer.
 [[nodiscard]] StepComm data_parallel_comm(const Training& job, const Layout& layout, const network::Links& links,
                                           double parameters, double layers, const OverlapWindow& window);
 

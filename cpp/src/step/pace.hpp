@@ -11,8 +11,8 @@
 
 namespace ampacity::step {
 
-/// The step on the partitions that the job fills, in order: all wait for the slowest kind of device, and the job must fit
-/// into the smallest memory.
+/// The step on the partitions that the job fills, in order: all wait for the slowest kind of device, and the job must
+/// fit into the smallest memory.
 struct Pace {
   StepTime step;
   Memory memory;

@@ -60,15 +60,16 @@ compute::AttentionShape attention_shape(const Context& c, const LayerWork& work)
   return shape;
 }
 
-/// Attention as batched products with the scores in memory (before FlashAttention). Softmax, mask and dropout are one or
-/// two fused kernels: forward reads and writes the scores, and again with the dropout mask; backward likewise.
+/// Attention as batched products with the scores in memory (before FlashAttention). Softmax, mask and dropout are one
+/// or two fused kernels: forward reads and writes the scores, and again with the dropout mask; backward likewise.
 KernelCost score_attention(const Context& c, const LayerWork& work, bool backward) {
   const double sequence = static_cast<double>(c.job.seq_len);
   const double queries = sequence / static_cast<double>(c.layout.cp);
   const double batch = static_cast<double>(c.layout.micro_batch) * work.attention_heads;
   const compute::GemmShape scores{queries, sequence, work.attention_key_dim, batch, false};
   const compute::GemmShape values{queries, work.attention_value_dim, sequence, batch, false};
-  const Precision half = c.job.precision == Precision::fp32 || c.job.precision == Precision::tf32 ? c.job.precision : Precision::bf16;
+  const Precision half =
+      c.job.precision == Precision::fp32 || c.job.precision == Precision::tf32 ? c.job.precision : Precision::bf16;
   const KernelCost products = compute::gemm(c.device, half, scores) + compute::gemm(c.device, half, values);
   const double softmax_bytes = (c.job.model.dropout ? 9.0 : 4.0) + (c.job.software.fused_kernels ? 0.0 : 8.0);
   const double backward_bytes = (c.job.model.dropout ? 11.0 : 6.0) + (c.job.software.fused_kernels ? 0.0 : 8.0);
@@ -80,7 +81,8 @@ KernelCost score_attention(const Context& c, const LayerWork& work, bool backwar
 KernelCost attention(const Context& c, const LayerWork& work, bool backward) {
   if (!c.job.software.flash_attention) return score_attention(c, work, backward);
   const compute::AttentionShape shape = attention_shape(c, work);
-  const KernelCost best = backward ? compute::flash_attention_backward(c.device, shape) : compute::flash_attention_forward(c.device, shape);
+  const KernelCost best =
+      backward ? compute::flash_attention_backward(c.device, shape) : compute::flash_attention_forward(c.device, shape);
   const Software& software = c.job.software;
   const double kind = software.asynchronous_attention ? 1 : c.device.architecture.synchronous_attention_fraction;
   return (1 / (kind * software.attention_relative_speed)) * best;
@@ -93,9 +95,9 @@ double activation_bytes(const Context& c) {
 }
 
 /// Tensor-parallel communication of a layer (Korthikanti et al. 2022, section 4.2). With sequence parallelism forward
-/// gathers before and scatters after each of the two blocks; backward does the same and gathers the two block inputs once
-/// more for the weight gradients, which hides behind the products for the input gradients. Without it both passes reduce
-/// the block output twice.
+/// gathers before and scatters after each of the two blocks; backward does the same and gathers the two block inputs
+/// once more for the weight gradients, which hides behind the products for the input gradients. Without it both passes
+/// reduce the block output twice.
 double tp_comm(const Context& c, bool backward, double& hidden) {
   if (c.layout.tp == 1) return 0;
   const network::Group group{c.layout.tp, 1};
@@ -113,14 +115,14 @@ double tp_comm(const Context& c, bool backward, double& hidden) {
   return (1 - overlap) * all;
 }
 
-/// Ring attention: each of cp - 1 steps passes a slice of keys and values (backward: and their gradients) to the neighbour
-/// while attention works on the slice before (Liu et al. 2023, arXiv:2310.01889).
+/// Ring attention: each of cp - 1 steps passes a slice of keys and values (backward: and their gradients) to the
+/// neighbour while attention works on the slice before (Liu et al. 2023, arXiv:2310.01889).
 double cp_comm(const Context& c, const LayerWork& work, double attention_s, bool backward, double& hidden) {
   if (c.layout.cp == 1) return 0;
   const auto ranks = static_cast<double>(c.layout.cp);
   const workload::Sizes size = workload::sizes_of(c.job, c.layout);
-  const double slice =
-      2 * size.tokens * work.attention_kv_heads * (work.attention_key_dim + work.attention_value_dim) * (backward ? 2 : 1);
+  const double slice = 2 * size.tokens * work.attention_kv_heads * (work.attention_key_dim + work.attention_value_dim) *
+                       (backward ? 2 : 1);
   const double send = network::send_s(c.links, c.layout.tp, slice);
   const double behind = attention_s / ranks;
   hidden += (ranks - 1) * std::min(send, behind);
@@ -132,8 +134,8 @@ void add_launch(PassTime& pass, double host_s) {
   pass.launch_s += std::max(0.0, host_s - pass.compute_s() - pass.tp_comm_s);
 }
 
-/// Sharded weights (ZeRO stage 3) are gathered ahead of the pass, and gradients scattered behind it. What is longer than
-/// the compute shows; what is not still takes part of the SMs.
+/// Sharded weights (ZeRO stage 3) are gathered ahead of the pass, and gradients scattered behind it. What is longer
+/// than the compute shows; what is not still takes part of the SMs.
 void add_sharding(const Context& c, PassTime& pass, double comm) {
   const double compute = pass.compute_s() + pass.launch_s;
   const double behind = std::min(comm, compute);
@@ -157,14 +159,16 @@ ShardingTimes sharding_times(const Context& c, double parameters) {
                                      c.job.software.gradient_reduce_bytes * parameters / static_cast<double>(shards));
   }
   if (!c.job.software.reduces_every_micro_batch) {
-    scatter /= static_cast<double>(std::max<std::int64_t>(1, c.job.global_batch / (c.layout.dp * c.layout.micro_batch)));
+    scatter /=
+        static_cast<double>(std::max<std::int64_t>(1, c.job.global_batch / (c.layout.dp * c.layout.micro_batch)));
   }
   return {gather, scatter};
 }
 
 PassTime layer_forward(const Context& c, const LayerWork& work) {
   PassTime pass;
-  for (std::size_t i = 0; i < work.linear_count; ++i) add_gemm(c, pass, forward_gemm(c, c.job.precision, work.linears[i]));
+  for (std::size_t i = 0; i < work.linear_count; ++i)
+    add_gemm(c, pass, forward_gemm(c, c.job.precision, work.linears[i]));
   add_attention(c, pass, attention(c, work, false));
   add_stream(c, pass, compute::streaming(c.device, work.forward_stream_bytes, work.forward_kernels - 5));
   pass.tp_comm_s = tp_comm(c, false, pass.hidden_comm_s);
@@ -187,7 +191,8 @@ void add_recompute(const Context& c, const LayerWork& work, const PassTime& forw
       return;
     }
     case Recompute::selective_op: {
-      const double share = forward.compute_s() > 0 ? (0.5 * forward.gemm_s + forward.memory_bound_s) / forward.compute_s() : 0;
+      const double share =
+          forward.compute_s() > 0 ? (0.5 * forward.gemm_s + forward.memory_bound_s) / forward.compute_s() : 0;
       pass.recompute_s += share * forward.compute_s();
       pass.joules += share * forward.joules;
       return;
@@ -204,7 +209,8 @@ void add_recompute(const Context& c, const LayerWork& work, const PassTime& forw
 
 PassTime layer_backward(const Context& c, const LayerWork& work, const PassTime& forward) {
   PassTime pass;
-  for (std::size_t i = 0; i < work.linear_count; ++i) add_gemm(c, pass, backward_gemms(c, c.job.precision, work.linears[i]));
+  for (std::size_t i = 0; i < work.linear_count; ++i)
+    add_gemm(c, pass, backward_gemms(c, c.job.precision, work.linears[i]));
   add_attention(c, pass, attention(c, work, true));
   add_stream(c, pass, compute::streaming(c.device, work.backward_stream_bytes, work.backward_kernels - 10));
   pass.tp_comm_s = tp_comm(c, true, pass.hidden_comm_s);
@@ -261,15 +267,18 @@ PassTime& PassTime::operator+=(const PassTime& other) {
   return *this;
 }
 
-PassTime operator+(PassTime a, const PassTime& b) { return a += b; }
-
-PassTime operator*(double times, const PassTime& pass) {
-  return {times * pass.gemm_s,    times * pass.attention_s, times * pass.memory_bound_s, times * pass.recompute_s,
-          times * pass.launch_s,  times * pass.tp_comm_s,   times * pass.cp_comm_s,      times * pass.dp_comm_s,
-          times * pass.joules,    times * pass.hidden_comm_s};
+PassTime operator+(PassTime a, const PassTime& b) {
+  return a += b;
 }
 
-PartTimes part_times(const Training& job, const Layout& layout, const Accelerator& device, const network::Links& links) {
+PassTime operator*(double times, const PassTime& pass) {
+  return {times * pass.gemm_s,   times * pass.attention_s,  times * pass.memory_bound_s, times * pass.recompute_s,
+          times * pass.launch_s, times * pass.tp_comm_s,    times * pass.cp_comm_s,      times * pass.dp_comm_s,
+          times * pass.joules,   times * pass.hidden_comm_s};
+}
+
+PartTimes part_times(const Training& job, const Layout& layout, const Accelerator& device,
+                     const network::Links& links) {
   const Context c{job, layout, device, links};
   const LayerWork work = workload::dense_layer(job, layout);
   PartTimes parts;

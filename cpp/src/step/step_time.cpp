@@ -13,7 +13,9 @@
 namespace ampacity::step {
 namespace {
 
-PassTime layers_of(const PartTimes& parts, double layers) { return layers * (parts.layer_forward + parts.layer_backward); }
+PassTime layers_of(const PartTimes& parts, double layers) {
+  return layers * (parts.layer_forward + parts.layer_backward);
+}
 
 /// The stages of a pipeline, per micro-batch.
 struct Stages {
@@ -47,13 +49,15 @@ double fullest_parameters(const Training& job, const Layout& layout, const workl
   const double layer = (count.attention + count.dense_ffn) / tp + count.norms;
   const double head = count.head > 0 || layout.pp > 1 ? static_cast<double>(job.model.vocab * job.model.hidden) : 0;
   if (layout.pp == 1) return layers.last * layer + (count.embedding + head) / tp;
-  return std::max({layers.first * layer + count.embedding / tp, layers.middle * layer, layers.last * layer + head / tp});
+  return std::max(
+      {layers.first * layer + count.embedding / tp, layers.middle * layer, layers.last * layer + head / tp});
 }
 
 /// Stage-to-stage transfers that show: two per micro-batch and virtual stage, and those of the fill. With sequence
 /// parallelism each tensor-parallel rank sends its slice; the scatter/gather optimisation of Narayanan et al. 2021
 /// (section 4.1) does the same without it.
-double pipeline_comm(const Training& job, const Layout& layout, const network::Links& links, double micro_batches, double& hidden) {
+double pipeline_comm(const Training& job, const Layout& layout, const network::Links& links, double micro_batches,
+                     double& hidden) {
   if (layout.pp == 1) return 0;
   const double tokens = static_cast<double>(layout.micro_batch * job.seq_len) / static_cast<double>(layout.cp);
   const bool split = layout.sequence_parallel || job.software.splits_stage_transfers;

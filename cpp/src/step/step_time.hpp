@@ -14,9 +14,11 @@ struct StepTime {
   Breakdown breakdown;
   double joules = 0;  ///< of one device over the step
 };
-[[nodiscard]] StepTime step_time(const Training& job, const Layout& layout, const Accelerator& device, const network::Links& links);
+[[nodiscard]] StepTime step_time(const Training& job, const Layout& layout, const Accelerator& device,
+                                 const network::Links& links);
 
-/// Expected maximum of `n` standard normal draws, in standard deviations (within 1.5 % from eight draws up, 7 % at two).
+/// Expected maximum of `n` standard normal draws, in standard deviations (within 1.5 % from eight draws up, 7 % at
+/// two).
 [[nodiscard]] double expected_maximum(double n);
 
 }  // namespace ampacity::step

@@ -8,8 +8,8 @@ namespace {
 constexpr double half = 2;  // bytes of an activation in 16 bits
 
 /// Bytes to make the 8- or 4-bit operands of one activation element: read in 16 bits, written row- and column-wise with
-/// its scales (NVIDIA Transformer Engine user guide, "FP8 primer": both layouts are kept for the two backward products).
-/// Formats with a scale per tensor read the tensor once more for its maximum ("current scaling").
+/// its scales (NVIDIA Transformer Engine user guide, "FP8 primer": both layouts are kept for the two backward
+/// products). Formats with a scale per tensor read the tensor once more for its maximum ("current scaling").
 double cast_bytes(Precision precision) {
   switch (precision) {
     case Precision::fp8:
@@ -55,7 +55,8 @@ void add_ffn(const Training& job, const Sizes& size, LayerWork& work) {
   const double gates = m.is_gated() ? 2 : 1;
   work.add({size.tokens, size.hidden, gates * inner});
   work.add({size.tokens, inner, size.hidden});
-  // The activation reads its input(s) and writes one output; backward reads input(s) and gradient and writes gradient(s).
+  // The activation reads its input(s) and writes one output; backward reads input(s) and gradient and writes
+  // gradient(s).
   work.forward_stream_bytes += half * size.tokens * inner * (gates + 1);
   work.backward_stream_bytes += half * size.tokens * inner * (2 * gates + 1);
   if (!job.software.fused_kernels) {
@@ -74,7 +75,7 @@ void add_norms_and_residuals(const Training& job, const Sizes& size, LayerWork& 
   work.forward_stream_bytes += 2 * element * half * (2 + 3);
   work.backward_stream_bytes += 2 * element * half * (3 + 2);
   if (job.model.dropout) {
-    work.forward_stream_bytes += 2 * element;          // the masks, one byte an element
+    work.forward_stream_bytes += 2 * element;  // the masks, one byte an element
     work.backward_stream_bytes += 2 * element * (1 + half);
   }
   if (!job.software.fused_kernels) {

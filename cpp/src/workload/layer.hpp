@@ -25,10 +25,10 @@ struct LayerWork {
   double attention_kv_heads = 0;
   double attention_key_dim = 0;
   double attention_value_dim = 0;
-  double score_elements = 0;           ///< of the whole (unmasked) score matrix; used where attention is not flash
-  double forward_stream_bytes = 0;     ///< norms, residuals, activation, rotary embedding, casts
+  double score_elements = 0;        ///< of the whole (unmasked) score matrix; used where attention is not flash
+  double forward_stream_bytes = 0;  ///< norms, residuals, activation, rotary embedding, casts
   double backward_stream_bytes = 0;
-  double forward_kernels = 0;          ///< all launches, matrix products and attention included
+  double forward_kernels = 0;  ///< all launches, matrix products and attention included
   double backward_kernels = 0;
 
   void add(const Linear& linear) { linears[linear_count++] = linear; }
@@ -36,9 +36,9 @@ struct LayerWork {
 
 /// Sizes that all layers of a job share on one device.
 struct Sizes {
-  double tokens = 0;          ///< of one micro-batch on one device, before the split over tensor parallelism
-  double split_tokens = 0;    ///< tokens of norms and residuals: split over tensor parallelism where sequence parallel
-  double sequence = 0;        ///< whole sequence
+  double tokens = 0;        ///< of one micro-batch on one device, before the split over tensor parallelism
+  double split_tokens = 0;  ///< tokens of norms and residuals: split over tensor parallelism where sequence parallel
+  double sequence = 0;      ///< whole sequence
   double hidden = 0;
   double tp = 1;
 };

@@ -128,7 +128,8 @@ Memory memory_of(const Training& job, const Layout& layout, const Accelerator& d
     const Memory last = stage_memory(job, layout, stages.last, false, true);
     if (last.total_bytes() > fullest.total_bytes()) fullest = last;
     if (layout.pp > 2 && stages.middle > stages.first) {
-      const Memory second = stage_memory(job, layout, stages.middle, false, false);  // an upper bound: one less in flight
+      const Memory second =
+          stage_memory(job, layout, stages.middle, false, false);  // an upper bound: one less in flight
       if (second.total_bytes() > fullest.total_bytes()) fullest = second;
     }
   }

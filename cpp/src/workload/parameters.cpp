@@ -38,7 +38,8 @@ ParameterCount count_parameters(const Model& m) {
   count.attention = attention_parameters(m);
   count.dense_ffn = ffn_parameters(m, m.ffn);
   count.norms = 2 * hidden * (m.layer_norm ? 2 : 1);
-  count.embedding = static_cast<double>(m.vocab) * hidden + (m.learned_positions ? static_cast<double>(m.seq_len) * hidden : 0);
+  count.embedding =
+      static_cast<double>(m.vocab) * hidden + (m.learned_positions ? static_cast<double>(m.seq_len) * hidden : 0);
   count.head = m.tied_embeddings ? 0 : static_cast<double>(m.vocab) * hidden;
   if (m.is_moe()) {
     count.expert_ffn = ffn_parameters(m, m.expert_ffn);
@@ -64,7 +65,8 @@ double forward_flops_per_sequence(const Model& m, double seq_len) {
                          count.moe_layer_count * (met * count.expert_ffn + count.router) +
                          static_cast<double>(m.vocab) * static_cast<double>(m.hidden);
   const double key_dim = static_cast<double>(m.head_dim + (m.is_mla() ? m.rope_head_dim : 0));
-  const double score_flops = 2 * static_cast<double>(m.heads) * (key_dim + static_cast<double>(m.value_head_dim)) * seq_len * seq_len / 2;
+  const double score_flops =
+      2 * static_cast<double>(m.heads) * (key_dim + static_cast<double>(m.value_head_dim)) * seq_len * seq_len / 2;
   return 2 * weights * seq_len + static_cast<double>(m.layers) * score_flops;
 }
 

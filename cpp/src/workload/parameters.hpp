@@ -7,13 +7,13 @@ namespace ampacity::workload {
 
 /// Parameters of a model by place.
 struct ParameterCount {
-  double attention = 0;       ///< one layer
-  double dense_ffn = 0;       ///< one dense layer
-  double expert_ffn = 0;      ///< one expert
-  double router = 0;          ///< one mixture-of-experts layer
-  double norms = 0;           ///< one layer
-  double embedding = 0;       ///< token and position embedding
-  double head = 0;            ///< output embedding; 0 where tied
+  double attention = 0;   ///< one layer
+  double dense_ffn = 0;   ///< one dense layer
+  double expert_ffn = 0;  ///< one expert
+  double router = 0;      ///< one mixture-of-experts layer
+  double norms = 0;       ///< one layer
+  double embedding = 0;   ///< token and position embedding
+  double head = 0;        ///< output embedding; 0 where tied
   double dense_layer_count = 0;
   double moe_layer_count = 0;
 
