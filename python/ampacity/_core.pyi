@@ -41,6 +41,7 @@ __all__: list[str] = [
     "Warning",
     "check_choice",
     "estimate",
+    "estimate_all",
     "estimate_fastest",
     "nearest_names",
     "search",
@@ -3261,6 +3262,11 @@ def check_choice(**kwargs: typing.Any) -> None:
 def estimate(job: Training, cluster: Cluster, layout: Layout) -> Estimate:
     """
     Predicts one training step and the run made of it; see ``ampacity.estimate``.
+    """
+
+def estimate_all(job: Training, cluster: Cluster, layouts: collections.abc.Sequence[Layout]) -> list[Estimate]:
+    """
+    Estimates of many layouts of one job, in their order.
     """
 
 def estimate_fastest(job: Training, cluster: Cluster, **kwargs: typing.Any) -> Estimate:
