@@ -97,9 +97,9 @@ TEST_CASE("embedding and head may stand for a layer each") {
   layout.pp = 16;
   const workload::StageLayers stages = workload::stage_layers(m, layout);
   CHECK(stages.possible);
-  CHECK(stages.first == 7);  // arXiv:2407.21783, section 3.3.2
-  CHECK(stages.middle == 8);
-  CHECK(stages.last == 7);
+  CHECK(stages.first.dense == 7);  // arXiv:2407.21783, section 3.3.2
+  CHECK(stages.middle.dense == 8);
+  CHECK(stages.last.dense == 7);
   layout.pp = 5;
   CHECK_FALSE(workload::stage_layers(m, layout).possible);
 }

@@ -1982,6 +1982,8 @@ class Model:
         multi-head latent attention: rotary part of a head. From 0 to 1e+06.
     value_head_dim : int, optional
         width of a value head; 0 = head_dim. From 0 to 1e+06.
+    mtp_layers : int, optional
+        layers that predict further tokens (trained, not counted). From 0 to 16.
     seq_len : int, optional
         published training sequence length. From 1 to 1e+08.
     global_batch : int, optional
@@ -2034,6 +2036,7 @@ class Model:
         kv_lora_rank: int = 0,
         rope_head_dim: int = 0,
         value_head_dim: int = 0,
+        mtp_layers: int = 0,
         seq_len: int = 2048,
         global_batch: int = 0,
         tokens: float = 0.0,
@@ -2068,6 +2071,7 @@ class Model:
         kv_lora_rank: int = ...,
         rope_head_dim: int = ...,
         value_head_dim: int = ...,
+        mtp_layers: int = ...,
         seq_len: int = ...,
         global_batch: int = ...,
         tokens: float = ...,
@@ -2170,6 +2174,11 @@ class Model:
         every n-th layer is mixture of experts
         """
     @property
+    def mtp_layers(self) -> int:
+        """
+        layers that predict further tokens (trained, not counted)
+        """
+    @property
     def name(self) -> str:
         """
         catalogue name
@@ -2250,6 +2259,8 @@ class Software:
         share of tensor-parallel communication hidden behind matrix products. From 0 to 1.
     pp_overlap_fraction : float, optional
         share of stage-to-stage transfers hidden behind other micro-batches. From 0 to 1.
+    ep_overlap_fraction : float, optional
+        share of expert-parallel exchange hidden behind other work. From 0 to 1.
     comm_sm_fraction : float, optional
         share of compute that collectives take while they run beside it. From 0 to 1.
     host_gap_s : float, optional
@@ -2305,6 +2316,7 @@ class Software:
         splits_stage_transfers: bool = True,
         tp_overlap_fraction: float = 0.0,
         pp_overlap_fraction: float = 0.0,
+        ep_overlap_fraction: float = 0.0,
         comm_sm_fraction: float = 0.1,
         host_gap_s: float = 0.0,
         checkpoint_host_s: float = 0.0,
@@ -2334,6 +2346,7 @@ class Software:
         splits_stage_transfers: bool = ...,
         tp_overlap_fraction: float = ...,
         pp_overlap_fraction: float = ...,
+        ep_overlap_fraction: float = ...,
         comm_sm_fraction: float = ...,
         host_gap_s: float = ...,
         checkpoint_host_s: float = ...,
@@ -2377,6 +2390,11 @@ class Software:
     def context_bytes(self) -> float:
         """
         device memory of driver context, libraries and communicators
+        """
+    @property
+    def ep_overlap_fraction(self) -> float:
+        """
+        share of expert-parallel exchange hidden behind other work
         """
     @property
     def flash_attention(self) -> bool:

@@ -45,6 +45,7 @@ struct Model {
   std::int64_t kv_lora_rank = 0;
   std::int64_t rope_head_dim = 0;
   std::int64_t value_head_dim = 0;
+  std::int64_t mtp_layers = 0;
   std::int64_t seq_len = 2048;
   std::int64_t global_batch = 0;
   double tokens = 0;
@@ -85,6 +86,8 @@ struct Model {
                  "multi-head latent attention: rank of keys and values; 0 = none"),
         optional("rope_head_dim", &S::rope_head_dim, count, "multi-head latent attention: rotary part of a head"),
         optional("value_head_dim", &S::value_head_dim, count, "width of a value head; 0 = head_dim"),
+        optional("mtp_layers", &S::mtp_layers, Range{0, 16},
+                 "layers that predict further tokens (trained, not counted)"),
         optional("seq_len", &S::seq_len, Range{1, 1e8}, "published training sequence length"),
         optional("global_batch", &S::global_batch, Range{0, 1e8}, "published batch in sequences; 0 = unknown"),
         optional("tokens", &S::tokens, Range{0, 1e18}, "published training tokens; 0 = unknown")};

@@ -23,6 +23,7 @@ struct Software {
   bool splits_stage_transfers = true;
   double tp_overlap_fraction = 0;
   double pp_overlap_fraction = 0;
+  double ep_overlap_fraction = 0;
   double comm_sm_fraction = 0.1;
   double host_gap_s = 0;
   double checkpoint_host_s = 0;
@@ -61,6 +62,8 @@ struct Software {
                  "share of tensor-parallel communication hidden behind matrix products"),
         optional("pp_overlap_fraction", &S::pp_overlap_fraction, share,
                  "share of stage-to-stage transfers hidden behind other micro-batches"),
+        optional("ep_overlap_fraction", &S::ep_overlap_fraction, share,
+                 "share of expert-parallel exchange hidden behind other work"),
         optional("comm_sm_fraction", &S::comm_sm_fraction, share,
                  "share of compute that collectives take while they run beside it"),
         optional("host_gap_s", &S::host_gap_s, Range{0, 1e-3}, "time that the host needs to launch one kernel"),

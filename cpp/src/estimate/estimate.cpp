@@ -26,6 +26,7 @@ void add_warnings(const Training& job, const Cluster& cluster, const step::Pace&
   if (pace.partitions > 1) warn(Caveat::mixed_generations, static_cast<double>(pace.partitions));
   if (!compute::supports(*pace.device, job.precision)) warn(Caveat::precision_fallback);
   if (job.tokens <= 0) warn(Caveat::no_tokens);
+  if (job.model.is_moe()) warn(Caveat::balanced_experts);
   if (used > largest_measured_job) warn(Caveat::extrapolated_scale, used, largest_measured_job);
   const double recovery_s = campaign::recovery_s(cluster.reliability, result.accelerators);
   if (recovery_s > recovery_limit * result.run.mtbf_s) warn(Caveat::failures_dominate, result.run.mtbf_s, recovery_s);

@@ -46,6 +46,8 @@ std::string Warning::text() const {
              number(limit, 60, " min") +
              " to recover; goodput is beyond what checkpoint and restart can give, plan for smaller jobs or faster "
              "recovery";
+    case Caveat::balanced_experts:
+      return "tokens are taken as spread evenly over the experts; imbalance is not modelled";
     case Caveat::extrapolated_scale:
       return whole(value) +
              " accelerators are more than the largest measured job that this release is checked against (" +

@@ -41,6 +41,9 @@ Options options_of(const Training& job, const Cluster& cluster, const LayoutChoi
   options.cp =
       choice.cp ? std::vector<std::int64_t>{*choice.cp}
                 : powers_of_two(std::max<std::int64_t>(1, std::min(job.seq_len / (2 * shortest_slice), accelerators)));
+  // Experts may spread over all devices that share a pipeline stage; powers of two that divide them.
+  const std::int64_t most_ep = job.model.is_moe() ? std::min(job.model.experts, accelerators) : 1;
+  options.ep = choice.ep ? std::vector<std::int64_t>{*choice.ep} : powers_of_two(most_ep);
   options.micro_batch = choice.micro_batch ? std::vector<std::int64_t>{*choice.micro_batch} : powers_of_two(16);
   if (choice.recompute) {
     options.recompute = {*choice.recompute};

@@ -13,6 +13,7 @@ struct Options {
   std::vector<std::int64_t> tp;
   std::vector<std::int64_t> pp;
   std::vector<std::int64_t> cp;
+  std::vector<std::int64_t> ep;
   std::vector<std::int64_t> micro_batch;
   std::vector<Recompute> recompute;
 };

@@ -64,7 +64,11 @@ class Search {
         layout.cp = cp;
         for (const std::int64_t pp : options_.pp) {
           layout.pp = pp;
-          if (set_replicas(layout)) try_schedules(layout);
+          if (!set_replicas(layout)) continue;
+          for (const std::int64_t ep : options_.ep) {
+            layout.ep = ep;
+            if ((layout.tp * layout.cp * layout.dp) % ep == 0) try_schedules(layout);
+          }
         }
       }
     }
@@ -224,7 +228,7 @@ SearchResult search(const Training& job, const Cluster& cluster, const LayoutCho
   std::vector<Problem> problems = choice_problems(job, cluster, choice);
   if (!problems.empty()) throw InvalidSpec(std::move(problems));
   const std::int64_t accelerators = wanted_accelerators(cluster, choice);
-  if (all_degrees_fixed(choice) || job.model.is_moe() || job.model.is_mla()) {
+  if (all_degrees_fixed(choice)) {
     problems = fixed_problems(job, cluster, choice, accelerators);
     if (!problems.empty()) throw InvalidSpec(std::move(problems));
   }

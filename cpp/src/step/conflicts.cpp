@@ -47,7 +47,8 @@ void check_model_split(const Training& job, const Layout& layout, Finder& find) 
                layout.tp, "must divide the sequence of one device (", job.seq_len / layout.cp,
                ") for sequence parallelism");
   find.require(workload::stage_layers(m, layout).possible, "layout.pp", layout.pp, "x layout.vp (", layout.vp,
-               ") must divide model.layers (", m.layers, "), counting embedding and head as up to one layer each");
+               ") must divide model.layers (", m.layers + m.mtp_layers,
+               "), counting embedding and head as up to one layer each");
 }
 
 void check_experts(const Training& job, const Layout& layout, Finder& find) {
@@ -57,8 +58,9 @@ void check_experts(const Training& job, const Layout& layout, Finder& find) {
     return;
   }
   find.require(m.experts % layout.ep == 0, "layout.ep", layout.ep, "must divide model.experts (", m.experts, ")");
-  find.require((layout.dp * layout.cp) % layout.ep == 0, "layout.ep", layout.ep, "must divide layout.dp x layout.cp (",
-               layout.dp * layout.cp, ")");
+  const std::int64_t across = layout.tp * layout.cp * layout.dp;
+  find.require(across % layout.ep == 0, "layout.ep", layout.ep, "must divide layout.tp x layout.cp x layout.dp (",
+               across, ")");
 }
 
 void check_schedule(const Training& job, const Layout& layout, Finder& find) {
@@ -75,23 +77,6 @@ void check_schedule(const Training& job, const Layout& layout, Finder& find) {
                "must divide layout.dp (", layout.dp, ")");
 }
 
-std::vector<Problem> not_modelled(const Model& model) {
-  std::vector<Problem> problems;
-  if (model.is_moe()) {
-    problems.push_back({"model.experts",
-                        number_text(model.experts),
-                        "is not predicted yet: this release knows dense models only",
-                        {}});
-  }
-  if (model.is_mla()) {
-    problems.push_back({"model.kv_lora_rank",
-                        number_text(model.kv_lora_rank),
-                        "is not predicted yet: this release does not know multi-head latent attention",
-                        {}});
-  }
-  return problems;
-}
-
 void check_all(const Training& job, const Layout& layout, Finder& find) {
   check_model_split(job, layout, find);
   check_experts(job, layout, find);
@@ -101,8 +86,6 @@ void check_all(const Training& job, const Layout& layout, Finder& find) {
 }  // namespace
 
 std::vector<Problem> conflicts(const Training& job, const Cluster& cluster, const Layout& layout) {
-  std::vector<Problem> problems = not_modelled(job.model);
-  if (!problems.empty()) return problems;  // what would be wrong with a layout of such a model is not known either
   Finder find(true);
   const std::int64_t has = cluster.accelerators();
   find.require(layout.accelerators() <= has, "layout", layout.accelerators(), "accelerators (tp ", layout.tp, " x pp ",

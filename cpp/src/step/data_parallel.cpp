@@ -15,36 +15,54 @@ StepComm behind(double comm_s, double window_s, double layers, const Software& s
   return {comm_s - hidden + software.comm_sm_fraction * hidden, hidden};
 }
 
-double weight_wire_bytes(const Software&) {
-  return 2;
-}  // weights travel in 16 bits
+constexpr double wire_weight_bytes = 2;  // weights travel in 16 bits
+
+/// Groups that hold copies of the same parameters.
+struct Groups {
+  network::Group shared;
+  network::Group experts;
+};
+Groups groups_of(const Layout& layout) {
+  return {{layout.dp * layout.cp, layout.tp}, {workload::expert_replicas(layout), layout.ep}};
+}
+
+/// One collective for each kind of parameter, one after the other.
+template <class Collective>
+double over_groups(const Collective& collective, const network::Links& links, const Groups& groups,
+                   const workload::StageParameters& parameters, double bytes) {
+  double seconds = collective(links, groups.shared, bytes * parameters.shared);
+  if (parameters.experts > 0) seconds += collective(links, groups.experts, bytes * parameters.experts);
+  return seconds;
+}
+
+/// Stage 3: the embedding, the head and the first layer are gathered before anything can run, and their gradients are
+/// scattered last.
+StepComm unhidden_shards(const Training& job, const Layout& layout, const network::Links& links) {
+  const workload::ParameterCount count = workload::count_parameters(job.model);
+  const auto tp = static_cast<double>(layout.tp);
+  const std::int64_t shards = (layout.shard_group > 0 ? layout.shard_group : layout.dp) * layout.cp;
+  const network::Group group{shards, layout.tp};
+  const double ends = (count.embedding + count.head) / tp;
+  const double gather = network::all_gather_s(links, group, wire_weight_bytes * (ends + count.dense_layer() / tp));
+  const double scatter = network::reduce_scatter_s(links, group, job.software.gradient_reduce_bytes * ends);
+  return {gather + scatter, 0};
+}
 
 }  // namespace
 
-StepComm data_parallel_comm(const Training& job, const Layout& layout, const network::Links& links, double parameters,
-                            double layers, const OverlapWindow& window) {
-  const std::int64_t replicas = layout.dp * layout.cp;
-  if (replicas == 1) return {};
+StepComm data_parallel_comm(const Training& job, const Layout& layout, const network::Links& links,
+                            const workload::StageParameters& parameters, double layers, const OverlapWindow& window) {
+  if (layout.dp * layout.cp == 1) return {};
+  if (layout.zero_stage >= 3) return unhidden_shards(job, layout, links);
   const Software& software = job.software;
-  const network::Group group{replicas, layout.tp};
-  if (layout.zero_stage >= 3) {
-    const workload::ParameterCount count = workload::count_parameters(job.model);
-    const auto tp = static_cast<double>(layout.tp);
-    const std::int64_t shards = layout.shard_group > 0 ? layout.shard_group * layout.cp : replicas;
-    const network::Group shard_group{shards, layout.tp};
-    const double ends = (count.embedding + count.head) / tp;
-    const double gather =
-        network::all_gather_s(links, shard_group, weight_wire_bytes(software) * (ends + count.dense_layer() / tp));
-    const double scatter = network::reduce_scatter_s(links, shard_group, software.gradient_reduce_bytes * ends);
-    return {gather + scatter, 0};
-  }
-  const double gradient_bytes = software.gradient_reduce_bytes * parameters;
+  const Groups groups = groups_of(layout);
+  const double gradient_bytes = software.gradient_reduce_bytes;
   if (layout.zero_stage == 0) {
-    const double reduce = network::all_reduce_s(links, group, gradient_bytes);
+    const double reduce = over_groups(network::all_reduce_s, links, groups, parameters, gradient_bytes);
     return software.gradient_overlap ? behind(reduce, window.backward_s, layers, software) : StepComm{reduce, 0};
   }
-  const double scatter = network::reduce_scatter_s(links, group, gradient_bytes);
-  const double gather = network::all_gather_s(links, group, weight_wire_bytes(software) * parameters);
+  const double scatter = over_groups(network::reduce_scatter_s, links, groups, parameters, gradient_bytes);
+  const double gather = over_groups(network::all_gather_s, links, groups, parameters, wire_weight_bytes);
   const StepComm first =
       software.gradient_overlap ? behind(scatter, window.backward_s, layers, software) : StepComm{scatter, 0};
   const StepComm second =
@@ -53,15 +71,16 @@ StepComm data_parallel_comm(const Training& job, const Layout& layout, const net
 }
 
 compute::KernelCost optimizer_cost(const Training& job, const Layout& layout, const Accelerator& device,
-                                   double parameters) {
+                                   const workload::StageParameters& parameters) {
   const Software& software = job.software;
-  const auto replicas = static_cast<double>(layout.dp * layout.cp);
-  const double shard = layout.shard_group > 0 ? static_cast<double>(layout.shard_group * layout.cp) : replicas;
-  const double owned = parameters / (layout.zero_stage >= 1 ? shard : 1);
+  const auto replicas = static_cast<double>((layout.shard_group > 0 ? layout.shard_group : layout.dp) * layout.cp);
+  const double sharded =
+      parameters.shared / replicas + parameters.experts / static_cast<double>(workload::expert_replicas(layout));
+  const double owned = layout.zero_stage >= 1 ? sharded : parameters.all();
   // Norm of the gradients (read), clipping (read, write), Adam (read gradient; read and write master weight and
   // moments), and the 16-bit weight written; gradients are cleared (write) where they are kept whole.
   const double update = owned * (4 * software.gradient_bytes + 2 * software.optimizer_bytes + software.weight_bytes);
-  const double clear = parameters * software.gradient_bytes / (layout.zero_stage >= 2 ? shard : 1);
+  const double clear = (layout.zero_stage >= 2 ? sharded : parameters.all()) * software.gradient_bytes;
   const double kernels = software.fused_kernels ? 12 : 60;
   return compute::streaming(device, update + clear, kernels);
 }

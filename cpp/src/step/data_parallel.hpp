@@ -6,6 +6,7 @@
 #include "ampacity/training.hpp"
 #include "compute/kernels.hpp"
 #include "network/collectives.hpp"
+#include "workload/stage_parameters.hpp"
 
 namespace ampacity::step {
 
@@ -21,14 +22,16 @@ struct OverlapWindow {
   double backward_s = 0;
 };
 
-/// Gradient reduction and weight gathering of a step. `parameters` are those of the fullest stage on one device.
+/// Gradient reduction and weight gathering of a step. `parameters` are those of the fullest stage on one device; routed
+/// experts are reduced over fewer replicas than the rest.
 /// ZeRO 0: all-reduce of gradients; 1 and 2: reduce-scatter, and all-gather of updated weights (Rajbhandari et al.
 /// 2020, arXiv:1910.02054); 3: what per-layer gathering (stage_time.hpp) leaves, the embedding and the first layer.
 [[nodiscard]] StepComm data_parallel_comm(const Training& job, const Layout& layout, const network::Links& links,
-                                          double parameters, double layers, const OverlapWindow& window);
+                                          const workload::StageParameters& parameters, double layers,
+                                          const OverlapWindow& window);
 
 /// Adam on the shard of one device, gradient norm and clipping included.
 [[nodiscard]] compute::KernelCost optimizer_cost(const Training& job, const Layout& layout, const Accelerator& device,
-                                                 double parameters);
+                                                 const workload::StageParameters& parameters);
 
 }  // namespace ampacity::step

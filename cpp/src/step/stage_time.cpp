@@ -4,7 +4,7 @@
 
 #include "compute/kernels.hpp"
 #include "workload/layer.hpp"
-#include "workload/parameters.hpp"
+#include "workload/stage_parameters.hpp"
 
 namespace ampacity::step {
 namespace {
@@ -74,7 +74,7 @@ KernelCost score_attention(const Context& c, const LayerWork& work, bool backwar
   const double softmax_bytes = (c.job.model.dropout ? 9.0 : 4.0) + (c.job.software.fused_kernels ? 0.0 : 8.0);
   const double backward_bytes = (c.job.model.dropout ? 11.0 : 6.0) + (c.job.software.fused_kernels ? 0.0 : 8.0);
   const KernelCost softmax =
-      compute::streaming(c.device, work.score_elements * (backward ? backward_bytes : softmax_bytes), backward ? 2 : 2);
+      compute::streaming(c.device, work.score_elements * (backward ? backward_bytes : softmax_bytes), 2);
   return (backward ? 2.0 : 1.0) * products + softmax;
 }
 
@@ -129,6 +129,16 @@ double cp_comm(const Context& c, const LayerWork& work, double attention_s, bool
   return (ranks - 1) * std::max(0.0, send - behind);
 }
 
+/// Tokens go to their experts and come back, in each direction of the step (all-to-all within the expert-parallel
+/// group).
+double ep_comm(const Context& c, const LayerWork& work, double& hidden) {
+  if (c.layout.ep == 1 || work.exchange_bytes == 0) return 0;
+  const network::Group group{c.layout.ep, 1};
+  const double exchange = 2 * network::all_to_all_s(c.links, group, work.exchange_bytes);
+  hidden += c.job.software.ep_overlap_fraction * exchange;
+  return (1 - c.job.software.ep_overlap_fraction) * exchange;
+}
+
 /// Time that the device waits because the host is slower than the device.
 void add_launch(PassTime& pass, double host_s) {
   pass.launch_s += std::max(0.0, host_s - pass.compute_s() - pass.tp_comm_s);
@@ -173,6 +183,7 @@ PassTime layer_forward(const Context& c, const LayerWork& work) {
   add_stream(c, pass, compute::streaming(c.device, work.forward_stream_bytes, work.forward_kernels - 5));
   pass.tp_comm_s = tp_comm(c, false, pass.hidden_comm_s);
   pass.cp_comm_s = cp_comm(c, work, pass.attention_s, false, pass.hidden_comm_s);
+  pass.ep_comm_s = ep_comm(c, work, pass.hidden_comm_s);
   add_launch(pass, c.job.software.host_gap_s * work.forward_kernels);
   return pass;
 }
@@ -202,6 +213,7 @@ void add_recompute(const Context& c, const LayerWork& work, const PassTime& forw
       pass.joules += forward.joules;
       pass.tp_comm_s += forward.tp_comm_s;
       pass.cp_comm_s += forward.cp_comm_s;
+      pass.ep_comm_s += forward.ep_comm_s;
       pass.hidden_comm_s += forward.hidden_comm_s;
       return;
   }
@@ -215,11 +227,22 @@ PassTime layer_backward(const Context& c, const LayerWork& work, const PassTime&
   add_stream(c, pass, compute::streaming(c.device, work.backward_stream_bytes, work.backward_kernels - 10));
   pass.tp_comm_s = tp_comm(c, true, pass.hidden_comm_s);
   pass.cp_comm_s = cp_comm(c, work, pass.attention_s, true, pass.hidden_comm_s);
+  pass.ep_comm_s = ep_comm(c, work, pass.hidden_comm_s);
   add_recompute(c, work, forward, pass);
   const bool whole = c.layout.recompute == Recompute::full;
   const double kernels = work.backward_kernels + (whole ? work.forward_kernels : 0);
   add_launch(pass, c.job.software.host_gap_s * kernels + (whole ? c.job.software.checkpoint_host_s : 0));
   return pass;
+}
+
+LayerTime layer_time(const Context& c, const LayerWork& work, const workload::LayerMix& one) {
+  LayerTime time;
+  time.forward = layer_forward(c, work);
+  time.backward = layer_backward(c, work, time.forward);
+  const ShardingTimes sharding = sharding_times(c, workload::layer_parameters(c.job.model, c.layout, one).all());
+  add_sharding(c, time.forward, sharding.gather_s);
+  add_sharding(c, time.backward, sharding.gather_s + sharding.scatter_s);
+  return time;
 }
 
 PassTime embedding_part(const Context& c) {
@@ -261,6 +284,7 @@ PassTime& PassTime::operator+=(const PassTime& other) {
   launch_s += other.launch_s;
   tp_comm_s += other.tp_comm_s;
   cp_comm_s += other.cp_comm_s;
+  ep_comm_s += other.ep_comm_s;
   dp_comm_s += other.dp_comm_s;
   joules += other.joules;
   hidden_comm_s += other.hidden_comm_s;
@@ -271,23 +295,23 @@ PassTime operator+(PassTime a, const PassTime& b) {
   return a += b;
 }
 
-PassTime operator*(double times, const PassTime& pass) {
-  return {times * pass.gemm_s,   times * pass.attention_s,  times * pass.memory_bound_s, times * pass.recompute_s,
-          times * pass.launch_s, times * pass.tp_comm_s,    times * pass.cp_comm_s,      times * pass.dp_comm_s,
-          times * pass.joules,   times * pass.hidden_comm_s};
+PassTime operator*(double times, PassTime pass) {
+  for (double PassTime::* term :
+       {&PassTime::gemm_s, &PassTime::attention_s, &PassTime::memory_bound_s, &PassTime::recompute_s,
+        &PassTime::launch_s, &PassTime::tp_comm_s, &PassTime::cp_comm_s, &PassTime::ep_comm_s, &PassTime::dp_comm_s,
+        &PassTime::joules, &PassTime::hidden_comm_s}) {
+    pass.*term *= times;
+  }
+  return pass;
 }
 
 PartTimes part_times(const Training& job, const Layout& layout, const Accelerator& device,
                      const network::Links& links) {
   const Context c{job, layout, device, links};
-  const LayerWork work = workload::dense_layer(job, layout);
   PartTimes parts;
-  parts.layer_forward = layer_forward(c, work);
-  parts.layer_backward = layer_backward(c, work, parts.layer_forward);
-  const workload::ParameterCount count = workload::count_parameters(job.model);
-  const ShardingTimes sharding = sharding_times(c, count.dense_layer() / static_cast<double>(layout.tp));
-  add_sharding(c, parts.layer_forward, sharding.gather_s);
-  add_sharding(c, parts.layer_backward, sharding.gather_s + sharding.scatter_s);
+  const bool has_dense = !job.model.is_moe() || job.model.dense_layers > 0 || job.model.moe_layer_interval > 1;
+  if (has_dense) parts.dense = layer_time(c, workload::dense_layer(job, layout), {1, 0});
+  if (job.model.is_moe()) parts.moe = layer_time(c, workload::moe_layer(job, layout), {0, 1});
   parts.embedding = embedding_part(c);
   parts.head = head_part(c);
   return parts;

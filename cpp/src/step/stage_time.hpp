@@ -17,23 +17,32 @@ struct PassTime {
   double launch_s = 0;
   double tp_comm_s = 0;
   double cp_comm_s = 0;
+  double ep_comm_s = 0;
   double dp_comm_s = 0;      ///< exposed gathering and scattering of sharded weights
   double joules = 0;         ///< of the device while it computes; waiting is priced by the caller
   double hidden_comm_s = 0;  ///< communication behind compute (its watts count)
 
   [[nodiscard]] double compute_s() const { return gemm_s + attention_s + memory_bound_s + recompute_s; }
-  [[nodiscard]] double total_s() const { return compute_s() + launch_s + tp_comm_s + cp_comm_s + dp_comm_s; }
+  [[nodiscard]] double total_s() const {
+    return compute_s() + launch_s + tp_comm_s + cp_comm_s + ep_comm_s + dp_comm_s;
+  }
   PassTime& operator+=(const PassTime& other);
 };
 [[nodiscard]] PassTime operator+(PassTime a, const PassTime& b);
-[[nodiscard]] PassTime operator*(double times, const PassTime& pass);
+[[nodiscard]] PassTime operator*(double times, PassTime pass);
+
+/// Forward and backward pass of one layer.
+struct LayerTime {
+  PassTime forward;
+  PassTime backward;  ///< recomputation included
+};
 
 /// What one step needs of a kind of device, per micro-batch.
 struct PartTimes {
-  PassTime layer_forward;
-  PassTime layer_backward;  ///< recomputation included
-  PassTime embedding;       ///< forward and backward
-  PassTime head;            ///< output embedding and loss, forward and backward
+  LayerTime dense;
+  LayerTime moe;       ///< zero where the model has no experts
+  PassTime embedding;  ///< forward and backward
+  PassTime head;       ///< output embedding and loss, forward and backward
 };
 [[nodiscard]] PartTimes part_times(const Training& job, const Layout& layout, const Accelerator& device,
                                    const network::Links& links);

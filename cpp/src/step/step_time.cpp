@@ -7,14 +7,15 @@
 #include "schedule/pipeline.hpp"
 #include "step/data_parallel.hpp"
 #include "step/stage_time.hpp"
-#include "workload/parameters.hpp"
+#include "workload/stage_parameters.hpp"
 #include "workload/stages.hpp"
 
 namespace ampacity::step {
 namespace {
 
-PassTime layers_of(const PartTimes& parts, double layers) {
-  return layers * (parts.layer_forward + parts.layer_backward);
+PassTime layers_of(const PartTimes& parts, const workload::LayerMix& layers) {
+  return layers.dense * (parts.dense.forward + parts.dense.backward) +
+         layers.moe * (parts.moe.forward + parts.moe.backward);
 }
 
 /// The stages of a pipeline, per micro-batch.
@@ -31,26 +32,30 @@ struct Stages {
   }
 };
 
-Stages stages_of(const PartTimes& parts, const workload::StageLayers& layers, std::int64_t pp) {
+Stages stages_of(const Training& job, const PartTimes& parts, const workload::StageLayers& layers, std::int64_t pp) {
   Stages stages;
   stages.middle = layers_of(parts, layers.middle);
   stages.first = layers_of(parts, layers.first);
   stages.first += parts.embedding;
   stages.last = layers_of(parts, layers.last);
-  stages.last += parts.head;
+  // Each layer that predicts a further token has a loss of its own.
+  stages.last += static_cast<double>(1 + job.model.mtp_layers) * parts.head;
   if (pp == 1) stages.last += parts.embedding;
   return stages;
 }
 
 /// Parameters of the stage that reduces most, on one device.
-double fullest_parameters(const Training& job, const Layout& layout, const workload::StageLayers& layers) {
-  const workload::ParameterCount count = workload::count_parameters(job.model);
-  const auto tp = static_cast<double>(layout.tp);
-  const double layer = (count.attention + count.dense_ffn) / tp + count.norms;
-  const double head = count.head > 0 || layout.pp > 1 ? static_cast<double>(job.model.vocab * job.model.hidden) : 0;
-  if (layout.pp == 1) return layers.last * layer + (count.embedding + head) / tp;
-  return std::max(
-      {layers.first * layer + count.embedding / tp, layers.middle * layer, layers.last * layer + head / tp});
+workload::StageParameters fullest_parameters(const Training& job, const Layout& layout,
+                                             const workload::StageLayers& layers) {
+  const auto of = [&](const workload::LayerMix& mix, workload::StagePlace place) {
+    return workload::stage_parameters(job.model, layout, mix, place);
+  };
+  if (layout.pp == 1) return of(layers.last, {true, true});
+  workload::StageParameters fullest = of(layers.first, {true, false});
+  for (const workload::StageParameters& stage : {of(layers.middle, {false, false}), of(layers.last, {false, true})}) {
+    if (stage.all() > fullest.all()) fullest = stage;
+  }
+  return fullest;
 }
 
 /// Stage-to-stage transfers that show: two per micro-batch and virtual stage, and those of the fill. With sequence
@@ -77,6 +82,7 @@ void add_pass(Breakdown& breakdown, double times, const PassTime& pass) {
   breakdown.launch_s += times * pass.launch_s;
   breakdown.tp_comm_s += times * pass.tp_comm_s;
   breakdown.cp_comm_s += times * pass.cp_comm_s;
+  breakdown.ep_comm_s += times * pass.ep_comm_s;
   breakdown.dp_comm_s += times * pass.dp_comm_s;
 }
 
@@ -93,7 +99,7 @@ double expected_maximum(double n) {
 StepTime step_time(const Training& job, const Layout& layout, const Accelerator& device, const network::Links& links) {
   const PartTimes parts = part_times(job, layout, device, links);
   const workload::StageLayers layers = workload::stage_layers(job.model, layout);
-  const Stages stages = stages_of(parts, layers, layout.pp);
+  const Stages stages = stages_of(job, parts, layers, layout.pp);
   const PassTime& slowest = stages.slowest(layout.pp);
   const auto batches = static_cast<double>(workload::micro_batches(job.global_batch, layout));
 
@@ -106,13 +112,16 @@ StepTime step_time(const Training& job, const Layout& layout, const Accelerator&
   double hidden = batches * slowest.hidden_comm_s;
   b.pp_comm_s = pipeline_comm(job, layout, links, batches, hidden);
 
-  const double parameters = fullest_parameters(job, layout, layers);
-  const double stage_layers = layout.pp == 1 ? layers.last : layers.middle;
+  const workload::StageParameters parameters = fullest_parameters(job, layout, layers);
+  const workload::LayerMix stage_layers = layout.pp == 1 ? layers.last : layers.middle;
   // With virtual stages only the chunks before the last one leave time behind which their gradients can travel.
   const double chunk_share = layout.vp > 1 ? 1 - 1 / static_cast<double>(layout.vp) : 1;
-  const OverlapWindow window{chunk_share * stage_layers * parts.layer_forward.compute_s(),
-                             chunk_share * stage_layers * parts.layer_backward.compute_s()};
-  const StepComm dp = data_parallel_comm(job, layout, links, parameters, stage_layers, window);
+  const auto compute_s = [&](PassTime LayerTime::* direction) {
+    return chunk_share * (stage_layers.dense * (parts.dense.*direction).compute_s() +
+                          stage_layers.moe * (parts.moe.*direction).compute_s());
+  };
+  const OverlapWindow window{compute_s(&LayerTime::forward), compute_s(&LayerTime::backward)};
+  const StepComm dp = data_parallel_comm(job, layout, links, parameters, stage_layers.all(), window);
   b.dp_comm_s += dp.exposed_s;
   hidden += dp.hidden_s;
 

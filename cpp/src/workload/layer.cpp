@@ -23,8 +23,55 @@ double cast_bytes(Precision precision) {
   }
 }
 
+void add_rotary(const Model& m, const Sizes& size, double heads, double width, LayerWork& work) {
+  if (m.learned_positions) return;
+  // Rotary embedding reads and writes queries and keys.
+  const double rotary = 2 * half * size.tokens * heads * width;
+  work.forward_stream_bytes += rotary;
+  work.backward_stream_bytes += rotary;
+  work.forward_kernels += 2;
+  work.backward_kernels += 2;
+}
+
+/// Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, section 2.1): queries, and keys with values, come from
+/// narrow latents that every tensor-parallel rank computes of its slice of the sequence.
+void add_latent_attention(const Training& job, const Sizes& size, LayerWork& work) {
+  const Model& m = job.model;
+  const double heads = static_cast<double>(m.heads) / size.tp;
+  const auto plain_dim = static_cast<double>(m.head_dim);
+  const auto rotary_dim = static_cast<double>(m.rope_head_dim);
+  const auto value_dim = static_cast<double>(m.value_head_dim);
+  const auto query_rank = static_cast<double>(m.q_lora_rank);
+  const auto rank = static_cast<double>(m.kv_lora_rank);
+  work.attention_heads = heads;
+  work.attention_kv_heads = heads;
+  work.attention_key_dim = plain_dim + rotary_dim;
+  work.attention_value_dim = value_dim;
+  work.score_elements = size.tokens * size.sequence * heads;
+  if (query_rank > 0) {
+    work.add({size.split_tokens, size.hidden, query_rank});
+    work.add({size.tokens, query_rank, heads * (plain_dim + rotary_dim)});
+  } else {
+    work.add({size.tokens, size.hidden, heads * (plain_dim + rotary_dim)});
+  }
+  work.add({size.split_tokens, size.hidden, rank + rotary_dim});
+  work.add({size.tokens, rank, heads * (plain_dim + value_dim)});
+  work.add({size.tokens, heads * value_dim, size.hidden});
+  add_rotary(m, size, heads + 1, rotary_dim, work);
+  // Norms of both latents, and keys put together from their plain and rotary parts.
+  const double together = half * size.tokens * (2 * heads * (plain_dim + rotary_dim) + 2 * (query_rank + rank));
+  work.forward_stream_bytes += together;
+  work.backward_stream_bytes += together;
+  work.forward_kernels += 4;
+  work.backward_kernels += 5;
+}
+
 void add_attention(const Training& job, const Sizes& size, LayerWork& work) {
   const Model& m = job.model;
+  if (m.is_mla()) {
+    add_latent_attention(job, size, work);
+    return;
+  }
   const double heads = static_cast<double>(m.heads) / size.tp;
   // Fewer key-value heads than tensor-parallel ranks are copied.
   const double kv_heads = std::max(1.0, static_cast<double>(m.kv_heads) / size.tp);
@@ -35,37 +82,52 @@ void add_attention(const Training& job, const Sizes& size, LayerWork& work) {
   work.attention_key_dim = key_dim;
   work.attention_value_dim = value_dim;
   work.score_elements = size.tokens * size.sequence * heads;
-
-  const double query_key_value = heads * key_dim + kv_heads * (key_dim + value_dim);
-  work.add({size.tokens, size.hidden, query_key_value});
+  work.add({size.tokens, size.hidden, heads * key_dim + kv_heads * (key_dim + value_dim)});
   work.add({size.tokens, heads * value_dim, size.hidden});
-  if (!m.learned_positions) {
-    // Rotary embedding reads and writes queries and keys.
-    const double rotary = 2 * half * size.tokens * (heads + kv_heads) * key_dim;
-    work.forward_stream_bytes += rotary;
-    work.backward_stream_bytes += rotary;
-    work.forward_kernels += 2;
-    work.backward_kernels += 2;
-  }
+  add_rotary(m, size, heads + kv_heads, key_dim, work);
 }
 
-void add_ffn(const Training& job, const Sizes& size, LayerWork& work) {
-  const Model& m = job.model;
-  const double inner = static_cast<double>(m.ffn) / size.tp;
-  const double gates = m.is_gated() ? 2 : 1;
-  work.add({size.tokens, size.hidden, gates * inner});
-  work.add({size.tokens, inner, size.hidden});
+/// A feed-forward block of `batch` equal experts (1: a dense block) with `tokens` tokens each.
+void add_ffn(const Training& job, const Sizes& size, double tokens, double inner, double batch, LayerWork& work) {
+  const double gates = job.model.is_gated() ? 2 : 1;
+  work.add({tokens, size.hidden, gates * inner, batch});
+  work.add({tokens, inner, size.hidden, batch});
   // The activation reads its input(s) and writes one output; backward reads input(s) and gradient and writes
   // gradient(s).
-  work.forward_stream_bytes += half * size.tokens * inner * (gates + 1);
-  work.backward_stream_bytes += half * size.tokens * inner * (2 * gates + 1);
+  const double element = half * batch * tokens * inner;
+  work.forward_stream_bytes += element * (gates + 1);
+  work.backward_stream_bytes += element * (2 * gates + 1);
   if (!job.software.fused_kernels) {
     // Without fusion the activation and the product with the gate are passes of their own (and so are their gradients).
-    work.forward_stream_bytes += half * size.tokens * inner * 2 * gates;
-    work.backward_stream_bytes += half * size.tokens * inner * 3 * gates;
+    work.forward_stream_bytes += element * 2 * gates;
+    work.backward_stream_bytes += element * 3 * gates;
   }
   work.forward_kernels += 1;
   work.backward_kernels += 1;
+}
+
+/// Router, permutation of tokens to experts and back, shared and routed experts.
+void add_experts(const Training& job, const Layout& layout, const Sizes& size, LayerWork& work) {
+  const Model& m = job.model;
+  const auto experts = static_cast<double>(m.experts);
+  const auto ep = static_cast<double>(layout.ep);
+  work.add({size.split_tokens, size.hidden, experts});
+  if (m.shared_experts > 0) {
+    add_ffn(job, size, size.tokens, static_cast<double>(m.shared_experts * m.expert_ffn) / size.tp, 1, work);
+  }
+  // The tokens of one device, split over tensor parallelism, go to experts_per_token experts each; as many come in.
+  const double split = size.tokens / size.tp;
+  const double routed = split * static_cast<double>(m.experts_per_token);
+  add_ffn(job, size, routed * ep / experts, static_cast<double>(m.expert_ffn), experts / ep, work);
+  work.exchange_bytes = half * routed * size.hidden;
+  // Permuting and un-permuting read and write every routed token, before and after the exchange; the weighted sum of a
+  // token's experts reads them once more. Router scores in 32 bits: softmax, top-k, counting.
+  const double moved = 2 * half * routed * size.hidden;
+  const double scores = 4 * split * experts;
+  work.forward_stream_bytes += (layout.ep > 1 ? 4 : 2) * moved + 6 * scores;
+  work.backward_stream_bytes += (layout.ep > 1 ? 4 : 2) * moved + 6 * scores;
+  work.forward_kernels += 12;
+  work.backward_kernels += 12;
 }
 
 void add_norms_and_residuals(const Training& job, const Sizes& size, LayerWork& work) {
@@ -100,6 +162,14 @@ void add_casts(const Training& job, LayerWork& work) {
   work.backward_kernels += linears;
 }
 
+void finish(const Training& job, const Sizes& size, LayerWork& work) {
+  add_norms_and_residuals(job, size, work);
+  add_casts(job, work);
+  const auto linears = static_cast<double>(work.linear_count);
+  work.forward_kernels += linears + 1;
+  work.backward_kernels += 2 * linears + 2;
+}
+
 }  // namespace
 
 Sizes sizes_of(const Training& job, const Layout& layout) {
@@ -116,12 +186,17 @@ LayerWork dense_layer(const Training& job, const Layout& layout) {
   const Sizes size = sizes_of(job, layout);
   LayerWork work;
   add_attention(job, size, work);
-  add_ffn(job, size, work);
-  add_norms_and_residuals(job, size, work);
-  add_casts(job, work);
-  const auto linears = static_cast<double>(work.linear_count);
-  work.forward_kernels += linears + 1;
-  work.backward_kernels += 2 * linears + 2;
+  add_ffn(job, size, size.tokens, static_cast<double>(job.model.ffn) / size.tp, 1, work);
+  finish(job, size, work);
+  return work;
+}
+
+LayerWork moe_layer(const Training& job, const Layout& layout) {
+  const Sizes size = sizes_of(job, layout);
+  LayerWork work;
+  add_attention(job, size, work);
+  add_experts(job, layout, size, work);
+  finish(job, size, work);
   return work;
 }
 

@@ -19,13 +19,14 @@ struct Linear {
 
 /// Work of one layer on one device for one micro-batch.
 struct LayerWork {
-  std::array<Linear, 8> linears{};
+  std::array<Linear, 12> linears{};
   std::size_t linear_count = 0;
   double attention_heads = 0;
   double attention_kv_heads = 0;
   double attention_key_dim = 0;
   double attention_value_dim = 0;
   double score_elements = 0;        ///< of the whole (unmasked) score matrix; used where attention is not flash
+  double exchange_bytes = 0;        ///< that one device sends to the experts of a layer, and gets back from them
   double forward_stream_bytes = 0;  ///< norms, residuals, activation, rotary embedding, casts
   double backward_stream_bytes = 0;
   double forward_kernels = 0;  ///< all launches, matrix products and attention included
@@ -46,6 +47,11 @@ struct Sizes {
 
 /// A dense layer. All linears run in the job's precision.
 [[nodiscard]] LayerWork dense_layer(const Training& job, const Layout& layout);
+
+/// A mixture-of-experts layer: router, shared experts (split over tensor parallelism like a dense block), routed
+/// experts (whole on one of `ep` devices; tokens are split over tensor and context parallelism), routing taken as
+/// balanced.
+[[nodiscard]] LayerWork moe_layer(const Training& job, const Layout& layout);
 
 /// Bytes that embedding (forward and backward), and loss on the logits (forward and backward) move.
 [[nodiscard]] double embedding_stream_bytes(const Training& job, const Layout& layout);

@@ -3,22 +3,11 @@
 #include <algorithm>
 
 #include "workload/layer.hpp"
-#include "workload/parameters.hpp"
+#include "workload/stage_parameters.hpp"
 #include "workload/stages.hpp"
 
 namespace ampacity::workload {
 namespace {
-
-/// Parameters of one stage on one device.
-double stage_parameters(const Training& job, const Layout& layout, double layers, bool first, bool last) {
-  const ParameterCount count = count_parameters(job.model);
-  const auto tp = static_cast<double>(layout.tp);
-  double parameters = layers * ((count.attention + count.dense_ffn) / tp + count.norms);
-  if (first) parameters += count.embedding / tp;
-  // Tied embeddings on different stages are kept twice.
-  if (last && (count.head > 0 || !first)) parameters += static_cast<double>(job.model.vocab * job.model.hidden) / tp;
-  return parameters;
-}
 
 /// Copies of the weights in the low-precision format, row- and column-wise (Transformer Engine keeps both).
 double cast_weight_bytes(Precision precision) {
@@ -36,46 +25,128 @@ double cast_weight_bytes(Precision precision) {
 
 /// Micro-batches (in units of the layers of a whole stage) whose activations a stage holds at once.
 /// 1F1B: Narayanan et al. 2021, section 2.2; the interleaved warm-up has 2 (pp - rank - 1) + (vp - 1) pp + 1 chunks.
-double in_flight(const Layout& layout, double micro_batches, bool first) {
+double in_flight(const Layout& layout, double micro_batches, double stages_behind) {
   const auto pp = static_cast<double>(layout.pp);
   const auto vp = static_cast<double>(layout.vp);
   if (layout.schedule == Schedule::gpipe) return micro_batches;
-  const double rank_from_end = first ? pp - 1 : 0;
-  const double chunks = layout.vp == 1 ? rank_from_end + 1 : 2 * rank_from_end + (vp - 1) * pp + 1;
+  const double chunks = layout.vp == 1 ? stages_behind + 1 : 2 * stages_behind + (vp - 1) * pp + 1;
   return std::min(chunks / vp, micro_batches);
 }
 
-Memory stage_memory(const Training& job, const Layout& layout, double layers, bool first, bool last) {
-  const Software& software = job.software;
-  const ParameterCount count = count_parameters(job.model);
+constexpr double half = 2;  // bytes of an activation in 16 bits
+
+/// Operands are kept as they were multiplied.
+double linear_input_bytes(const Training& job) {
+  return job.precision >= Precision::fp8 ? 1 : half;
+}
+
+/// A feed-forward block with `inner` elements between its products: input(s) and output of the activation.
+double block_bytes(const Training& job, double inner) {
+  const double gates = job.model.is_gated() ? 2 : 1;
+  const double gate = job.software.fused_kernels ? 0 : half * (gates - 1);  // kept apart without fusion
+  return (half * gates + linear_input_bytes(job) + gate) * inner;
+}
+
+/// Queries, keys, values and latents.
+double attention_input_bytes(const Training& job, const Sizes& size) {
+  const Model& m = job.model;
+  const double heads = static_cast<double>(m.heads) / size.tp;
+  const auto value_dim = static_cast<double>(m.value_head_dim);
+  if (m.is_mla()) {
+    const auto key_dim = static_cast<double>(m.head_dim + m.rope_head_dim);
+    const auto latents = static_cast<double>(m.q_lora_rank + m.kv_lora_rank + m.rope_head_dim);
+    // Latents as the down-projection gave them and as their norms gave them to the up-projections.
+    return half * size.tokens * heads * (2 * key_dim + value_dim) + 2 * half * size.split_tokens * latents;
+  }
+  const double kv_heads = std::max(1.0, static_cast<double>(m.kv_heads) / size.tp);
+  const auto key_dim = static_cast<double>(m.head_dim);
+  return half * size.tokens * (heads * key_dim + kv_heads * (key_dim + value_dim));
+}
+
+/// A layer whose feed-forward part keeps `block` bytes, with `inner` elements between its products.
+double layer_activations(const Training& job, const Layout& layout, Recompute recompute, double block, double inner) {
+  const Model& m = job.model;
   const Sizes size = sizes_of(job, layout);
-  const double parameters = stage_parameters(job, layout, layers, first, last);
-  const double replicas = static_cast<double>(layout.dp * layout.cp);
-  const double shard = layout.shard_group > 0 ? static_cast<double>(layout.shard_group * layout.cp) : replicas;
+  const double split = size.split_tokens * size.hidden;
+  const double layer_input = half * split;
+  if (recompute == Recompute::full) return layer_input;
+
+  const double heads = static_cast<double>(m.heads) / size.tp;
+  const double attention_in = attention_input_bytes(job, size);
+  const double attention_out = half * size.tokens * heads * static_cast<double>(m.value_head_dim);
+  if (recompute == Recompute::selective_op) {
+    // Kept: the layer's input, the attention output and every second matrix product's output.
+    const double gates = m.is_gated() ? 2 : 1;
+    return layer_input + attention_out + (attention_in + half * (2 * split + gates * inner)) / 2;
+  }
+
+  const double linear_input = linear_input_bytes(job);
+  double bytes = 2 * (layer_input + linear_input * split);  // norm inputs, norm outputs
+  bytes += attention_in + attention_out + (linear_input < half ? linear_input * attention_out / half : 0);
+  bytes += block;
+  if (job.software.flash_attention) {
+    bytes += 4 * size.tokens * heads;  // log-sum-exp of each row in 32 bits
+  } else if (recompute == Recompute::none) {
+    bytes += (m.dropout ? 5 : 2) * size.tokens * size.sequence * heads;
+  }
+  if (m.dropout) bytes += 2 * split;
+  if (!job.software.fused_kernels) bytes += 2 * 4 * split;  // norms in 32 bits
+  return bytes;
+}
+
+/// Devices over which each kind of parameter is sharded.
+struct Shards {
+  double shared = 1;
+  double experts = 1;
+};
+Shards shards_of(const Layout& layout) {
+  const std::int64_t replicas = (layout.shard_group > 0 ? layout.shard_group : layout.dp) * layout.cp;
+  return {static_cast<double>(replicas), static_cast<double>(expert_replicas(layout))};
+}
+
+double sharded(const StageParameters& parameters, const Shards& shards, bool divide) {
+  return divide ? parameters.shared / shards.shared + parameters.experts / shards.experts : parameters.all();
+}
+
+/// Activations that the layers of one stage keep for one micro-batch.
+double kept_bytes(const Training& job, const Layout& layout, const LayerMix& layers, Recompute recompute) {
+  double bytes = layers.dense * activation_bytes_per_layer(job, layout, recompute);
+  if (layers.moe > 0) bytes += layers.moe * moe_activation_bytes_per_layer(job, layout, recompute);
+  return bytes;
+}
+
+Memory stage_memory(const Training& job, const Layout& layout, const LayerMix& layers, StagePlace place,
+                    double stages_behind) {
+  const Software& software = job.software;
+  const Sizes size = sizes_of(job, layout);
+  const StageParameters parameters = stage_parameters(job.model, layout, layers, place);
+  const Shards shards = shards_of(layout);
 
   Memory memory;
-  memory.weights_bytes = parameters * software.weight_bytes / (layout.zero_stage >= 3 ? shard : 1);
-  memory.gradients_bytes = parameters * software.gradient_bytes / (layout.zero_stage >= 2 ? shard : 1);
-  memory.optimizer_bytes = parameters * software.optimizer_bytes / (layout.zero_stage >= 1 ? shard : 1);
-  const double layer_parameters = count.dense_layer() / size.tp;
+  memory.weights_bytes = software.weight_bytes * sharded(parameters, shards, layout.zero_stage >= 3);
+  memory.gradients_bytes = software.gradient_bytes * sharded(parameters, shards, layout.zero_stage >= 2);
+  memory.optimizer_bytes = software.optimizer_bytes * sharded(parameters, shards, layout.zero_stage >= 1);
+  const LayerMix one = layers.moe > 0 ? LayerMix{0, 1} : LayerMix{1, 0};
   if (layout.zero_stage >= 3) {
     // Whole layers in 16 bits: the one at work and the one prefetched; and the gradient of one before it is scattered.
-    memory.weights_bytes += 2 * 2 * layer_parameters;
-    memory.gradients_bytes += software.gradient_reduce_bytes * layer_parameters;
+    const double layer_parameters_held = layer_parameters(job.model, layout, one).all();
+    memory.weights_bytes += 2 * 2 * layer_parameters_held;
+    memory.gradients_bytes += software.gradient_reduce_bytes * layer_parameters_held;
   } else {
-    memory.weights_bytes += cast_weight_bytes(job.precision) * layers * (count.attention + count.dense_ffn) / size.tp;
+    memory.weights_bytes += cast_weight_bytes(job.precision) * layer_parameters(job.model, layout, layers).all();
   }
 
   const auto batches = static_cast<double>(micro_batches(job.global_batch, layout));
-  const double kept = activation_bytes_per_layer(job, layout, layout.recompute);
-  memory.activations_bytes = in_flight(layout, batches, first) * layers * kept;
+  const double kept = kept_bytes(job, layout, layers, layout.recompute);
+  memory.activations_bytes = in_flight(layout, batches, stages_behind) * kept;
   if (layout.recompute == Recompute::full || layout.recompute == Recompute::selective_op) {
     // One layer at a time exists in full while its backward pass runs.
-    memory.activations_bytes += activation_bytes_per_layer(job, layout, Recompute::none) - kept;
+    memory.activations_bytes +=
+        kept_bytes(job, layout, one, Recompute::none) - kept_bytes(job, layout, one, layout.recompute);
   }
-  if (last) {
+  if (place.last) {
     const double logits = size.tokens * static_cast<double>(job.model.vocab) / size.tp;
-    memory.activations_bytes += logits * software.logit_bytes;
+    memory.activations_bytes += logits * software.logit_bytes * static_cast<double>(1 + job.model.mtp_layers);
   }
   const double tensors = memory.total_bytes();
   memory.other_bytes = software.context_bytes + software.fragmentation_fraction * tensors;
@@ -86,53 +157,36 @@ Memory stage_memory(const Training& job, const Layout& layout, double layers, bo
 
 double activation_bytes_per_layer(const Training& job, const Layout& layout, Recompute recompute) {
   // Korthikanti et al. 2022 (arXiv:2205.05198), section 4, tensor by tensor, for any attention and activation.
+  const Sizes size = sizes_of(job, layout);
+  const double inner = size.tokens * static_cast<double>(job.model.ffn) / size.tp;
+  return layer_activations(job, layout, recompute, block_bytes(job, inner), inner);
+}
+
+double moe_activation_bytes_per_layer(const Training& job, const Layout& layout, Recompute recompute) {
   const Model& m = job.model;
   const Sizes size = sizes_of(job, layout);
-  const double half = 2;
-  const double linear_input = job.precision >= Precision::fp8 ? 1 : half;  // operands are kept as they were multiplied
-  const double split = size.split_tokens * size.hidden;
-  const double layer_input = half * split;
-  if (recompute == Recompute::full) return layer_input;
-
-  const double heads = static_cast<double>(m.heads) / size.tp;
-  const double kv_heads = std::max(1.0, static_cast<double>(m.kv_heads) / size.tp);
-  const auto key_dim = static_cast<double>(m.head_dim);
-  const auto value_dim = static_cast<double>(m.value_head_dim);
-  const double query_key_value = half * size.tokens * (heads * key_dim + kv_heads * (key_dim + value_dim));
-  const double attention_out = half * size.tokens * heads * value_dim;
-  const double inner = size.tokens * static_cast<double>(m.ffn) / size.tp;
-  const double gates = m.is_gated() ? 2 : 1;
-  if (recompute == Recompute::selective_op) {
-    // Kept: the layer's input, the attention output and every second matrix product's output.
-    return layer_input + attention_out + (query_key_value + half * (2 * split + gates * inner)) / 2;
-  }
-
-  double bytes = 2 * (layer_input + linear_input * split);  // norm inputs, norm outputs
-  bytes += query_key_value + attention_out + (linear_input < half ? linear_input * attention_out / half : 0);
-  bytes += half * gates * inner + linear_input * inner;
-  if (job.software.flash_attention) {
-    bytes += 4 * size.tokens * heads;  // log-sum-exp of each row in 32 bits
-  } else if (recompute == Recompute::none) {
-    bytes += (m.dropout ? 5 : 2) * size.tokens * size.sequence * heads;
-  }
-  if (m.dropout) bytes += 2 * split;
-  if (!job.software.fused_kernels) bytes += 2 * 4 * split + half * (gates - 1) * inner;  // norms in 32 bits, the gate
-  return bytes;
+  const double shared = size.tokens * static_cast<double>(m.shared_experts * m.expert_ffn) / size.tp;
+  const double routed_tokens = size.tokens / size.tp * static_cast<double>(m.experts_per_token);
+  const double routed = routed_tokens * static_cast<double>(m.expert_ffn);
+  // Tokens as the experts got them (their products' input), and what the experts gave back (for the weights of the
+  // sum); router scores in 32 bits.
+  const double tokens = (linear_input_bytes(job) + half) * routed_tokens * size.hidden;
+  const double scores = 4 * size.split_tokens * static_cast<double>(m.experts);
+  return layer_activations(job, layout, recompute,
+                           block_bytes(job, shared) + block_bytes(job, routed) + tokens + scores, shared + routed);
 }
 
 Memory memory_of(const Training& job, const Layout& layout, const Accelerator& device) {
   const StageLayers stages = stage_layers(job.model, layout);
   const bool one = layout.pp == 1;
-  Memory fullest = stage_memory(job, layout, stages.first, true, one);
-  if (!one) {
-    const Memory last = stage_memory(job, layout, stages.last, false, true);
-    if (last.total_bytes() > fullest.total_bytes()) fullest = last;
-    if (layout.pp > 2 && stages.middle > stages.first) {
-      const Memory second =
-          stage_memory(job, layout, stages.middle, false, false);  // an upper bound: one less in flight
-      if (second.total_bytes() > fullest.total_bytes()) fullest = second;
-    }
-  }
+  const auto behind = static_cast<double>(layout.pp - 1);
+  Memory fullest = stage_memory(job, layout, stages.first, {true, one}, behind);
+  const auto consider = [&fullest](const Memory& stage) {
+    if (stage.total_bytes() > fullest.total_bytes()) fullest = stage;
+  };
+  if (!one) consider(stage_memory(job, layout, stages.last, {false, true}, 0));
+  // The second stage has one micro-batch less in flight than the first, but may have more or larger layers.
+  if (layout.pp > 2) consider(stage_memory(job, layout, stages.middle, {false, false}, behind - 1));
   fullest.capacity_bytes = device.memory_bytes;
   return fullest;
 }

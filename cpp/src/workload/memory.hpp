@@ -13,5 +13,7 @@ namespace ampacity::workload {
 
 /// Activation bytes that one layer keeps for the backward pass of one micro-batch, with that recomputation.
 [[nodiscard]] double activation_bytes_per_layer(const Training& job, const Layout& layout, Recompute recompute);
+/// The same of a mixture-of-experts layer.
+[[nodiscard]] double moe_activation_bytes_per_layer(const Training& job, const Layout& layout, Recompute recompute);
 
 }  // namespace ampacity::workload

@@ -44,7 +44,8 @@ ParameterCount count_parameters(const Model& m) {
   if (m.is_moe()) {
     count.expert_ffn = ffn_parameters(m, m.expert_ffn);
     count.router = hidden * static_cast<double>(m.experts);
-    count.moe_layer_count = static_cast<double>((m.layers - m.dense_layers) / m.moe_layer_interval);
+    const std::int64_t moe_layers = (m.layers - m.dense_layers) / m.moe_layer_interval;
+    count.moe_layer_count = static_cast<double>(moe_layers);
   }
   count.dense_layer_count = static_cast<double>(m.layers) - count.moe_layer_count;
 

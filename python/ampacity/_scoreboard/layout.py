@@ -60,6 +60,8 @@ def _feature_changes(row: Row) -> dict[str, Any]:
         changes["tp_overlap_fraction"] = 0.0
     elif "async tp" in features:
         changes["tp_overlap_fraction"] = 0.5
+    if "moe_a2a_overlap=true" in features:
+        changes["ep_overlap_fraction"] = 0.8
     if "torchtitan" in row.lower("framework") and "compile" not in features:
         changes["fused_kernels"] = False
     if "megatron-fsdp" in features or "megatron_fsdp=true" in features:

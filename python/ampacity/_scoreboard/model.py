@@ -130,6 +130,8 @@ def _experts(row: Row, base: dict[str, Any]) -> dict[str, Any]:
     noted = re.search(r"first (\d+) layers? dense", row.lower("model_notes"))
     dense = int(noted.group(1)) if noted else base.get("dense_layers", 0)
     fields["dense_layers"] = min(dense, row.required("layers"))
+    further = re.search(r"(\d+) mtp layer", row.lower("model_notes"))
+    fields["mtp_layers"] = int(further.group(1)) if further else 0
     return fields
 
 

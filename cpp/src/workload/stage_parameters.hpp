@@ -1,0 +1,28 @@
+// Parameters of one pipeline stage on one device.
+#pragma once
+
+#include "ampacity/layout.hpp"
+#include "ampacity/model.hpp"
+#include "workload/stages.hpp"
+
+namespace ampacity::workload {
+
+/// Parameters by the group that holds copies of them: routed experts are copied on fewer devices than the rest.
+struct StageParameters {
+  double shared = 0;   ///< attention, dense blocks, shared experts, router, norms, embedding, head
+  double experts = 0;  ///< routed experts
+
+  [[nodiscard]] double all() const { return shared + experts; }
+};
+
+/// Where the stage stands in the pipeline.
+struct StagePlace {
+  bool first = false;
+  bool last = false;
+};
+[[nodiscard]] StageParameters stage_parameters(const Model& model, const Layout& layout, const LayerMix& layers,
+                                               StagePlace place);
+/// Those of its matrix products with weights, embedding and head left out.
+[[nodiscard]] StageParameters layer_parameters(const Model& model, const Layout& layout, const LayerMix& layers);
+
+}  // namespace ampacity::workload
