@@ -36,7 +36,8 @@ def use_new_python() -> None:
         return
     for minor in range(20, OLDEST_PYTHON[1] - 1, -1):
         newer = shutil.which(f"python3.{minor}")
-        if newer:
+        # A version manager may offer a name that does not run.
+        if newer and subprocess.run([newer, "-c", ""], check=False, capture_output=True).returncode == 0:
             os.execv(newer, [newer, *sys.argv])
     sys.exit(f"error: Ampacity needs Python 3.11 or newer; this is {sys.version.split()[0]}")
 
