@@ -179,3 +179,19 @@ TEST_CASE("every document of the catalogue is valid") {
   CHECK(all.size() > 150);
   CHECK_NOTHROW((void)catalogue.with(all));
 }
+
+TEST_CASE("an optional number that must not be 0 is refused as 0 and absent where it was not given") {
+  Value job;
+  job.set("model", "llama-3.1-8b");
+  CHECK(decode<Training>(job).global_batch == Catalogue::builtin().get<Model>("llama-3.1-8b").global_batch);
+  for (const char* key : {"global_batch", "seq_len", "tokens"}) {
+    Value zero = job;
+    zero.set(key, 0);
+    CHECK_THROWS_AS((void)decode<Training>(zero), InvalidSpec);
+  }
+  // A model without a published number of tokens leaves the job without one; that survives a round trip.
+  job.set("model", "mixtral-8x7b");
+  const Training open = decode<Training>(job);
+  CHECK(open.tokens == 0);
+  CHECK(decode<Training>(encode(open)) == open);
+}

@@ -59,3 +59,27 @@ TEST_CASE("contradictions are named") {
   CHECK_THROWS_AS((void)search(testing::job_of("llama-3.1-405b"), testing::cluster_of("meta-llama3-16k"), choice),
                   InvalidSpec);
 }
+
+TEST_CASE("degrees that do not divide the accelerators asked for are refused") {
+  LayoutChoice choice;
+  choice.accelerators = 100;
+  choice.dp = 7;
+  try {
+    (void)search(testing::job_of("llama-3.1-70b"), testing::cluster_of("eos-10752"), choice);
+    FAIL("no error");
+  } catch (const InvalidSpec& error) {
+    CHECK(std::string(error.what()).find("gpus = 100: must be a multiple") != std::string::npos);
+  }
+}
+
+TEST_CASE("a batch grows only where that gives accelerators work or much more throughput") {
+  LayoutChoice choice;
+  choice.dp = 7;
+  const SearchResult found = search(testing::job_of("llama-3.1-70b"), testing::cluster_of("eos-10752"), choice);
+  CHECK(found.global_batch < 1.1 * 2048);
+}
+
+TEST_CASE("experts are spread too") {
+  const SearchResult found = search(testing::job_of("mixtral-8x7b", 1024), testing::cluster_of("eos-10752"));
+  CHECK(found.best.ep > 1);
+}

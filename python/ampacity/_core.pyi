@@ -2498,11 +2498,11 @@ class Training:
     software : software, optional
         the training software (default megatron-core).
     global_batch : int, optional
-        sequences per step; 0 = the model's published batch. From 0 to 1e+08.
+        sequences per step (default: the model's published batch). From 1 to 1e+08.
     seq_len : int, optional
-        tokens per sequence; 0 = the model's published length. From 0 to 1e+08.
+        tokens per sequence (default: the model's published length). From 1 to 1e+08.
     tokens : float, optional
-        tokens of the whole run; 0 = the model's published number. From 0 to 1e+18.
+        tokens of the whole run (default: the model's published number; 0 where it has none). From 1 to 1e+18.
     precision : str, optional
         format of matrix products. One of ``fp32``, ``tf32``, ``fp16``, ``bf16``, ``fp8``, ``fp8-block``, ``mxfp8``, ``nvfp4``.
 
@@ -2555,7 +2555,7 @@ class Training:
     @property
     def global_batch(self) -> int:
         """
-        sequences per step; 0 = the model's published batch
+        sequences per step (default: the model's published batch)
         """
     @property
     def model(self) -> Model:
@@ -2570,7 +2570,7 @@ class Training:
     @property
     def seq_len(self) -> int:
         """
-        tokens per sequence; 0 = the model's published length
+        tokens per sequence (default: the model's published length)
         """
     @property
     def software(self) -> Software:
@@ -2580,7 +2580,7 @@ class Training:
     @property
     def tokens(self) -> float:
         """
-        tokens of the whole run; 0 = the model's published number
+        tokens of the whole run (default: the model's published number; 0 where it has none)
         """
 
 class Layout:

@@ -10,7 +10,8 @@
 
 namespace ampacity {
 
-/// Allowed closed interval of a number, in the field's unit.
+/// Allowed closed interval of a number, in the field's unit. An optional number whose interval leaves out 0 is 0 where
+/// it was not given (and nothing else gave it).
 struct Range {
   double minimum = 0.0;
   double maximum = std::numeric_limits<double>::max();

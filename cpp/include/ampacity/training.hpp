@@ -28,10 +28,11 @@ struct Training {
     return std::tuple{
         required("model", &S::model, "the model"),
         optional("software", &S::software, "the training software (default megatron-core)"),
-        optional("global_batch", &S::global_batch, Range{0, 1e8},
-                 "sequences per step; 0 = the model's published batch"),
-        optional("seq_len", &S::seq_len, Range{0, 1e8}, "tokens per sequence; 0 = the model's published length"),
-        optional("tokens", &S::tokens, Range{0, 1e18}, "tokens of the whole run; 0 = the model's published number"),
+        optional("global_batch", &S::global_batch, Range{1, 1e8},
+                 "sequences per step (default: the model's published batch)"),
+        optional("seq_len", &S::seq_len, Range{1, 1e8}, "tokens per sequence (default: the model's published length)"),
+        optional("tokens", &S::tokens, Range{1, 1e18},
+                 "tokens of the whole run (default: the model's published number; 0 where it has none)"),
         optional("precision", &S::precision, "format of matrix products")};
   }
   friend bool operator==(const Training&, const Training&) = default;

@@ -31,19 +31,18 @@ class Search {
         wish_(choice.global_batch.value_or(job.global_batch)),
         options_(search_detail::options_of(job, cluster, choice, accelerators)) {}
 
-  /// Tries all layouts with the wished batch; while that leaves accelerators without work, or twice the batch would
-  /// give much more throughput, again with twice the batch (unless the user fixed it). `exact` allows only layouts that
-  /// use all accelerators.
+  /// Tries all layouts with the wished batch; while twice the batch gives more accelerators work or much more
+  /// throughput, again with twice the batch (unless the user fixed it). `exact` allows only layouts that use all
+  /// accelerators.
   void run(bool exact) {
-    constexpr double enough_use = 0.9;
     constexpr double enough_gain = 1.25;
     exact_ = exact;
     std::vector<Candidate> before;
     for (target_batch_ = wish_; target_batch_ < wish_ * 65536; target_batch_ *= 2) {
       try_all();
       if (choice_.global_batch) return;
-      const bool used = !before.empty() && use_of(before) >= enough_use;
-      if (used && throughput_of(candidates_) < enough_gain * throughput_of(before)) break;
+      const bool busier = most_used(candidates_) > most_used(before);
+      if (!before.empty() && !busier && throughput_of(candidates_) < enough_gain * throughput_of(before)) break;
       if (!candidates_.empty() || before.empty()) before = std::move(candidates_);
     }
     candidates_ = std::move(before);
@@ -74,11 +73,11 @@ class Search {
     }
   }
 
-  /// Most accelerators that any candidate keeps busy, as a share of those asked for.
-  [[nodiscard]] double use_of(const std::vector<Candidate>& candidates) const {
+  /// Most accelerators that any candidate keeps busy.
+  static std::int64_t most_used(const std::vector<Candidate>& candidates) {
     std::int64_t most = 0;
     for (const Candidate& candidate : candidates) most = std::max(most, candidate.layout.accelerators());
-    return static_cast<double>(most) / static_cast<double>(accelerators_);
+    return most;
   }
   static double throughput_of(const std::vector<Candidate>& candidates) {
     double most = 0;
@@ -180,6 +179,10 @@ std::int64_t wanted_accelerators(const Cluster& cluster, const LayoutChoice& cho
   return cluster.accelerators();
 }
 
+bool all_degrees_fixed(const LayoutChoice& choice) {
+  return choice.tp && choice.pp && choice.dp;
+}
+
 /// Problems of the choice itself, before anything is tried.
 std::vector<Problem> choice_problems(const Training& job, const Cluster& cluster, const LayoutChoice& choice) {
   const Layout whole = search_detail::skeleton(choice, 1);
@@ -190,6 +193,15 @@ std::vector<Problem> choice_problems(const Training& job, const Cluster& cluster
                         base::number_text(*choice.accelerators),
                         "must be between 1 and those of the cluster (" + base::number_text(has) + ")",
                         {}});
+  }
+  const std::int64_t fixed =
+      choice.tp.value_or(1) * choice.pp.value_or(1) * choice.cp.value_or(1) * choice.dp.value_or(1);
+  if (problems.empty() && !all_degrees_fixed(choice) && choice.accelerators && *choice.accelerators % fixed != 0) {
+    problems.push_back(
+        {"gpus",
+         base::number_text(*choice.accelerators),
+         "must be a multiple of the degrees that are given (tp x pp x cp x dp = " + base::number_text(fixed) + ")",
+         {}});
   }
   if (choice.global_batch && *choice.global_batch < 1) {
     problems.push_back({"training.global_batch", base::number_text(*choice.global_batch), "must be at least 1", {}});
@@ -216,10 +228,6 @@ std::vector<Problem> fixed_problems(Training job, const Cluster& cluster, const 
                         {}});
   }
   return problems;
-}
-
-bool all_degrees_fixed(const LayoutChoice& choice) {
-  return choice.tp && choice.pp && choice.dp;
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "ampacity/field.hpp"
 #include "ampacity/value.hpp"
 #include "base/text.hpp"
+#include "spec/ranges.hpp"
 #include "spec/rules.hpp"
 
 namespace ampacity::spec {
@@ -216,6 +217,7 @@ template <class Spec>
 Value encoded(const Spec& spec) {
   Value::Table table;
   const auto add = [&](const auto& field) {
+    if (absent(field, spec.*field.member)) return;
     Value value = encoded(spec.*field.member);
     const auto* text = value.template get_if<std::string>();
     // An optional text that was never given has no spelling that `decode` accepts.

@@ -16,6 +16,16 @@ namespace ampacity::spec {
 template <class Spec>
 [[nodiscard]] bool in_range(const Spec& spec);
 
+/// Whether an optional number was not given.
+template <class Spec, class T>
+[[nodiscard]] bool absent(const Field<Spec, T>& field, const T& value) {
+  if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
+    return field.presence == Presence::optional && field.range.minimum > 0 && value == T{};
+  } else {
+    return false;
+  }
+}
+
 namespace detail {
 
 inline bool value_in_range(double value, Range range) {
@@ -79,7 +89,7 @@ template <class Spec>
 void describe_fields(const Spec& spec, const std::string& path, std::vector<Problem>& problems) {
   const auto look = [&](const auto& field) {
     const auto& value = spec.*field.member;
-    if (!value_in_range(value, field.range))
+    if (!value_in_range(value, field.range) && !absent(field, value))
       describe(value, field.range, path + "." + std::string(field.key), problems);
   };
   std::apply([&](const auto&... field) { (look(field), ...); }, Spec::fields());
@@ -90,9 +100,10 @@ void describe_fields(const Spec& spec, const std::string& path, std::vector<Prob
 /// Whether every number of the specification, nested ones included, lies in the range that its field allows.
 template <class Spec>
 bool in_range(const Spec& spec) {
-  return std::apply(
-      [&](const auto&... field) { return (detail::value_in_range(spec.*field.member, field.range) && ...); },
-      Spec::fields());
+  const auto good = [&](const auto& field) {
+    return detail::value_in_range(spec.*field.member, field.range) || absent(field, spec.*field.member);
+  };
+  return std::apply([&](const auto&... field) { return (good(field) && ...); }, Spec::fields());
 }
 
 /// Adds a problem for each number out of range, with its path.
