@@ -218,6 +218,15 @@ def test_short_and_long_rows(tmp_path):
     assert [bool(r.skipped) for r in rows] == [False, True, True]
 
 
+def test_uneven_interleaving_is_taken_as_none(tmp_path):
+    """32 layers on 2 stages of 5 chunks need a schedule that the core does not know."""
+    records = [{**GOOD, "pp": "2", "dp": "4", "vp": vp} for vp in ("5", "1")]
+    path = write(tmp_path / "rows.csv", *records, columns=[*GOOD, "vp"])
+    uneven, plain = ampacity.validate("training", data=[path]).rows
+    assert uneven.predicted == plain.predicted
+    assert "interleave 5" in uneven.assumed
+
+
 def test_unknown_kind():
     with pytest.raises(ampacity.InvalidSpec, match="did you mean training"):
         ampacity.validate("trainings")

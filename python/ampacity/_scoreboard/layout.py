@@ -161,6 +161,14 @@ class LayoutOptions:
         if "offload" in row.lower("recompute") + row.lower("features"):
             self.notes.append("offload to the host is not modelled")
 
+    def drop_interleave(self) -> bool:
+        """Take a schedule that the core does not know (uneven virtual stages) as plain 1F1B; False if it is that already."""
+        if self.virtual_stages == [1]:
+            return False
+        self.notes.append(f"interleave {self.virtual_stages[-1]} with uneven chunks taken as 1")
+        self.virtual_stages = [1]
+        return True
+
     def layouts(self, recompute: str) -> Iterator[Layout]:
         """Yield the layouts that the row allows with this recomputation."""
         for micro_batch in self.micro_batches:
