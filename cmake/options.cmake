@@ -1,19 +1,8 @@
 # Flags for our own targets. They are PRIVATE: nothing here reaches a project that links ampacity::ampacity.
 include_guard()
 
-if(AMPACITY_LTO)
-  include(CheckIPOSupported)
-  check_ipo_supported(RESULT AMPACITY_LTO_SUPPORTED OUTPUT _ipo_output LANGUAGES CXX)
-  if(NOT AMPACITY_LTO_SUPPORTED)
-    message(STATUS "ampacity: link-time optimisation is not available: ${_ipo_output}")
-  endif()
-endif()
-
 function(ampacity_target_options target)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
-  if(AMPACITY_LTO AND AMPACITY_LTO_SUPPORTED)
-    set_target_properties(${target} PROPERTIES INTERPROCEDURAL_OPTIMIZATION ON)
-  endif()
 
   if(MSVC)
     target_compile_options(${target} PRIVATE /W4 /utf-8 /permissive- /bigobj $<$<BOOL:${AMPACITY_WARNINGS_AS_ERRORS}>:/WX>)
