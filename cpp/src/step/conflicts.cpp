@@ -46,7 +46,7 @@ void check_model_split(const Training& job, const Layout& layout, Finder& find) 
   find.require(!layout.sequence_parallel || (job.seq_len / layout.cp) % layout.tp == 0 || layout.tp == 1, "layout.tp",
                layout.tp, "must divide the sequence of one device (", job.seq_len / layout.cp,
                ") for sequence parallelism");
-  find.require(workload::stage_layers(m, layout).possible, "layout.pp", layout.pp, "x layout.vp (", layout.vp,
+  find.require(workload::stage_layers(m, layout).possible, "layout.pp", layout.pp, "times layout.vp (", layout.vp,
                ") must divide model.layers (", m.layers + m.mtp_layers,
                "), counting embedding and head as up to one layer each");
 }
