@@ -125,13 +125,18 @@ def _memory(est: Estimate) -> Iterator[str]:
 
 def _power(est: Estimate) -> Iterator[str]:
     power = est.power
+    scale, unit = (1e6, "MW") if power.it_nameplate_w >= 1e6 else (1e3, "kW")
+
+    def watts(value: float, digits: int = 4) -> str:
+        return figure(value / scale, digits)
+
     yield (
-        f"Power    IT {figure(power.it_nameplate_mw)} MW nameplate, {figure(power.it_peak_mw)} peak, "
-        f"{figure(power.it_mean_mw)} mean"
+        f"Power    IT {watts(power.it_nameplate_w)} {unit} nameplate, {watts(power.it_peak_w)} peak, "
+        f"{watts(power.it_mean_w)} mean"
     )
     yield (
-        f"         site {figure(power.facility_peak_mw)} MW peak, {figure(power.facility_mean_mw)} mean; "
-        f"{power.gpu_mean_w:,.0f} W per GPU; swing {figure(power.swing_mw, 3)} MW"
+        f"         site {watts(power.facility_peak_w)} {unit} peak, {watts(power.facility_mean_w)} mean; "
+        f"{power.gpu_mean_w:,.0f} W per GPU; swing {watts(power.swing_w, 3)} {unit}"
     )
 
 
