@@ -38,8 +38,7 @@ Links a100() {
 }
 
 using Collective = double (*)(const Links&, const Group&, double);
-constexpr std::array<Collective, 5> kAll{all_reduce_s, all_gather_s, reduce_scatter_s, all_to_all_s,
-                                         hierarchical_all_reduce_s};
+constexpr std::array<Collective, 4> kAll{all_reduce_s, all_gather_s, reduce_scatter_s, all_to_all_s};
 
 }  // namespace
 
@@ -137,17 +136,6 @@ TEST_CASE("switches that reduce help large all-reduces only") {
   CHECK(all_reduce_s(with, {8, 1}, kGiB) < 0.85 * all_reduce_s(without, {8, 1}, kGiB));  // 480 against 370 GB/s
   CHECK(all_reduce_s(with, {8, 1}, 4096) == all_reduce_s(without, {8, 1}, 4096));
   CHECK(all_gather_s(with, {8, 1}, kGiB) == all_gather_s(without, {8, 1}, kGiB));
-}
-
-TEST_CASE("hierarchical all-reduce") {
-  const Links links = h100();
-  for (const double bytes : kSizes) {
-    CHECK(hierarchical_all_reduce_s(links, {8, 1}, bytes) == all_reduce_s(links, {8, 1}, bytes));
-    CHECK(hierarchical_all_reduce_s(links, {64, 8}, bytes) == all_reduce_s(links, {64, 8}, bytes));
-    const double sum = reduce_scatter_s(links, {8, 1}, bytes) + all_reduce_s(links, {128, 8}, bytes / 8) +
-                       all_gather_s(links, {8, 1}, bytes);
-    CHECK(hierarchical_all_reduce_s(links, {1024, 1}, bytes) == doctest::Approx(sum).epsilon(1e-12));
-  }
 }
 
 TEST_CASE("all-to-all is limited by NICs and by the bisection") {

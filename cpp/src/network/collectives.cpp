@@ -221,16 +221,6 @@ double all_reduce_s(const Links& links, const Group& group, double bytes) {
                    tree_s(links, shape, kSimple, bytes)});
 }
 
-double hierarchical_all_reduce_s(const Links& links, const Group& group, double bytes) {
-  if (group.ranks <= 1 || bytes <= 0) return 0;
-  const Shape shape = shape_of(links, group);
-  if (shape.domains <= 1 || shape.members <= 1) return all_reduce_s(links, group, bytes);
-  const Group inside{static_cast<std::int64_t>(shape.members), group.stride};
-  const Group across{static_cast<std::int64_t>(shape.domains), group.stride * inside.ranks};
-  return reduce_scatter_s(links, inside, bytes) + all_reduce_s(links, across, bytes / shape.members) +
-         all_gather_s(links, inside, bytes);
-}
-
 double all_gather_s(const Links& links, const Group& group, double bytes) {
   return one_round_s(links, group, bytes);
 }

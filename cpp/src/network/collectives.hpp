@@ -38,9 +38,6 @@ struct Group {
 [[nodiscard]] double all_gather_s(const Links& links, const Group& group, double bytes);
 [[nodiscard]] double reduce_scatter_s(const Links& links, const Group& group, double bytes);
 [[nodiscard]] double all_to_all_s(const Links& links, const Group& group, double bytes);
-/// What hybrid sharding builds of three collectives: reduce-scatter in each domain, all-reduce of the shards across
-/// domains by all NICs at once, all-gather in each domain. NCCL's own all-reduce never does this (it has NVLS-tree).
-[[nodiscard]] double hierarchical_all_reduce_s(const Links& links, const Group& group, double bytes);
 /// One message of `bytes` to the rank `stride` away.
 [[nodiscard]] double send_s(const Links& links, std::int64_t stride, double bytes);
 
