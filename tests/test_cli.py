@@ -93,6 +93,22 @@ def test_estimate_json():
     assert all(isinstance(warning, str) for warning in found["warnings"])
 
 
+def test_json_of_a_job_that_never_fails(tmp_path):
+    """JSON knows no infinity: no failures, no time between them."""
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'name = "mine"\nfabric = "roce-400g"\nsite = "generic-us"\nreliability = "ideal"\n'
+        '[[partitions]]\nnode = "hgx-h200"\naccelerators = 64\n',
+        encoding="utf-8",
+    )
+    done = run("estimate", "llama-3.1-8b", "--on", str(path), "--json")
+    assert done.returncode == 0, done.stderr
+    result = strict_json(done.stdout)["run"]
+    assert result["goodput_fraction"] == 1
+    assert result["mtbf_h"] is None
+    assert result["checkpoint_interval_s"] is None
+
+
 def test_estimate_json_is_the_python_answer():
     printed = strict_json(answer("estimate", "llama-3.1-8b", "--on", "dgx-h100-x1", "--global-batch", "64", "--json"))
     job = ampacity.Training("llama-3.1-8b", global_batch=64)

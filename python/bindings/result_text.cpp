@@ -1,5 +1,7 @@
 #include "result_text.hpp"
 
+#include <cmath>
+
 #include "conversion.hpp"
 
 namespace ampacity::python {
@@ -65,13 +67,18 @@ Numbers power_dict(const Power& power) {
   return table;
 }
 
-Numbers run_dict(const Run& run) {
+/// JSON knows no infinity: a job that never fails has no time between failures.
+py::object finite_or_none(double number) {
+  return std::isfinite(number) ? py::object(py::float_(number)) : py::object(py::none());
+}
+
+MaybeNumbers run_dict(const Run& run) {
   py::dict table;
   table["tokens"] = run.tokens;
   table["steps"] = run.steps;
   table["goodput_fraction"] = run.goodput_fraction;
-  table["mtbf_h"] = run.mtbf_s / 3600;
-  table["checkpoint_interval_s"] = run.checkpoint_interval_s;
+  table["mtbf_h"] = finite_or_none(run.mtbf_s / 3600);
+  table["checkpoint_interval_s"] = finite_or_none(run.checkpoint_interval_s);
   table["days"] = run.duration_s / seconds_per_day;
   table["energy_mwh"] = run.energy_j / joules_per_mwh;
   table["carbon_t"] = run.carbon_kg / 1e3;

@@ -13,11 +13,12 @@ inline constexpr double joules_per_mwh = 3.6e9;
 
 using Dict = py::typing::Dict<py::str, py::object>;
 using Numbers = py::typing::Dict<py::str, py::float_>;
+using MaybeNumbers = py::typing::Dict<py::str, py::typing::Optional<py::float_>>;
 
 Numbers breakdown_dict(const Breakdown& breakdown);
 Dict memory_dict(const Memory& memory);
 Numbers power_dict(const Power& power);
-Numbers run_dict(const Run& run);
+MaybeNumbers run_dict(const Run& run);
 Dict estimate_dict(const Estimate& estimate);
 
 /// One line: model, cluster, devices, step time, utilisation, memory.
