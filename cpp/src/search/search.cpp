@@ -39,8 +39,11 @@ class Search {
     exact_ = exact;
     std::vector<Candidate> before;
     for (target_batch_ = wish_; target_batch_ < wish_ * 65536; target_batch_ *= 2) {
+      const double missed_before = nearest_miss_.memory_bytes;
       try_all();
       if (choice_.global_batch) return;
+      // Where nothing fits and more replicas to shard over do not help, a larger batch will not either.
+      if (candidates_.empty() && missed_before > 0 && nearest_miss_.memory_bytes >= missed_before) break;
       const bool busier = most_used(candidates_) > most_used(before);
       if (!before.empty() && !busier && throughput_of(candidates_) < enough_gain * throughput_of(before)) break;
       if (!candidates_.empty() || before.empty()) before = std::move(candidates_);
