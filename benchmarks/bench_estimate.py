@@ -51,7 +51,7 @@ def test_search_from_python(benchmark: Any) -> None:
 
 
 def test_peer_calculon(benchmark: Any) -> None:
-    """One feasible configuration in Calculon (Isaev et al., SC23); needs a checkout of it in CALCULON_DIR."""
+    """One feasible configuration in Calculon (Isaev et al., SC23); needs a checkout of it in CALCULON_DIR, and psutil."""
     folder = Path(os.environ.get("CALCULON_DIR", ""))
     if not (folder / "calculon" / "__init__.py").is_file():
         pytest.skip("CALCULON_DIR names no checkout of Calculon")
