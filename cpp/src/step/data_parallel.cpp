@@ -40,8 +40,7 @@ double over_groups(const Collective& collective, const network::Links& links, co
 StepComm unhidden_shards(const Training& job, const Layout& layout, const network::Links& links) {
   const workload::ParameterCount count = workload::count_parameters(job.model);
   const auto tp = static_cast<double>(layout.tp);
-  const std::int64_t shards = (layout.shard_group > 0 ? layout.shard_group : layout.dp) * layout.cp;
-  const network::Group group{shards, layout.tp};
+  const network::Group group{workload::state_shards(layout), layout.tp};
   const double ends = (count.embedding + count.head) / tp;
   const double gather = network::all_gather_s(links, group, wire_weight_bytes * (ends + count.dense_layer() / tp));
   const double scatter = network::reduce_scatter_s(links, group, job.software.gradient_reduce_bytes * ends);
@@ -73,9 +72,7 @@ StepComm data_parallel_comm(const Training& job, const Layout& layout, const net
 compute::KernelCost optimizer_cost(const Training& job, const Layout& layout, const Accelerator& device,
                                    const workload::StageParameters& parameters) {
   const Software& software = job.software;
-  const auto replicas = static_cast<double>((layout.shard_group > 0 ? layout.shard_group : layout.dp) * layout.cp);
-  const double sharded =
-      parameters.shared / replicas + parameters.experts / static_cast<double>(workload::expert_replicas(layout));
+  const double sharded = parameters.sharded(layout);
   const double owned = layout.zero_stage >= 1 ? sharded : parameters.all();
   // Norm of the gradients (read), clipping (read, write), Adam (read gradient; read and write master weight and
   // moments), and the 16-bit weight written; gradients are cleared (write) where they are kept whole.

@@ -159,7 +159,7 @@ struct ShardingTimes {
 };
 ShardingTimes sharding_times(const Context& c, double parameters) {
   if (c.layout.zero_stage < 3) return {};
-  const std::int64_t shards = (c.layout.shard_group > 0 ? c.layout.shard_group : c.layout.dp) * c.layout.cp;
+  const std::int64_t shards = workload::state_shards(c.layout);
   const network::Group group{shards, c.layout.tp};
   const double gather = network::all_gather_s(c.links, group, 2 * parameters);
   double scatter = network::reduce_scatter_s(c.links, group, c.job.software.gradient_reduce_bytes * parameters);

@@ -94,20 +94,6 @@ double layer_activations(const Training& job, const Layout& layout, Recompute re
   return bytes;
 }
 
-/// Devices over which each kind of parameter is sharded.
-struct Shards {
-  double shared = 1;
-  double experts = 1;
-};
-Shards shards_of(const Layout& layout) {
-  const std::int64_t replicas = (layout.shard_group > 0 ? layout.shard_group : layout.dp) * layout.cp;
-  return {static_cast<double>(replicas), static_cast<double>(expert_replicas(layout))};
-}
-
-double sharded(const StageParameters& parameters, const Shards& shards, bool divide) {
-  return divide ? parameters.shared / shards.shared + parameters.experts / shards.experts : parameters.all();
-}
-
 /// Activations that the layers of one stage keep for one micro-batch.
 double kept_bytes(const Training& job, const Layout& layout, const LayerMix& layers, Recompute recompute) {
   double bytes = layers.dense * activation_bytes_per_layer(job, layout, recompute);
@@ -120,12 +106,13 @@ Memory stage_memory(const Training& job, const Layout& layout, const LayerMix& l
   const Software& software = job.software;
   const Sizes size = sizes_of(job, layout);
   const StageParameters parameters = stage_parameters(job.model, layout, layers, place);
-  const Shards shards = shards_of(layout);
+  const double whole = parameters.all();
+  const double shard = parameters.sharded(layout);
 
   Memory memory;
-  memory.weights_bytes = software.weight_bytes * sharded(parameters, shards, layout.zero_stage >= 3);
-  memory.gradients_bytes = software.gradient_bytes * sharded(parameters, shards, layout.zero_stage >= 2);
-  memory.optimizer_bytes = software.optimizer_bytes * sharded(parameters, shards, layout.zero_stage >= 1);
+  memory.weights_bytes = software.weight_bytes * (layout.zero_stage >= 3 ? shard : whole);
+  memory.gradients_bytes = software.gradient_bytes * (layout.zero_stage >= 2 ? shard : whole);
+  memory.optimizer_bytes = software.optimizer_bytes * (layout.zero_stage >= 1 ? shard : whole);
   const LayerMix one = layers.moe > 0 ? LayerMix{0, 1} : LayerMix{1, 0};
   if (layout.zero_stage >= 3) {
     // Whole layers in 16 bits: the one at work and the one prefetched; and the gradient of one before it is scattered.

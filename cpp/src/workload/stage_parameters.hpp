@@ -13,6 +13,10 @@ struct StageParameters {
   double experts = 0;  ///< routed experts
 
   [[nodiscard]] double all() const { return shared + experts; }
+  /// The share of one device where each kind is sharded over the devices that hold copies of it.
+  [[nodiscard]] double sharded(const Layout& layout) const {
+    return shared / static_cast<double>(state_shards(layout)) + experts / static_cast<double>(expert_replicas(layout));
+  }
 };
 
 /// Where the stage stands in the pipeline.

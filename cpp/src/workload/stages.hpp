@@ -66,6 +66,11 @@ inline LayerMix mix_of(const Model& model, double layers, double dense) {
   return global_batch % at_once == 0 ? global_batch / at_once : 0;
 }
 
+/// Devices over which weights, gradients and optimizer state (all but routed experts) are sharded.
+[[nodiscard]] inline std::int64_t state_shards(const Layout& layout) {
+  return (layout.shard_group > 0 ? layout.shard_group : layout.dp) * layout.cp;
+}
+
 /// Devices that hold the same routed experts: what expert parallelism leaves of tensor, context and data parallelism.
 [[nodiscard]] inline std::int64_t expert_replicas(const Layout& layout) {
   return layout.tp * layout.cp * layout.dp / layout.ep;
