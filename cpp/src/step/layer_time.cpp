@@ -1,0 +1,61 @@
+#include "step/layer_time.hpp"
+
+#include <algorithm>
+
+#include "step/attention_time.hpp"
+#include "step/layer_comm.hpp"
+#include "step/recompute_time.hpp"
+#include "workload/stage_parameters.hpp"
+
+namespace ampacity::step {
+namespace {
+
+using workload::LayerWork;
+
+/// Time that the device waits because the host is slower than the device.
+void add_launch(PassTime& pass, double host_s) {
+  pass.launch_s += std::max(0.0, host_s - pass.compute_s() - pass.tp_comm_s);
+}
+
+PassTime layer_forward(const Context& c, const LayerWork& work) {
+  PassTime pass;
+  for (std::size_t i = 0; i < work.linear_count; ++i)
+    add_gemm(c, pass, forward_gemm(c, c.job.precision, work.linears[i]));
+  add_attention(c, pass, attention(c, work, false));
+  add_stream(c, pass, compute::streaming(c.device, work.forward_stream_bytes, work.forward_kernels - 5));
+  pass.tp_comm_s = tp_comm(c, false, pass.hidden_comm_s);
+  pass.cp_comm_s = cp_comm(c, work, pass.attention_s, false, pass.hidden_comm_s);
+  pass.ep_comm_s = ep_comm(c, work, pass.hidden_comm_s);
+  add_launch(pass, c.job.software.host_gap_s * work.forward_kernels);
+  return pass;
+}
+
+PassTime layer_backward(const Context& c, const LayerWork& work, const PassTime& forward) {
+  PassTime pass;
+  for (std::size_t i = 0; i < work.linear_count; ++i)
+    add_gemm(c, pass, backward_gemms(c, c.job.precision, work.linears[i]));
+  add_attention(c, pass, attention(c, work, true));
+  add_stream(c, pass, compute::streaming(c.device, work.backward_stream_bytes, work.backward_kernels - 10));
+  pass.tp_comm_s = tp_comm(c, true, pass.hidden_comm_s);
+  pass.cp_comm_s = cp_comm(c, work, pass.attention_s, true, pass.hidden_comm_s);
+  pass.ep_comm_s = ep_comm(c, work, pass.hidden_comm_s);
+  add_recompute(c, work, forward, pass);
+  const bool whole = c.layout.recompute == Recompute::full;
+  const double kernels = work.backward_kernels + (whole ? work.forward_kernels : 0);
+  add_launch(pass, c.job.software.host_gap_s * kernels + (whole ? c.job.software.checkpoint_host_s : 0));
+  return pass;
+}
+
+}  // namespace
+
+LayerTime layer_time(const Context& c, const LayerWork& work, const workload::LayerMix& one) {
+  LayerTime time;
+  time.forward = layer_forward(c, work);
+  time.backward = layer_backward(c, work, time.forward);
+  const ShardingTimes sharding = sharding_times(c, workload::layer_parameters(c.job.model, c.layout, one).all());
+  add_sharding(c, time.forward, sharding.gather_s);
+  add_sharding(c, time.backward, sharding.gather_s + sharding.scatter_s);
+  return time;
+}
+
+}  // namespace ampacity::step

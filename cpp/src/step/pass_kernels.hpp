@@ -1,0 +1,54 @@
+// Adds kernels to a pass at the speed they keep inside a step.
+#pragma once
+
+#include "ampacity/cluster.hpp"
+#include "ampacity/layout.hpp"
+#include "ampacity/training.hpp"
+#include "compute/kernels.hpp"
+#include "network/collectives.hpp"
+#include "step/pass_time.hpp"
+#include "workload/layer.hpp"
+
+namespace ampacity::step {
+
+/// Everything that pricing a part needs.
+struct Context {
+  const Training& job;
+  const Layout& layout;
+  const Accelerator& device;
+  const network::Links& links;
+};
+
+/// Inside a step kernels run more slowly than in a loop of their own, at the same power.
+inline compute::KernelCost sustained(const Context& c, const compute::KernelCost& cost) {
+  return (1 / c.device.architecture.sustained_fraction) * cost;
+}
+inline void add_gemm(const Context& c, PassTime& pass, const compute::KernelCost& cost) {
+  pass.gemm_s += sustained(c, cost).seconds;
+  pass.joules += sustained(c, cost).joules;
+}
+inline void add_stream(const Context& c, PassTime& pass, const compute::KernelCost& cost) {
+  pass.memory_bound_s += sustained(c, cost).seconds;
+  pass.joules += sustained(c, cost).joules;
+}
+inline void add_attention(const Context& c, PassTime& pass, const compute::KernelCost& cost) {
+  pass.attention_s += sustained(c, cost).seconds;
+  pass.joules += sustained(c, cost).joules;
+}
+
+/// Bytes of one activation of the width of the model, before the split over tensor parallelism.
+inline double activation_bytes(const Context& c) {
+  const workload::Sizes size = workload::sizes_of(c.job, c.layout);
+  return 2 * size.tokens * size.hidden;
+}
+
+inline compute::KernelCost forward_gemm(const Context& c, Precision precision, const workload::Linear& l) {
+  return compute::gemm(c.device, precision, {l.tokens, l.out, l.in, l.batch, false});
+}
+/// Gradients of input and weight; the latter is added to the stored gradient.
+inline compute::KernelCost backward_gemms(const Context& c, Precision precision, const workload::Linear& l) {
+  return compute::gemm(c.device, precision, {l.tokens, l.in, l.out, l.batch, false}) +
+         compute::gemm(c.device, precision, {l.in, l.out, l.tokens, l.batch, c.job.software.fused_kernels});
+}
+
+}  // namespace ampacity::step

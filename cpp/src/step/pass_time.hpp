@@ -1,0 +1,35 @@
+// Seconds and joules of one direction of some work, term by term.
+#pragma once
+
+namespace ampacity::step {
+
+/// One direction (forward or backward) of some work for one micro-batch. The terms add up along the critical path.
+struct PassTime {
+  double gemm_s = 0;
+  double attention_s = 0;
+  double memory_bound_s = 0;
+  double recompute_s = 0;
+  double launch_s = 0;
+  double tp_comm_s = 0;
+  double cp_comm_s = 0;
+  double ep_comm_s = 0;
+  double dp_comm_s = 0;      ///< exposed gathering and scattering of sharded weights
+  double joules = 0;         ///< of the device while it computes; waiting is priced by the caller
+  double hidden_comm_s = 0;  ///< communication behind compute (its watts count)
+
+  [[nodiscard]] double compute_s() const { return gemm_s + attention_s + memory_bound_s + recompute_s; }
+  [[nodiscard]] double total_s() const {
+    return compute_s() + launch_s + tp_comm_s + cp_comm_s + ep_comm_s + dp_comm_s;
+  }
+  PassTime& operator+=(const PassTime& other);
+};
+[[nodiscard]] PassTime operator+(PassTime a, const PassTime& b);
+[[nodiscard]] PassTime operator*(double times, PassTime pass);
+
+/// Forward and backward pass of one layer.
+struct LayerTime {
+  PassTime forward;
+  PassTime backward;  ///< recomputation included
+};
+
+}  // namespace ampacity::step

@@ -1,0 +1,41 @@
+#include "step/recompute_time.hpp"
+
+#include "step/attention_time.hpp"
+
+namespace ampacity::step {
+
+using compute::KernelCost;
+using workload::LayerWork;
+
+/// Forward work that the backward pass repeats.
+void add_recompute(const Context& c, const LayerWork& work, const PassTime& forward, PassTime& pass) {
+  switch (c.layout.recompute) {
+    case Recompute::none:
+      return;
+    case Recompute::selective: {
+      // Flash attention recomputes its scores inside its backward kernel anyway; nothing else is left to do again.
+      if (c.job.software.flash_attention) return;
+      const KernelCost again = sustained(c, score_attention(c, work, false));
+      pass.recompute_s += again.seconds;
+      pass.joules += again.joules;
+      return;
+    }
+    case Recompute::selective_op: {
+      const double share =
+          forward.compute_s() > 0 ? (0.5 * forward.gemm_s + forward.memory_bound_s) / forward.compute_s() : 0;
+      pass.recompute_s += share * forward.compute_s();
+      pass.joules += share * forward.joules;
+      return;
+    }
+    case Recompute::full:
+      pass.recompute_s += forward.compute_s();
+      pass.joules += forward.joules;
+      pass.tp_comm_s += forward.tp_comm_s;
+      pass.cp_comm_s += forward.cp_comm_s;
+      pass.ep_comm_s += forward.ep_comm_s;
+      pass.hidden_comm_s += forward.hidden_comm_s;
+      return;
+  }
+}
+
+}  // namespace ampacity::step
