@@ -17,6 +17,7 @@ from ampacity._scoreboard.layout import LayoutOptions, software_of
 from ampacity._scoreboard.model import model_of
 from ampacity._scoreboard.rows import Row, Skip
 from ampacity._validation import BUILTIN_TRAINING
+from ampacity._validation_plot import plot_validation
 
 RESULT = ampacity.validate("training")
 with BUILTIN_TRAINING.open(encoding="utf-8", newline="") as file:
@@ -360,7 +361,8 @@ def test_json_of_the_command_line(tmp_path):
     assert found["rows"][0]["skipped"] is None
     assert found["rows"][1]["predicted"] is None
     (summary,) = found["summary"]
-    assert set(summary) == {"source_id", "n", "median_abs_error", "mean_error", "p90_abs_error"}
+    assert set(summary) >= {"source_id", "quantity", "n", "median_abs_error", "mean_error", "p90_abs_error"}
+    assert summary["quantity"] == "step_time"
 
 
 def test_text_of_the_command_line(tmp_path):
@@ -369,3 +371,28 @@ def test_text_of_the_command_line(tmp_path):
     assert "mean of sources" in text
     assert "skipped: gbs = nan" in text
     assert "1 rows skipped" in text
+
+
+# ------------------------------------------------------------------------------------------------------- the picture
+
+
+def test_plot(tmp_path):
+    pytest.importorskip("matplotlib")
+    path = write(tmp_path / "a.csv", GOOD, {**GOOD, "source_id": "y", "step_time_s": "9"})
+    picture = tmp_path / "a.png"
+    run("--data", str(path), "--plot", str(picture))
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("name", "message"), [("a.txt", "must end in"), ("missing/a.png", "cannot be written")])
+def test_pictures_that_cannot_be_drawn(tmp_path, name, message):
+    pytest.importorskip("matplotlib")
+    result = ampacity.validate(data=write(tmp_path / "a.csv", GOOD))
+    with pytest.raises(ampacity.InvalidSpec, match=message):
+        plot_validation(result, tmp_path / name)
+
+
+def test_a_picture_of_nothing(tmp_path):
+    result = ampacity.validate(data=write(tmp_path / "a.csv", {**GOOD, "gbs": "nan"}))
+    with pytest.raises(ampacity.InvalidSpec, match="at least one predicted row"):
+        plot_validation(result, tmp_path / "a.png")

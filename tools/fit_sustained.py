@@ -18,6 +18,7 @@ from ampacity import Cluster
 from ampacity._scoreboard import predict
 from ampacity._scoreboard.cluster import cluster_of
 from ampacity._scoreboard.rows import Row, Skip, read_rows
+from ampacity._scoreboard.training import REQUIRED_COLUMNS
 from ampacity._validation import BUILTIN_TRAINING
 
 # Predicted and shown on the scoreboard, but not fitted to, each for a reason found outside its step times.
@@ -70,7 +71,7 @@ def best_fraction(sources: Errors) -> float:
 
 def main() -> None:
     """Print the fit of each family and its left-out errors."""
-    for family, sources in sorted(errors_by_family(list(read_rows(BUILTIN_TRAINING))).items()):
+    for family, sources in sorted(errors_by_family(list(read_rows(BUILTIN_TRAINING, REQUIRED_COLUMNS))).items()):
         fitted = {name: errors for name, errors in sources.items() if name not in NOT_FITTED}
         fraction = best_fraction(fitted)
         print(f"{family}: sustained_fraction = {fraction:.3f} ({len(fitted)} sources)")

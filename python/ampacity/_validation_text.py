@@ -3,43 +3,57 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from ampacity._validation import Validation, ValidationRow
+from ampacity._scoreboard.result import Validation, ValidationRow
+from ampacity._validation import kind_named
 
 
-def _row_line(row: ValidationRow, width: int) -> str:
+def _row_line(row: ValidationRow, width: int, quantity: str) -> str:
     gpus = "" if row.n_gpus is None else f"{row.n_gpus:,}"
-    start = f"{row.row_id:<{width}}  {gpus:>8}  "
+    start = f"{row.row_id:<{width}}  {quantity}{gpus:>8}  "
     if row.skipped is not None:
         return f"{start}{'skipped: ' + row.skipped}"
     return f"{start}{row.predicted:>10.4g}  {row.measured:>10.4g}  {row.error_fraction:>+8.1%}  {row.assumed}".rstrip()
 
 
+def _quantity_cells(result: Validation) -> Callable[[str], str]:
+    """Return what writes a quantity as a cell: nothing where all rows have the same."""
+    quantities = {row.quantity for row in result.rows}
+    if len(quantities) < 2:
+        return lambda _: ""
+    width = max(len("quantity"), *map(len, quantities))
+    return lambda quantity: f"{quantity:<{width}}  "
+
+
 def _rows(result: Validation) -> Iterator[str]:
     width = max([len(row.row_id) for row in result.rows] + [3])
-    yield f"{'row':<{width}}  {'gpus':>8}  {'predicted':>10}  {'measured':>10}  {'error':>8}  assumed"
+    cell = _quantity_cells(result)
+    yield f"{'row':<{width}}  {cell('quantity')}{'gpus':>8}  {'predicted':>10}  {'measured':>10}  {'error':>8}  assumed"
     for row in result.rows:
-        yield _row_line(row, width)
+        yield _row_line(row, width, cell(row.quantity))
 
 
 def _summary(result: Validation) -> Iterator[str]:
     width = max([len(source.source_id) for source in result.summary] + [len("mean of sources")])
-    yield f"{'source':<{width}}  {'rows':>5}  {'median |error|':>14}  {'mean error':>10}  {'p90 |error|':>11}"
+    cell = _quantity_cells(result)
+    yield (
+        f"{'source':<{width}}  {cell('quantity')}{'rows':>6}  {'median |error|':>14}  {'mean error':>10}  {'p90 |error|':>11}"
+    )
     for source in result.summary:
         yield (
-            f"{source.source_id:<{width}}  {source.n:>5}  {source.median_abs_error:>14.1%}  "
+            f"{source.source_id:<{width}}  {cell(source.quantity)}{source.n:>6}  {source.median_abs_error:>14.1%}  "
             f"{source.mean_error:>+10.1%}  {source.p90_abs_error:>11.1%}"
         )
     mean = result.mean_median_abs_error
     if mean is not None:
         n = sum(source.n for source in result.summary)
-        yield f"{'mean of sources':<{width}}  {n:>5}  {mean:>14.1%}"
+        yield f"{'mean of sources':<{width}}  {cell('')}{n:>6}  {mean:>14.1%}"
 
 
 def validation_text(result: Validation) -> str:
     """Return the rows, the reasons of those that are skipped, and the summary."""
-    lines = ["step time in seconds", *_rows(result), "", *_summary(result)]
+    lines = [kind_named(result.kind).title, *_rows(result), "", *_summary(result)]
     skipped = Counter(row.skipped for row in result.rows if row.skipped is not None)
     if skipped:
         lines += ["", f"{skipped.total()} rows skipped"]

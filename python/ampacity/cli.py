@@ -59,6 +59,8 @@ def _add_flags(parser: argparse.ArgumentParser, title: str, flags: dict[str, str
 
 
 def _parser() -> argparse.ArgumentParser:
+    from ampacity._validation import KINDS
+
     parser = argparse.ArgumentParser(
         prog="ampacity", description="Predicts speed, network and power of AI superclusters.", allow_abbrev=False
     )
@@ -94,12 +96,13 @@ def _parser() -> argparse.ArgumentParser:
         "validate",
         help="predictions beside measurements",
         allow_abbrev=False,
-        description="Predicts measured runs and prints the error of every row and source.",
+        description="Predicts what was measured and prints the error of every row and source.",
     )
-    validate.add_argument("--kind", default="training", metavar="KIND", help="what to validate: training")
+    validate.add_argument("--kind", default="training", metavar="KIND", help=f"what to validate: {', '.join(KINDS)}")
     validate.add_argument(
         "--data", action="append", nargs="+", metavar="FILE.csv", help="measurements (default: the built-in scoreboard)"
     )
+    validate.add_argument("--plot", metavar="FILE.png", help="also draw predicted against measured (.png, .svg, .pdf)")
     validate.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
@@ -158,6 +161,10 @@ def _validate(options: argparse.Namespace) -> None:
 
     data = None if options.data is None else [path for paths in options.data for path in paths]
     result = validate(options.kind, data)
+    if options.plot is not None:
+        from ampacity._validation_plot import plot_validation
+
+        plot_validation(result, options.plot)
     if options.json:
         _print_json(result.to_dict())
     else:

@@ -1,4 +1,4 @@
-"""CSV rows of measured training runs: text in, checked numbers out."""
+"""CSV rows of measurements: text in, checked numbers out."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import csv
 import io
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ampacity._files import file_error, read_text
 
-# Without these columns a file is no table of training runs at all.
-REQUIRED_COLUMNS = ("layers", "hidden", "heads", "seq_len", "gpu", "n_gpus", "gbs")
-_SPEED_COLUMNS = ("step_time_s", "tokens_per_s_per_gpu")
 _BLANK = ("", "-", "n/a", "na", "none", "null", "?", "unknown")
 _PRE_TRAINING = ("pretrain", "pre-train", "mlperf", "benchmark")
 _OTHER_TASKS = ("sft", "lora", "finetun", "fine-tun", "inference", "rlhf")
@@ -23,7 +20,7 @@ class Skip(Exception):
 
 
 class Row:
-    """One measured run; a number is read, and checked, when it is asked for."""
+    """One measurement; a number is read, and checked, when it is asked for."""
 
     def __init__(self, index: int, cells: dict[str, str], *, misaligned: bool = False) -> None:
         self._cells = cells
@@ -97,18 +94,20 @@ def measured_step_time(row: Row) -> float:
     return row.required("gbs") * row.required("seq_len") / (rate * row.required("n_gpus"))
 
 
-def read_rows(path: str | os.PathLike[str], first_index: int = 0) -> Iterator[Row]:
-    """Yield the rows of a CSV file.
+def read_rows(
+    path: str | os.PathLike[str], required: Sequence[str], one_of: Sequence[str] = (), *, first_index: int = 0
+) -> Iterator[Row]:
+    """Yield the rows of a CSV file that has all ``required`` columns and at least one of ``one_of``.
 
     Raises
     ------
     InvalidSpec
-        The file cannot be read, is empty, or lacks columns that every row needs.
+        The file cannot be read, is empty, or lacks columns.
     """
     reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
-        _check_header(path, header)
+        _check_header(path, header, required, one_of)
         for index, cells in enumerate(reader):
             if cells:
                 stripped = (cell.strip() for cell in cells)
@@ -118,11 +117,13 @@ def read_rows(path: str | os.PathLike[str], first_index: int = 0) -> Iterator[Ro
         raise file_error(path, f"is not a CSV file: line {reader.line_num}: {error}") from None
 
 
-def _check_header(path: str | os.PathLike[str], header: list[str]) -> None:
+def _check_header(
+    path: str | os.PathLike[str], header: list[str], required: Sequence[str], one_of: Sequence[str]
+) -> None:
     if not header:
         raise file_error(path, "is empty")
-    missing = [name for name in REQUIRED_COLUMNS if name not in header]
-    if not any(name in header for name in _SPEED_COLUMNS):
-        missing.append(" or ".join(_SPEED_COLUMNS))
+    missing = [name for name in required if name not in header]
+    if one_of and not any(name in header for name in one_of):
+        missing.append(" or ".join(one_of))
     if missing:
         raise file_error(path, f"lacks the columns {', '.join(missing)}", "the first line must name the columns")

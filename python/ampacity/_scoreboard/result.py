@@ -1,0 +1,110 @@
+"""What a validation answers: rows, and the errors of every source."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class ValidationRow:
+    """One measurement and its prediction.
+
+    Attributes
+    ----------
+    row_id, source_id
+        As in the file (``row_id`` is the 0-based line where the file has none).
+    quantity
+        What was measured: ``"step_time"`` (s), or a quantity of another kind (see `validate`).
+    n_gpus
+        Accelerators of the run.
+    predicted, measured
+        In the unit of the quantity; None where the row is skipped.
+    error_fraction
+        ``predicted / measured - 1``.
+    skipped
+        Why the row is not predicted, or None.
+    assumed
+        What had to be assumed because the source does not say it.
+    """
+
+    row_id: str
+    source_id: str
+    quantity: str
+    n_gpus: int | None = None
+    predicted: float | None = None
+    measured: float | None = None
+    error_fraction: float | None = None
+    skipped: str | None = None
+    assumed: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class ValidationSummary:
+    """Errors over the predicted rows of one source and quantity, as fractions of what was measured."""
+
+    source_id: str
+    quantity: str
+    n: int
+    median_abs_error: float
+    mean_error: float
+    p90_abs_error: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Validation:
+    """Every row, and the errors of every source.
+
+    ``mean_median_abs_error`` is the mean over sources (and quantities) of their median absolute error: each counts once,
+    however many rows it has.
+    """
+
+    kind: str
+    rows: tuple[ValidationRow, ...]
+    summary: tuple[ValidationSummary, ...]
+
+    @property
+    def mean_median_abs_error(self) -> float | None:
+        """Equal-weight mean over sources of the median absolute error; None without any prediction."""
+        if not self.summary:
+            return None
+        return sum(source.median_abs_error for source in self.summary) / len(self.summary)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return what ``ampacity validate --json`` prints."""
+        return {
+            "kind": self.kind,
+            "rows": [dataclasses.asdict(row) for row in self.rows],
+            "summary": [dataclasses.asdict(source) for source in self.summary],
+            "mean_median_abs_error": self.mean_median_abs_error,
+        }
+
+
+def _percentile(ordered: Sequence[float], share: float) -> float:
+    """Return a percentile of sorted numbers, linear between neighbours."""
+    position = share * (len(ordered) - 1)
+    below = int(position)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (position - below) * (ordered[above] - ordered[below])
+
+
+def summaries(rows: Sequence[ValidationRow]) -> tuple[ValidationSummary, ...]:
+    """Return the errors of each source and quantity, in the order of their names."""
+    errors: dict[tuple[str, str], list[float]] = {}
+    for row in rows:
+        if row.error_fraction is not None:
+            errors.setdefault((row.source_id, row.quantity), []).append(row.error_fraction)
+    found_summaries = []
+    for (source_id, quantity), found in sorted(errors.items()):
+        absolute = sorted(map(abs, found))
+        found_summaries.append(
+            ValidationSummary(
+                source_id=source_id,
+                quantity=quantity,
+                n=len(found),
+                median_abs_error=_percentile(absolute, 0.5),
+                mean_error=sum(found) / len(found),
+                p90_abs_error=_percentile(absolute, 0.9),
+            )
+        )
+    return tuple(found_summaries)

@@ -1,0 +1,46 @@
+"""Step times of training runs: each row of a table of measured runs beside its prediction."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from ampacity._scoreboard.predict import predict
+from ampacity._scoreboard.result import ValidationRow
+from ampacity._scoreboard.rows import Row, Skip, read_rows
+
+QUANTITY = "step_time"
+# Without these columns a file is no table of training runs at all.
+REQUIRED_COLUMNS = ("layers", "hidden", "heads", "seq_len", "gpu", "n_gpus", "gbs")
+SPEED_COLUMNS = ("step_time_s", "tokens_per_s_per_gpu")
+
+
+def _validated(row: Row) -> ValidationRow:
+    try:
+        n_gpus = row.count("n_gpus")
+    except Skip as reason:
+        return ValidationRow(row_id=row.row_id, source_id=row.source_id, quantity=QUANTITY, skipped=str(reason))
+    try:
+        found = predict(row)
+    except Skip as reason:
+        return ValidationRow(
+            row_id=row.row_id, source_id=row.source_id, quantity=QUANTITY, n_gpus=n_gpus, skipped=str(reason)
+        )
+    return ValidationRow(
+        row_id=row.row_id,
+        source_id=row.source_id,
+        quantity=QUANTITY,
+        n_gpus=n_gpus,
+        predicted=found.predicted_s,
+        measured=found.measured_s,
+        error_fraction=found.predicted_s / found.measured_s - 1,
+        assumed=found.note,
+    )
+
+
+def validated_rows(paths: Sequence[str | os.PathLike[str]]) -> list[ValidationRow]:
+    """Return every row of the files with its prediction or the reason why there is none."""
+    rows: list[ValidationRow] = []
+    for path in paths:
+        rows += [_validated(row) for row in read_rows(path, REQUIRED_COLUMNS, SPEED_COLUMNS, first_index=len(rows))]
+    return rows
