@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "workload/in_flight.hpp"
 #include "workload/layer.hpp"
 #include "workload/stage_parameters.hpp"
 #include "workload/stages.hpp"
@@ -21,16 +22,6 @@ double cast_weight_bytes(Precision precision) {
     default:
       return 0;
   }
-}
-
-/// Micro-batches (in units of the layers of a whole stage) whose activations a stage holds at once.
-/// 1F1B: Narayanan et al. 2021, section 2.2; the interleaved warm-up has 2 (pp - rank - 1) + (vp - 1) pp + 1 chunks.
-double in_flight(const Layout& layout, double micro_batches, double stages_behind) {
-  const auto pp = static_cast<double>(layout.pp);
-  const auto vp = static_cast<double>(layout.vp);
-  if (layout.schedule == Schedule::gpipe) return micro_batches;
-  const double chunks = layout.vp == 1 ? stages_behind + 1 : 2 * stages_behind + (vp - 1) * pp + 1;
-  return std::min(chunks / vp, micro_batches);
 }
 
 constexpr double half = 2;  // bytes of an activation in 16 bits
