@@ -6,6 +6,7 @@
 #include "ampacity/training.hpp"
 #include "compute/kernels.hpp"
 #include "network/collectives.hpp"
+#include "step/ledger.hpp"
 #include "step/pass_time.hpp"
 #include "workload/layer.hpp"
 
@@ -17,7 +18,14 @@ struct Context {
   const Layout& layout;
   const Accelerator& device;
   const network::Links& links;
+  Ledger* ledger = nullptr;  ///< where to note what the seconds are made of, if anybody wants to know
 };
+
+/// Puts what a pass has gained since the last note down to an operator, or what it has hidden to a communication.
+template <class Kind>
+inline void note(const Context& c, Kind kind, const PassTime& pass) {
+  if (c.ledger != nullptr) c.ledger->note(kind, pass);
+}
 
 /// Inside a step kernels run more slowly than in a loop of their own, at the same power.
 inline compute::KernelCost sustained(const Context& c, const compute::KernelCost& cost) {

@@ -18,6 +18,7 @@ void add_recompute(const Context& c, const LayerWork& work, const PassTime& forw
       const KernelCost again = sustained(c, score_attention(c, work, false));
       pass.recompute_s += again.seconds;
       pass.joules += again.joules;
+      note(c, Operator::attention_core, pass);
       return;
     }
     case Recompute::selective_op: {
@@ -25,6 +26,7 @@ void add_recompute(const Context& c, const LayerWork& work, const PassTime& forw
           forward.compute_s() > 0 ? (0.5 * forward.gemm_s + forward.memory_bound_s) / forward.compute_s() : 0;
       pass.recompute_s += share * forward.compute_s();
       pass.joules += share * forward.joules;
+      if (c.ledger != nullptr) c.ledger->repeat(0.5, 0, 1, pass);
       return;
     }
     case Recompute::full:
@@ -34,6 +36,10 @@ void add_recompute(const Context& c, const LayerWork& work, const PassTime& forw
       pass.cp_comm_s += forward.cp_comm_s;
       pass.ep_comm_s += forward.ep_comm_s;
       pass.hidden_comm_s += forward.hidden_comm_s;
+      if (c.ledger != nullptr) {
+        c.ledger->repeat(1, 1, 1, pass);
+        c.ledger->repeat_hidden();
+      }
       return;
   }
 }

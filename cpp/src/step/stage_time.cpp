@@ -10,6 +10,7 @@ using workload::Linear;
 PassTime embedding_part(const Context& c) {
   PassTime pass;
   add_stream(c, pass, compute::streaming(c.device, workload::embedding_stream_bytes(c.job, c.layout), 3));
+  note(c, Operator::embedding, pass);
   if (c.layout.tp > 1) {
     // The vocabulary is split: partial rows are summed forward; backward needs the gradient of the whole sequence.
     const network::Group group{c.layout.tp, 1};
@@ -25,8 +26,12 @@ PassTime head_part(const Context& c) {
   // The output embedding stays in 16 bits in every 8-bit recipe that we know of.
   const Precision precision = c.job.precision >= Precision::fp8 ? Precision::bf16 : c.job.precision;
   add_gemm(c, pass, forward_gemm(c, precision, head));
+  note(c, Operator::output_head, pass);
+  if (c.ledger != nullptr) c.ledger->turn();
   add_gemm(c, pass, backward_gemms(c, precision, head));
+  note(c, Operator::output_head, pass);
   add_stream(c, pass, compute::streaming(c.device, workload::loss_stream_bytes(c.job, c.layout), 8));
+  note(c, Operator::loss, pass);
   if (c.layout.tp > 1) {
     const network::Group group{c.layout.tp, 1};
     pass.tp_comm_s = network::all_gather_s(c.links, group, activation_bytes(c)) +
@@ -38,15 +43,21 @@ PassTime head_part(const Context& c) {
 
 }  // namespace
 
-PartTimes part_times(const Training& job, const Layout& layout, const Accelerator& device,
-                     const network::Links& links) {
-  const Context c{job, layout, device, links};
+PartTimes part_times(const Training& job, const Layout& layout, const Accelerator& device, const network::Links& links,
+                     PartLedgers* ledgers) {
+  const auto context = [&](Ledger PartLedgers::* part) {
+    return Context{job, layout, device, links, ledgers == nullptr ? nullptr : &(ledgers->*part)};
+  };
   PartTimes parts;
   const bool has_dense = !job.model.is_moe() || job.model.dense_layers > 0 || job.model.moe_layer_interval > 1;
-  if (has_dense) parts.dense = layer_time(c, workload::dense_layer(job, layout), {1, 0});
-  if (job.model.is_moe()) parts.moe = layer_time(c, workload::moe_layer(job, layout), {0, 1});
-  parts.embedding = embedding_part(c);
-  parts.head = head_part(c);
+  if (has_dense) {
+    parts.dense = layer_time(context(&PartLedgers::dense), workload::dense_layer(job, layout), {1, 0});
+  }
+  if (job.model.is_moe()) {
+    parts.moe = layer_time(context(&PartLedgers::moe), workload::moe_layer(job, layout), {0, 1});
+  }
+  parts.embedding = embedding_part(context(&PartLedgers::embedding));
+  parts.head = head_part(context(&PartLedgers::head));
   return parts;
 }
 

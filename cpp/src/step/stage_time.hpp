@@ -5,6 +5,7 @@
 #include "ampacity/layout.hpp"
 #include "ampacity/training.hpp"
 #include "network/collectives.hpp"
+#include "step/ledger.hpp"
 #include "step/pass_time.hpp"
 
 namespace ampacity::step {
@@ -16,7 +17,14 @@ struct PartTimes {
   PassTime embedding;  ///< forward and backward
   PassTime head;       ///< output embedding and loss, forward and backward
 };
+/// What the seconds of those parts are made of.
+struct PartLedgers {
+  Ledger dense;
+  Ledger moe;
+  Ledger embedding;
+  Ledger head;
+};
 [[nodiscard]] PartTimes part_times(const Training& job, const Layout& layout, const Accelerator& device,
-                                   const network::Links& links);
+                                   const network::Links& links, PartLedgers* ledgers = nullptr);
 
 }  // namespace ampacity::step

@@ -18,14 +18,19 @@ PassTime layers_of(const PartTimes& parts, const workload::LayerMix& layers) {
          layers.moe * (parts.moe.forward + parts.moe.backward);
 }
 
+/// One stage for one micro-batch.
+struct Stage : PassTime {
+  PartCounts parts;
+};
+
 /// The stages of a pipeline, per micro-batch.
 struct Stages {
-  PassTime first;
-  PassTime middle;
-  PassTime last;
+  Stage first;
+  Stage middle;
+  Stage last;
 
-  [[nodiscard]] const PassTime& slowest(std::int64_t pp) const {
-    const PassTime* found = &last;
+  [[nodiscard]] const Stage& slowest(std::int64_t pp) const {
+    const Stage* found = &last;
     if (pp > 1 && first.total_s() > found->total_s()) found = &first;
     if (pp > 2 && middle.total_s() > found->total_s()) found = &middle;
     return *found;
@@ -33,13 +38,13 @@ struct Stages {
 };
 
 Stages stages_of(const Training& job, const PartTimes& parts, const workload::StageLayers& layers, std::int64_t pp) {
-  Stages stages;
-  stages.middle = layers_of(parts, layers.middle);
-  stages.first = layers_of(parts, layers.first);
-  stages.first += parts.embedding;
-  stages.last = layers_of(parts, layers.last);
   // Each layer that predicts a further token has a loss of its own.
-  stages.last += static_cast<double>(1 + job.model.mtp_layers) * parts.head;
+  const auto heads = static_cast<double>(1 + job.model.mtp_layers);
+  Stages stages{{layers_of(parts, layers.first), {layers.first, 1, 0}},
+                {layers_of(parts, layers.middle), {layers.middle, 0, 0}},
+                {layers_of(parts, layers.last), {layers.last, pp == 1 ? 1.0 : 0.0, heads}}};
+  stages.first += parts.embedding;
+  stages.last += heads * parts.head;
   if (pp == 1) stages.last += parts.embedding;
   return stages;
 }
@@ -100,10 +105,12 @@ StepTime step_time(const Training& job, const Layout& layout, const Accelerator&
   const PartTimes parts = part_times(job, layout, device, links);
   const workload::StageLayers layers = workload::stage_layers(job.model, layout);
   const Stages stages = stages_of(job, parts, layers, layout.pp);
-  const PassTime& slowest = stages.slowest(layout.pp);
+  const Stage& slowest = stages.slowest(layout.pp);
   const auto batches = static_cast<double>(workload::micro_batches(job.global_batch, layout));
 
   StepTime step;
+  step.micro_batches = batches;
+  step.slowest = slowest.parts;
   Breakdown& b = step.breakdown;
   add_pass(b, batches, slowest);
   const schedule::PipelineTime pipeline = schedule::pipeline_time(

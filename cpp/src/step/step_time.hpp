@@ -6,13 +6,23 @@
 #include "ampacity/layout.hpp"
 #include "ampacity/training.hpp"
 #include "network/collectives.hpp"
+#include "workload/stages.hpp"
 
 namespace ampacity::step {
+
+/// What one stage of a pipeline is made of.
+struct PartCounts {
+  workload::LayerMix layers;
+  double embeddings = 0;
+  double heads = 0;
+};
 
 /// A step on one kind of device.
 struct StepTime {
   Breakdown breakdown;
   double joules = 0;  ///< of one device over the step
+  double micro_batches = 0;
+  PartCounts slowest;  ///< the stage that the others wait for; `breakdown` has its seconds
 };
 [[nodiscard]] StepTime step_time(const Training& job, const Layout& layout, const Accelerator& device,
                                  const network::Links& links);

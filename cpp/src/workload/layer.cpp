@@ -6,6 +6,7 @@ namespace ampacity::workload {
 namespace {
 
 constexpr double half = 2;  // bytes of an activation in 16 bits
+constexpr Operator projections = Operator::attention_projections;
 
 /// Bytes to make the 8- or 4-bit operands of one activation element: read in 16 bits, written row- and column-wise with
 /// its scales (NVIDIA Transformer Engine user guide, "FP8 primer": both layouts are kept for the two backward
@@ -27,10 +28,7 @@ void add_rotary(const Model& m, const Sizes& size, double heads, double width, L
   if (m.learned_positions) return;
   // Rotary embedding reads and writes queries and keys.
   const double rotary = 2 * half * size.tokens * heads * width;
-  work.forward_stream_bytes += rotary;
-  work.backward_stream_bytes += rotary;
-  work.forward_kernels += 2;
-  work.backward_kernels += 2;
+  work.add(Operator::rotary, {rotary, rotary, 2, 2});
 }
 
 /// Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, section 2.1): queries, and keys with values, come from
@@ -49,21 +47,18 @@ void add_latent_attention(const Training& job, const Sizes& size, LayerWork& wor
   work.attention_value_dim = value_dim;
   work.score_elements = size.tokens * size.sequence * heads;
   if (query_rank > 0) {
-    work.add({size.split_tokens, size.hidden, query_rank});
-    work.add({size.tokens, query_rank, heads * (plain_dim + rotary_dim)});
+    work.add(projections, size.split_tokens, size.hidden, query_rank);
+    work.add(projections, size.tokens, query_rank, heads * (plain_dim + rotary_dim));
   } else {
-    work.add({size.tokens, size.hidden, heads * (plain_dim + rotary_dim)});
+    work.add(projections, size.tokens, size.hidden, heads * (plain_dim + rotary_dim));
   }
-  work.add({size.split_tokens, size.hidden, rank + rotary_dim});
-  work.add({size.tokens, rank, heads * (plain_dim + value_dim)});
-  work.add({size.tokens, heads * value_dim, size.hidden});
+  work.add(projections, size.split_tokens, size.hidden, rank + rotary_dim);
+  work.add(projections, size.tokens, rank, heads * (plain_dim + value_dim));
+  work.add(projections, size.tokens, heads * value_dim, size.hidden);
   add_rotary(m, size, heads + 1, rotary_dim, work);
   // Norms of both latents, and keys put together from their plain and rotary parts.
   const double together = half * size.tokens * (2 * heads * (plain_dim + rotary_dim) + 2 * (query_rank + rank));
-  work.forward_stream_bytes += together;
-  work.backward_stream_bytes += together;
-  work.forward_kernels += 4;
-  work.backward_kernels += 5;
+  work.add(Operator::norms_and_residuals, {together, together, 4, 5});
 }
 
 void add_attention(const Training& job, const Sizes& size, LayerWork& work) {
@@ -82,28 +77,24 @@ void add_attention(const Training& job, const Sizes& size, LayerWork& work) {
   work.attention_key_dim = key_dim;
   work.attention_value_dim = value_dim;
   work.score_elements = size.tokens * size.sequence * heads;
-  work.add({size.tokens, size.hidden, heads * key_dim + kv_heads * (key_dim + value_dim)});
-  work.add({size.tokens, heads * value_dim, size.hidden});
+  work.add(projections, size.tokens, size.hidden, heads * key_dim + kv_heads * (key_dim + value_dim));
+  work.add(projections, size.tokens, heads * value_dim, size.hidden);
   add_rotary(m, size, heads + kv_heads, key_dim, work);
 }
 
 /// A feed-forward block of `batch` equal experts (1: a dense block) with `tokens` tokens each.
-void add_ffn(const Training& job, const Sizes& size, double tokens, double inner, double batch, LayerWork& work) {
+void add_ffn(const Training& job, const Sizes& size, Operator kind, double tokens, double inner, double batch,
+             LayerWork& work) {
   const double gates = job.model.is_gated() ? 2 : 1;
-  work.add({tokens, size.hidden, gates * inner, batch});
-  work.add({tokens, inner, size.hidden, batch});
+  work.add(kind, tokens, size.hidden, gates * inner, batch);
+  work.add(kind, tokens, inner, size.hidden, batch);
   // The activation reads its input(s) and writes one output; backward reads input(s) and gradient and writes
   // gradient(s).
   const double element = half * batch * tokens * inner;
-  work.forward_stream_bytes += element * (gates + 1);
-  work.backward_stream_bytes += element * (2 * gates + 1);
-  if (!job.software.fused_kernels) {
-    // Without fusion the activation and the product with the gate are passes of their own (and so are their gradients).
-    work.forward_stream_bytes += element * 2 * gates;
-    work.backward_stream_bytes += element * 3 * gates;
-  }
-  work.forward_kernels += 1;
-  work.backward_kernels += 1;
+  Stream activation{element * (gates + 1), element * (2 * gates + 1), 1, 1};
+  // Without fusion the activation and the product with the gate are passes of their own (and so are their gradients).
+  if (!job.software.fused_kernels) activation += {element * 2 * gates, element * 3 * gates, 0, 0};
+  work.add(Operator::activation, activation);
 }
 
 /// Router, permutation of tokens to experts and back, shared and routed experts.
@@ -111,42 +102,35 @@ void add_experts(const Training& job, const Layout& layout, const Sizes& size, L
   const Model& m = job.model;
   const auto experts = static_cast<double>(m.experts);
   const auto ep = static_cast<double>(layout.ep);
-  work.add({size.split_tokens, size.hidden, experts});
+  work.add(Operator::router, size.split_tokens, size.hidden, experts);
   if (m.shared_experts > 0) {
-    add_ffn(job, size, size.tokens, static_cast<double>(m.shared_experts * m.expert_ffn) / size.tp, 1, work);
+    const double inner = static_cast<double>(m.shared_experts * m.expert_ffn) / size.tp;
+    add_ffn(job, size, Operator::feed_forward, size.tokens, inner, 1, work);
   }
   // The tokens of one device, split over tensor parallelism, go to experts_per_token experts each; as many come in.
   const double split = size.tokens / size.tp;
   const double routed = split * static_cast<double>(m.experts_per_token);
-  add_ffn(job, size, routed * ep / experts, static_cast<double>(m.expert_ffn), experts / ep, work);
+  add_ffn(job, size, Operator::experts, routed * ep / experts, static_cast<double>(m.expert_ffn), experts / ep, work);
   work.exchange_bytes = half * routed * size.hidden;
   // Permuting and un-permuting read and write every routed token, before and after the exchange; the weighted sum of a
   // token's experts reads them once more. Router scores in 32 bits: softmax, top-k, counting.
-  const double moved = 2 * half * routed * size.hidden;
-  const double scores = 4 * split * experts;
-  work.forward_stream_bytes += (layout.ep > 1 ? 4 : 2) * moved + 6 * scores;
-  work.backward_stream_bytes += (layout.ep > 1 ? 4 : 2) * moved + 6 * scores;
-  work.forward_kernels += 12;
-  work.backward_kernels += 12;
+  const double moved = (layout.ep > 1 ? 4 : 2) * 2 * half * routed * size.hidden;
+  const double scores = 6 * 4 * split * experts;
+  work.add(Operator::permutation, {moved, moved, 6, 6});
+  work.add(Operator::router, {scores, scores, 6, 6});
 }
 
 void add_norms_and_residuals(const Training& job, const Sizes& size, LayerWork& work) {
   const double element = size.split_tokens * size.hidden;
   // Two norms (read, write; backward: read input and gradient, write) and two residual additions (two reads, a write;
   // backward: the gradient is added to that of the norm).
-  work.forward_stream_bytes += 2 * element * half * (2 + 3);
-  work.backward_stream_bytes += 2 * element * half * (3 + 2);
-  if (job.model.dropout) {
-    work.forward_stream_bytes += 2 * element;  // the masks, one byte an element
-    work.backward_stream_bytes += 2 * element * (1 + half);
-  }
-  if (!job.software.fused_kernels) {
-    // Norms in 32 bits with their casts, bias and dropout as passes of their own.
-    work.forward_stream_bytes += 2 * element * half * 6;
-    work.backward_stream_bytes += 2 * element * half * 8;
-  }
-  work.forward_kernels += job.software.fused_kernels ? 4 : 14;
-  work.backward_kernels += job.software.fused_kernels ? 6 : 20;
+  const bool fused = job.software.fused_kernels;
+  Stream stream{2 * element * half * (2 + 3), 2 * element * half * (3 + 2), fused ? 4.0 : 14.0, fused ? 6.0 : 20.0};
+  // The masks, one byte an element.
+  if (job.model.dropout) stream += {2 * element, 2 * element * (1 + half), 0, 0};
+  // Norms in 32 bits with their casts, bias and dropout as passes of their own.
+  if (!fused) stream += {2 * element * half * 6, 2 * element * half * 8, 0, 0};
+  work.add(Operator::norms_and_residuals, stream);
 }
 
 void add_casts(const Training& job, LayerWork& work) {
@@ -154,20 +138,9 @@ void add_casts(const Training& job, LayerWork& work) {
   if (bytes == 0) return;
   for (std::size_t i = 0; i < work.linear_count; ++i) {
     const Linear& linear = work.linears[i];
-    work.forward_stream_bytes += bytes * linear.batch * linear.tokens * linear.in;
-    work.backward_stream_bytes += bytes * linear.batch * linear.tokens * linear.out;
+    const double elements = bytes * linear.batch * linear.tokens;
+    work.add(Operator::casts, {elements * linear.in, elements * linear.out, 1, 1});
   }
-  const auto linears = static_cast<double>(work.linear_count);
-  work.forward_kernels += linears;
-  work.backward_kernels += linears;
-}
-
-void finish(const Training& job, const Sizes& size, LayerWork& work) {
-  add_norms_and_residuals(job, size, work);
-  add_casts(job, work);
-  const auto linears = static_cast<double>(work.linear_count);
-  work.forward_kernels += linears + 1;
-  work.backward_kernels += 2 * linears + 2;
 }
 
 }  // namespace
@@ -186,8 +159,9 @@ LayerWork dense_layer(const Training& job, const Layout& layout) {
   const Sizes size = sizes_of(job, layout);
   LayerWork work;
   add_attention(job, size, work);
-  add_ffn(job, size, size.tokens, static_cast<double>(job.model.ffn) / size.tp, 1, work);
-  finish(job, size, work);
+  add_ffn(job, size, Operator::feed_forward, size.tokens, static_cast<double>(job.model.ffn) / size.tp, 1, work);
+  add_norms_and_residuals(job, size, work);
+  add_casts(job, work);
   return work;
 }
 
@@ -196,7 +170,8 @@ LayerWork moe_layer(const Training& job, const Layout& layout) {
   LayerWork work;
   add_attention(job, size, work);
   add_experts(job, layout, size, work);
-  finish(job, size, work);
+  add_norms_and_residuals(job, size, work);
+  add_casts(job, work);
   return work;
 }
 

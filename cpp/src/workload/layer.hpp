@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "ampacity/layout.hpp"
+#include "ampacity/operator.hpp"
 #include "ampacity/training.hpp"
 
 namespace ampacity::workload {
@@ -15,6 +16,23 @@ struct Linear {
   double in = 0;
   double out = 0;
   double batch = 1;
+  Operator kind = Operator::feed_forward;
+};
+
+/// Memory-bound operators: bytes moved, and launches.
+struct Stream {
+  double forward_bytes = 0;
+  double backward_bytes = 0;
+  double forward_kernels = 0;
+  double backward_kernels = 0;
+
+  Stream& operator+=(const Stream& other) {
+    forward_bytes += other.forward_bytes;
+    backward_bytes += other.backward_bytes;
+    forward_kernels += other.forward_kernels;
+    backward_kernels += other.backward_kernels;
+    return *this;
+  }
 };
 
 /// Work of one layer on one device for one micro-batch.
@@ -25,14 +43,25 @@ struct LayerWork {
   double attention_kv_heads = 0;
   double attention_key_dim = 0;
   double attention_value_dim = 0;
-  double score_elements = 0;        ///< of the whole (unmasked) score matrix; used where attention is not flash
-  double exchange_bytes = 0;        ///< that one device sends to the experts of a layer, and gets back from them
-  double forward_stream_bytes = 0;  ///< norms, residuals, activation, rotary embedding, casts
-  double backward_stream_bytes = 0;
-  double forward_kernels = 0;  ///< all launches, matrix products and attention included
-  double backward_kernels = 0;
+  double score_elements = 0;  ///< of the whole (unmasked) score matrix; used where attention is not flash
+  double exchange_bytes = 0;  ///< that one device sends to the experts of a layer, and gets back from them
+  Stream stream;              ///< all memory-bound operators
+  std::array<Stream, operator_count> streams{};  ///< the same by class
 
-  void add(const Linear& linear) { linears[linear_count++] = linear; }
+  void add(Operator kind, double tokens, double in, double out, double batch = 1) {
+    linears[linear_count++] = {tokens, in, out, batch, kind};
+  }
+  void add(Operator kind, const Stream& more) {
+    stream += more;
+    streams[static_cast<std::size_t>(kind)] += more;
+  }
+  /// All launches of a pass: matrix products (backward: of input and weight), attention (backward: and its row sums).
+  [[nodiscard]] double forward_kernels() const {
+    return stream.forward_kernels + static_cast<double>(linear_count) + 1;
+  }
+  [[nodiscard]] double backward_kernels() const {
+    return stream.backward_kernels + 2 * static_cast<double>(linear_count) + 2;
+  }
 };
 
 /// Sizes that all layers of a job share on one device.
