@@ -1984,6 +1984,18 @@ class Model:
         width of a value head; 0 = head_dim. From 0 to 1e+06.
     mtp_layers : int, optional
         layers that predict further tokens (trained, not counted). From 0 to 16.
+    attention_window : int, optional
+        tokens that a query of a local layer sees, itself included; 0 = every layer sees all before it. From 0 to 1e+08.
+    chunked_attention : bool, optional
+        local layers see the chunk of attention_window tokens that they are in (else the last ones: sliding).
+    global_attention_interval : int, optional
+        with a window: every n-th layer is global; 0 = none is. From 0 to 1e+06.
+    expert_imbalance : float, optional
+        standard deviation of tokens per expert over their mean, in one layer and micro-batch, as the model's balancing leaves it (default: 64 experts under an auxiliary loss, MaxVio 0.72, arXiv:2408.15664). From 0 to 10.
+    expert_groups : int, optional
+        groups of experts, one per node of the training cluster, for node-limited routing; 0 = no limit. From 0 to 1e+06.
+    expert_groups_per_token : int, optional
+        expert groups that one token may visit. From 0 to 1e+06.
     seq_len : int, optional
         published training sequence length. From 1 to 1e+08.
     global_batch : int, optional
@@ -2037,6 +2049,12 @@ class Model:
         rope_head_dim: int = 0,
         value_head_dim: int = 0,
         mtp_layers: int = 0,
+        attention_window: int = 0,
+        chunked_attention: bool = False,
+        global_attention_interval: int = 0,
+        expert_imbalance: float = 0.3,
+        expert_groups: int = 0,
+        expert_groups_per_token: int = 0,
         seq_len: int = 2048,
         global_batch: int = 0,
         tokens: float = 0.0,
@@ -2072,6 +2090,12 @@ class Model:
         rope_head_dim: int = ...,
         value_head_dim: int = ...,
         mtp_layers: int = ...,
+        attention_window: int = ...,
+        chunked_attention: bool = ...,
+        global_attention_interval: int = ...,
+        expert_imbalance: float = ...,
+        expert_groups: int = ...,
+        expert_groups_per_token: int = ...,
         seq_len: int = ...,
         global_batch: int = ...,
         tokens: float = ...,
@@ -2089,9 +2113,19 @@ class Model:
         feed-forward activation
         """
     @property
+    def attention_window(self) -> int:
+        """
+        tokens that a query of a local layer sees, itself included; 0 = every layer sees all before it
+        """
+    @property
     def biases(self) -> bool:
         """
         linear layers have biases
+        """
+    @property
+    def chunked_attention(self) -> bool:
+        """
+        local layers see the chunk of attention_window tokens that they are in (else the last ones: sliding)
         """
     @property
     def dense_layers(self) -> int:
@@ -2109,6 +2143,21 @@ class Model:
         inner width of one expert; 0 = ffn
         """
     @property
+    def expert_groups(self) -> int:
+        """
+        groups of experts, one per node of the training cluster, for node-limited routing; 0 = no limit
+        """
+    @property
+    def expert_groups_per_token(self) -> int:
+        """
+        expert groups that one token may visit
+        """
+    @property
+    def expert_imbalance(self) -> float:
+        """
+        standard deviation of tokens per expert over their mean, in one layer and micro-batch, as the model's balancing leaves it (default: 64 experts under an auxiliary loss, MaxVio 0.72, arXiv:2408.15664)
+        """
+    @property
     def experts(self) -> int:
         """
         routed experts per mixture-of-experts layer; 0 = dense
@@ -2122,6 +2171,11 @@ class Model:
     def ffn(self) -> int:
         """
         inner width of the dense feed-forward block (of one gate for swiglu)
+        """
+    @property
+    def global_attention_interval(self) -> int:
+        """
+        with a window: every n-th layer is global; 0 = none is
         """
     @property
     def global_batch(self) -> int:
@@ -2261,6 +2315,18 @@ class Software:
         share of stage-to-stage transfers hidden behind other micro-batches. From 0 to 1.
     ep_overlap_fraction : float, optional
         share of expert-parallel exchange hidden behind other work. From 0 to 1.
+    cp_kind : str, optional
+        how context parallelism shares one attention where the layout does not say. One of ``software``, ``ring``, ``ring-unbalanced``, ``all-gather``, ``ulysses``.
+    cp_fused_merge : bool, optional
+        one kernel merges the result of a ring step into those before; else a chain of 32-bit operators.
+    cp_expands_kv : bool, optional
+        key-value heads are repeated to as many as query heads before context parallelism exchanges them.
+    cp_gradient_bytes : float, optional
+        bytes of a gradient of keys or values on its way round the ring. From 1 to 8.
+    ep_exchange : str, optional
+        how tokens travel to their experts and back. One of ``all-to-all``, ``deduplicated``.
+    ep_dispatch_bytes : float, optional
+        bytes of an activation on its way to its expert (1: sent in 8 bits, scales left out). From 0.5 to 4.
     comm_sm_fraction : float, optional
         share of compute that collectives take while they run beside it. From 0 to 1.
     host_gap_s : float, optional
@@ -2317,6 +2383,12 @@ class Software:
         tp_overlap_fraction: float = 0.0,
         pp_overlap_fraction: float = 0.0,
         ep_overlap_fraction: float = 0.0,
+        cp_kind: str = "ring",
+        cp_fused_merge: bool = True,
+        cp_expands_kv: bool = False,
+        cp_gradient_bytes: float = 2.0,
+        ep_exchange: str = "all-to-all",
+        ep_dispatch_bytes: float = 2.0,
         comm_sm_fraction: float = 0.1,
         host_gap_s: float = 0.0,
         checkpoint_host_s: float = 0.0,
@@ -2347,6 +2419,12 @@ class Software:
         tp_overlap_fraction: float = ...,
         pp_overlap_fraction: float = ...,
         ep_overlap_fraction: float = ...,
+        cp_kind: str = ...,
+        cp_fused_merge: bool = ...,
+        cp_expands_kv: bool = ...,
+        cp_gradient_bytes: float = ...,
+        ep_exchange: str = ...,
+        ep_dispatch_bytes: float = ...,
         comm_sm_fraction: float = ...,
         host_gap_s: float = ...,
         checkpoint_host_s: float = ...,
@@ -2390,6 +2468,36 @@ class Software:
     def context_bytes(self) -> float:
         """
         device memory of driver context, libraries and communicators
+        """
+    @property
+    def cp_expands_kv(self) -> bool:
+        """
+        key-value heads are repeated to as many as query heads before context parallelism exchanges them
+        """
+    @property
+    def cp_fused_merge(self) -> bool:
+        """
+        one kernel merges the result of a ring step into those before; else a chain of 32-bit operators
+        """
+    @property
+    def cp_gradient_bytes(self) -> float:
+        """
+        bytes of a gradient of keys or values on its way round the ring
+        """
+    @property
+    def cp_kind(self) -> str:
+        """
+        how context parallelism shares one attention where the layout does not say
+        """
+    @property
+    def ep_dispatch_bytes(self) -> float:
+        """
+        bytes of an activation on its way to its expert (1: sent in 8 bits, scales left out)
+        """
+    @property
+    def ep_exchange(self) -> str:
+        """
+        how tokens travel to their experts and back
         """
     @property
     def ep_overlap_fraction(self) -> float:
@@ -2505,6 +2613,10 @@ class Training:
         tokens of the whole run (default: the model's published number; 0 where it has none). From 1 to 1e+18.
     precision : str, optional
         format of matrix products. One of ``fp32``, ``tf32``, ``fp16``, ``bf16``, ``fp8``, ``fp8-block``, ``mxfp8``, ``nvfp4``.
+    expert_imbalance : float, optional
+        standard deviation of tokens per expert over their mean; 0 = the router is forced to balance, as benchmarks do; -1 = the model's. From -1 to 10.
+    capacity_factor : float, optional
+        tokens that an expert takes, over their mean: it is padded to that many and further ones are dropped (GShard, Switch); 0 = no token is dropped or added. From 0 to 100.
 
     Raises
     ------
@@ -2532,6 +2644,8 @@ class Training:
         seq_len: int = 0,
         tokens: float = 0.0,
         precision: str = "bf16",
+        expert_imbalance: float = -1.0,
+        capacity_factor: float = 0.0,
     ) -> None: ...
     def __repr__(self) -> str: ...
     def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
@@ -2544,6 +2658,8 @@ class Training:
         seq_len: int = ...,
         tokens: float = ...,
         precision: str = ...,
+        expert_imbalance: float = ...,
+        capacity_factor: float = ...,
     ) -> Training:
         """
         A copy with other values in these fields.
@@ -2551,6 +2667,16 @@ class Training:
     def to_dict(self) -> dict[str, typing.Any]:
         """
         The fields as plain Python types.
+        """
+    @property
+    def capacity_factor(self) -> float:
+        """
+        tokens that an expert takes, over their mean: it is padded to that many and further ones are dropped (GShard, Switch); 0 = no token is dropped or added
+        """
+    @property
+    def expert_imbalance(self) -> float:
+        """
+        standard deviation of tokens per expert over their mean; 0 = the router is forced to balance, as benchmarks do; -1 = the model's
         """
     @property
     def global_batch(self) -> int:
@@ -2597,8 +2723,12 @@ class Layout:
         virtual stages per pipeline stage (interleaving). From 1 to 1e+07.
     cp : int, optional
         context-parallel degree. From 1 to 1e+07.
+    cp_kind : str, optional
+        how context parallelism shares one attention. One of ``software``, ``ring``, ``ring-unbalanced``, ``all-gather``, ``ulysses``.
     ep : int, optional
-        expert-parallel degree (within cp * dp). From 1 to 1e+07.
+        expert-parallel degree (within tp * cp * dp). From 1 to 1e+07.
+    etp : int, optional
+        tensor-parallel degree of routed experts (ep * etp within tp * cp * dp). From 1 to 1e+07.
     dp : int, optional
         data-parallel degree. From 1 to 1e+07.
     micro_batch : int, optional
@@ -2607,6 +2737,8 @@ class Layout:
         what the data-parallel group shards: 1 optimizer, 2 + gradients, 3 + weights (FSDP). From 0 to 3.
     shard_group : int, optional
         replicas that share one copy of the sharded state (hybrid sharding); 0 = all. From 0 to 1e+07.
+    reshard_after_forward : bool, optional
+        ZeRO stage 3: weights are dropped after the forward pass and gathered again in the backward pass; else they stay from one to the other (FSDP2).
     schedule : str, optional
         pipeline schedule. One of ``1f1b``, ``gpipe``.
     recompute : str, optional
@@ -2638,11 +2770,14 @@ class Layout:
         pp: int = 1,
         vp: int = 1,
         cp: int = 1,
+        cp_kind: str = "software",
         ep: int = 1,
+        etp: int = 1,
         dp: int = 1,
         micro_batch: int = 1,
         zero_stage: int = 1,
         shard_group: int = 0,
+        reshard_after_forward: bool = True,
         schedule: str = "1f1b",
         recompute: str = "none",
         sequence_parallel: bool = True,
@@ -2656,11 +2791,14 @@ class Layout:
         pp: int = ...,
         vp: int = ...,
         cp: int = ...,
+        cp_kind: str = ...,
         ep: int = ...,
+        etp: int = ...,
         dp: int = ...,
         micro_batch: int = ...,
         zero_stage: int = ...,
         shard_group: int = ...,
+        reshard_after_forward: bool = ...,
         schedule: str = ...,
         recompute: str = ...,
         sequence_parallel: bool = ...,
@@ -2683,6 +2821,11 @@ class Layout:
         context-parallel degree
         """
     @property
+    def cp_kind(self) -> str:
+        """
+        how context parallelism shares one attention
+        """
+    @property
     def dp(self) -> int:
         """
         data-parallel degree
@@ -2690,7 +2833,12 @@ class Layout:
     @property
     def ep(self) -> int:
         """
-        expert-parallel degree (within cp * dp)
+        expert-parallel degree (within tp * cp * dp)
+        """
+    @property
+    def etp(self) -> int:
+        """
+        tensor-parallel degree of routed experts (ep * etp within tp * cp * dp)
         """
     @property
     def micro_batch(self) -> int:
@@ -2706,6 +2854,11 @@ class Layout:
     def recompute(self) -> str:
         """
         what is computed again in the backward pass
+        """
+    @property
+    def reshard_after_forward(self) -> bool:
+        """
+        ZeRO stage 3: weights are dropped after the forward pass and gathered again in the backward pass; else they stay from one to the other (FSDP2)
         """
     @property
     def schedule(self) -> str:
@@ -2780,6 +2933,11 @@ class Breakdown:
     def gemm_s(self) -> float:
         """
         Matrix products, forward and backward (s).
+        """
+    @property
+    def imbalance_s(self) -> float:
+        """
+        Waiting for the device with most tokens of its experts, or most of a causal mask (s).
         """
     @property
     def launch_s(self) -> float:

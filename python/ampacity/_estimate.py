@@ -99,11 +99,14 @@ def search(
     pp: int | None = None,
     vp: int | None = None,
     cp: int | None = None,
+    cp_kind: str | None = None,
     ep: int | None = None,
+    etp: int | None = None,
     dp: int | None = None,
     micro_batch: int | None = None,
     zero_stage: int | None = None,
     shard_group: int | None = None,
+    reshard_after_forward: bool | None = None,
     global_batch: int | None = None,
     schedule: str | None = None,
     recompute: str | None = None,
@@ -121,7 +124,8 @@ def search(
         How many of the fastest layouts to return.
     accelerators
         How many accelerators to use (default: all of the cluster).
-    tp, pp, vp, cp, ep, dp, micro_batch, zero_stage, shard_group, global_batch, schedule, recompute, sequence_parallel
+    tp, pp, vp, cp, cp_kind, ep, etp, dp, micro_batch, zero_stage, shard_group, reshard_after_forward, global_batch, \
+schedule, recompute, sequence_parallel
         What is decided already; whatever is None is searched. See `Layout` for their meaning.
 
     Returns
@@ -152,11 +156,14 @@ def search(
         pp=pp,
         vp=vp,
         cp=cp,
+        cp_kind=cp_kind,
         ep=ep,
+        etp=etp,
         dp=dp,
         micro_batch=micro_batch,
         zero_stage=zero_stage,
         shard_group=shard_group,
+        reshard_after_forward=reshard_after_forward,
         global_batch=global_batch,
         schedule=schedule,
         recompute=recompute,

@@ -18,6 +18,7 @@ _PART_NAMES = {
     "ep_comm": "expert-parallel network",
     "pp_comm": "pipeline network",
     "dp_comm": "data-parallel network",
+    "imbalance": "imbalance",
     "bubble": "pipeline bubble",
     "optimizer": "optimizer",
     "straggler": "stragglers",

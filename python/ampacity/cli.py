@@ -19,20 +19,27 @@ _LAYOUT_FLAGS = {
     "pp": "pipeline stages",
     "vp": "virtual stages per pipeline stage (interleaving)",
     "cp": "context-parallel degree",
+    "cp_kind": "ring, ring-unbalanced, all-gather or ulysses (default: the software's)",
     "ep": "expert-parallel degree",
+    "etp": "tensor-parallel degree of routed experts",
     "dp": "data-parallel degree (default: gpus / (tp x pp x cp))",
     "micro_batch": "sequences per micro-batch and replica",
     "recompute": "none, selective, selective-op or full",
     "zero_stage": "ZeRO stage 0 to 3",
     "shard_group": "replicas that share one copy of the sharded state",
+    "reshard_after_forward": "ZeRO 3: gather weights again for the backward pass (default: true)",
     "schedule": "1f1b or gpipe",
 }
 _FLAG_NAMES = {"zero_stage": "--zero"}
+_NAME_FLAGS = ("software", "precision", "recompute", "schedule", "cp_kind")
+_SWITCHES = ("reshard_after_forward",)
 _JOB_FLAGS = {
     "global_batch": "sequences per step (default: as published)",
     "seq_len": "tokens per sequence (default: as published)",
     "tokens": "tokens of the whole run (default: as published)",
     "precision": "format of matrix products: bf16 (default), fp8, ...",
+    "expert_imbalance": "deviation of tokens per expert over their mean (default: the model's; 0: forced balance)",
+    "capacity_factor": "tokens that an expert takes over their mean (default: 0, none dropped)",
     "software": "training software of the catalogue (default: megatron-core)",
 }
 
@@ -52,7 +59,11 @@ def _number_or_text(text: str) -> int | float | str:
 def _add_flags(parser: argparse.ArgumentParser, title: str, flags: dict[str, str]) -> None:
     group = parser.add_argument_group(title)
     for key, text in flags.items():
-        metavar = "NAME" if key in ("software", "precision", "recompute", "schedule") else "N"
+        if key in _SWITCHES:
+            flag = "--" + key.replace("_", "-")
+            group.add_argument(flag, dest=key, action=argparse.BooleanOptionalAction, default=None, help=text)
+            continue
+        metavar = "NAME" if key in _NAME_FLAGS else "N"
         kind = str if metavar == "NAME" else _number_or_text
         flag = _FLAG_NAMES.get(key, "--" + key.replace("_", "-"))
         group.add_argument(flag, dest=key, type=kind, metavar=metavar, help=text)

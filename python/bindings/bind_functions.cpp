@@ -48,11 +48,14 @@ LayoutChoice read_choice(const py::dict& kwargs) {
   take("pp", &Layout::pp, choice.pp);
   take("vp", &Layout::vp, choice.vp);
   take("cp", &Layout::cp, choice.cp);
+  take("cp_kind", &Layout::cp_kind, choice.cp_kind);
   take("ep", &Layout::ep, choice.ep);
+  take("etp", &Layout::etp, choice.etp);
   take("dp", &Layout::dp, choice.dp);
   take("micro_batch", &Layout::micro_batch, choice.micro_batch);
   take("zero_stage", &Layout::zero_stage, choice.zero_stage);
   take("shard_group", &Layout::shard_group, choice.shard_group);
+  take("reshard_after_forward", &Layout::reshard_after_forward, choice.reshard_after_forward);
   take("schedule", &Layout::schedule, choice.schedule);
   take("recompute", &Layout::recompute, choice.recompute);
   take("sequence_parallel", &Layout::sequence_parallel, choice.sequence_parallel);

@@ -35,6 +35,8 @@ struct Described<Breakdown> {
                       Item{"ep_comm_s", &R::ep_comm_s, "Exposed expert-parallel communication (s)."},
                       Item{"pp_comm_s", &R::pp_comm_s, "Exposed stage-to-stage transfers (s)."},
                       Item{"dp_comm_s", &R::dp_comm_s, "Exposed gradient reduction and weight gathering (s)."},
+                      Item{"imbalance_s", &R::imbalance_s,
+                           "Waiting for the device with most tokens of its experts, or most of a causal mask (s)."},
                       Item{"bubble_s", &R::bubble_s, "Pipeline fill and drain, and waiting for the slowest stage (s)."},
                       Item{"optimizer_s", &R::optimizer_s, "Optimizer step and gradient clipping (s)."},
                       Item{"straggler_s", &R::straggler_s, "Waiting for the slowest of the synchronous devices (s)."},

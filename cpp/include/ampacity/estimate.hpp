@@ -26,6 +26,7 @@ struct Breakdown {
   double ep_comm_s = 0;       ///< exposed expert-parallel communication
   double pp_comm_s = 0;       ///< exposed stage-to-stage transfers
   double dp_comm_s = 0;       ///< exposed gradient reduction and weight gathering
+  double imbalance_s = 0;     ///< waiting for the device with most tokens of its experts, or most of a causal mask
   double bubble_s = 0;        ///< pipeline fill and drain, and waiting for the slowest stage
   double optimizer_s = 0;     ///< optimizer step, clipping
   double straggler_s = 0;     ///< waiting for the slowest of the synchronous devices
@@ -33,7 +34,7 @@ struct Breakdown {
 
   [[nodiscard]] double total_s() const {
     return gemm_s + attention_s + memory_bound_s + recompute_s + launch_s + tp_comm_s + cp_comm_s + ep_comm_s +
-           pp_comm_s + dp_comm_s + bubble_s + optimizer_s + straggler_s + overhead_s;
+           pp_comm_s + dp_comm_s + imbalance_s + bubble_s + optimizer_s + straggler_s + overhead_s;
   }
 };
 

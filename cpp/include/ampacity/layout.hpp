@@ -26,17 +26,32 @@ struct EnumNames<Schedule> {
   static constexpr std::array<std::string_view, 2> names{"1f1b", "gpipe"};
 };
 
+/// How context parallelism shares one attention over devices that hold a slice of the sequence each. `software` = as
+/// the training software does by default. `ring`: keys and values go round, slices are paired first with last so that a
+/// causal mask leaves all devices the same work (zig-zag); `ring_unbalanced`: contiguous slices (Liu et al. 2023,
+/// arXiv:2310.01889); `all_gather`: keys and values are gathered first (Llama 3, arXiv:2407.21783, section 3.3.2);
+/// `ulysses`: heads are exchanged for sequence (Jacobs et al. 2023, arXiv:2309.14509).
+enum class ContextParallel { software, ring, ring_unbalanced, all_gather, ulysses };
+template <>
+struct EnumNames<ContextParallel> {
+  static constexpr std::array<std::string_view, 5> names{"software", "ring", "ring-unbalanced", "all-gather",
+                                                         "ulysses"};
+};
+
 /// A parallel layout. The job runs on tp * pp * cp * dp accelerators.
 struct Layout {
   std::int64_t tp = 1;
   std::int64_t pp = 1;
   std::int64_t vp = 1;
   std::int64_t cp = 1;
+  ContextParallel cp_kind = ContextParallel::software;
   std::int64_t ep = 1;
+  std::int64_t etp = 1;
   std::int64_t dp = 1;
   std::int64_t micro_batch = 1;
   std::int64_t zero_stage = 1;
   std::int64_t shard_group = 0;
+  bool reshard_after_forward = true;
   Schedule schedule = Schedule::one_f_one_b;
   Recompute recompute = Recompute::none;
   bool sequence_parallel = true;
@@ -47,21 +62,27 @@ struct Layout {
   static constexpr auto fields() {
     using S = Layout;
     constexpr Range degree{1, 1e7};
-    return std::tuple{optional("tp", &S::tp, degree, "tensor-parallel degree"),
-                      optional("pp", &S::pp, degree, "pipeline stages"),
-                      optional("vp", &S::vp, degree, "virtual stages per pipeline stage (interleaving)"),
-                      optional("cp", &S::cp, degree, "context-parallel degree"),
-                      optional("ep", &S::ep, degree, "expert-parallel degree (within cp * dp)"),
-                      optional("dp", &S::dp, degree, "data-parallel degree"),
-                      optional("micro_batch", &S::micro_batch, Range{1, 1e6}, "sequences per micro-batch and replica"),
-                      optional("zero_stage", &S::zero_stage, Range{0, 3},
-                               "what the data-parallel group shards: 1 optimizer, 2 + gradients, 3 + weights (FSDP)"),
-                      optional("shard_group", &S::shard_group, Range{0, 1e7},
-                               "replicas that share one copy of the sharded state (hybrid sharding); 0 = all"),
-                      optional("schedule", &S::schedule, "pipeline schedule"),
-                      optional("recompute", &S::recompute, "what is computed again in the backward pass"),
-                      optional("sequence_parallel", &S::sequence_parallel,
-                               "norms and dropout are split over the tensor-parallel group")};
+    return std::tuple{
+        optional("tp", &S::tp, degree, "tensor-parallel degree"),
+        optional("pp", &S::pp, degree, "pipeline stages"),
+        optional("vp", &S::vp, degree, "virtual stages per pipeline stage (interleaving)"),
+        optional("cp", &S::cp, degree, "context-parallel degree"),
+        optional("cp_kind", &S::cp_kind, "how context parallelism shares one attention"),
+        optional("ep", &S::ep, degree, "expert-parallel degree (within tp * cp * dp)"),
+        optional("etp", &S::etp, degree, "tensor-parallel degree of routed experts (ep * etp within tp * cp * dp)"),
+        optional("dp", &S::dp, degree, "data-parallel degree"),
+        optional("micro_batch", &S::micro_batch, Range{1, 1e6}, "sequences per micro-batch and replica"),
+        optional("zero_stage", &S::zero_stage, Range{0, 3},
+                 "what the data-parallel group shards: 1 optimizer, 2 + gradients, 3 + weights (FSDP)"),
+        optional("shard_group", &S::shard_group, Range{0, 1e7},
+                 "replicas that share one copy of the sharded state (hybrid sharding); 0 = all"),
+        optional("reshard_after_forward", &S::reshard_after_forward,
+                 "ZeRO stage 3: weights are dropped after the forward pass and gathered again in the "
+                 "backward pass; else they stay from one to the other (FSDP2)"),
+        optional("schedule", &S::schedule, "pipeline schedule"),
+        optional("recompute", &S::recompute, "what is computed again in the backward pass"),
+        optional("sequence_parallel", &S::sequence_parallel,
+                 "norms and dropout are split over the tensor-parallel group")};
   }
   friend bool operator==(const Layout&, const Layout&) = default;
 };

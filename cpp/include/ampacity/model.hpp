@@ -46,12 +46,19 @@ struct Model {
   std::int64_t rope_head_dim = 0;
   std::int64_t value_head_dim = 0;
   std::int64_t mtp_layers = 0;
+  std::int64_t attention_window = 0;
+  bool chunked_attention = false;
+  std::int64_t global_attention_interval = 0;
+  double expert_imbalance = 0.3;
+  std::int64_t expert_groups = 0;
+  std::int64_t expert_groups_per_token = 0;
   std::int64_t seq_len = 2048;
   std::int64_t global_batch = 0;
   double tokens = 0;
 
   [[nodiscard]] bool is_moe() const { return experts > 0; }
   [[nodiscard]] bool is_mla() const { return kv_lora_rank > 0; }
+  [[nodiscard]] bool has_local_layers() const { return attention_window > 0; }
   [[nodiscard]] bool is_gated() const { return activation == Activation::swiglu || activation == Activation::geglu; }
 
   static constexpr std::string_view kind = "model";
@@ -88,6 +95,21 @@ struct Model {
         optional("value_head_dim", &S::value_head_dim, count, "width of a value head; 0 = head_dim"),
         optional("mtp_layers", &S::mtp_layers, Range{0, 16},
                  "layers that predict further tokens (trained, not counted)"),
+        optional("attention_window", &S::attention_window, Range{0, 1e8},
+                 "tokens that a query of a local layer sees, itself included; 0 = every layer sees all before it"),
+        optional(
+            "chunked_attention", &S::chunked_attention,
+            "local layers see the chunk of attention_window tokens that they are in (else the last ones: sliding)"),
+        optional("global_attention_interval", &S::global_attention_interval, count,
+                 "with a window: every n-th layer is global; 0 = none is"),
+        optional(
+            "expert_imbalance", &S::expert_imbalance, Range{0, 10},
+            "standard deviation of tokens per expert over their mean, in one layer and micro-batch, as the model's "
+            "balancing leaves it (default: 64 experts under an auxiliary loss, MaxVio 0.72, arXiv:2408.15664)"),
+        optional("expert_groups", &S::expert_groups, count,
+                 "groups of experts, one per node of the training cluster, for node-limited routing; 0 = no limit"),
+        optional("expert_groups_per_token", &S::expert_groups_per_token, count,
+                 "expert groups that one token may visit"),
         optional("seq_len", &S::seq_len, Range{1, 1e8}, "published training sequence length"),
         optional("global_batch", &S::global_batch, Range{0, 1e8}, "published batch in sequences; 0 = unknown"),
         optional("tokens", &S::tokens, Range{0, 1e18}, "published training tokens; 0 = unknown")};

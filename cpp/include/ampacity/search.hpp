@@ -20,11 +20,14 @@ struct LayoutChoice {
   std::optional<std::int64_t> pp;
   std::optional<std::int64_t> vp;
   std::optional<std::int64_t> cp;
+  std::optional<ContextParallel> cp_kind;
   std::optional<std::int64_t> ep;
+  std::optional<std::int64_t> etp;
   std::optional<std::int64_t> dp;
   std::optional<std::int64_t> micro_batch;
   std::optional<std::int64_t> zero_stage;
   std::optional<std::int64_t> shard_group;
+  std::optional<bool> reshard_after_forward;
   std::optional<std::int64_t> global_batch;
   std::optional<Schedule> schedule;
   std::optional<Recompute> recompute;

@@ -1,13 +1,24 @@
 // Training software: what a framework release overlaps, fuses and stores.
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <tuple>
 
 #include "ampacity/field.hpp"
+#include "ampacity/layout.hpp"
 
 namespace ampacity {
+
+/// How tokens travel to their experts. `all_to_all`: one copy for every expert that a token visits (NCCL);
+/// `deduplicated`: one copy for every device, and one for every scale-up domain over the network, which is forwarded
+/// inside (DeepEP and HybridEP; DeepSeek-V3, arXiv:2412.19437, section 3.2.2).
+enum class ExpertExchange { all_to_all, deduplicated };
+template <>
+struct EnumNames<ExpertExchange> {
+  static constexpr std::array<std::string_view, 2> names{"all-to-all", "deduplicated"};
+};
 
 /// Parameters of a software release. Each has a physical meaning and holds for every model and cluster it runs on.
 struct Software {
@@ -24,6 +35,12 @@ struct Software {
   double tp_overlap_fraction = 0;
   double pp_overlap_fraction = 0;
   double ep_overlap_fraction = 0;
+  ContextParallel cp_kind = ContextParallel::ring;
+  bool cp_fused_merge = true;
+  bool cp_expands_kv = false;
+  double cp_gradient_bytes = 2;
+  ExpertExchange ep_exchange = ExpertExchange::all_to_all;
+  double ep_dispatch_bytes = 2;
   double comm_sm_fraction = 0.1;
   double host_gap_s = 0;
   double checkpoint_host_s = 0;
@@ -64,6 +81,16 @@ struct Software {
                  "share of stage-to-stage transfers hidden behind other micro-batches"),
         optional("ep_overlap_fraction", &S::ep_overlap_fraction, share,
                  "share of expert-parallel exchange hidden behind other work"),
+        optional("cp_kind", &S::cp_kind, "how context parallelism shares one attention where the layout does not say"),
+        optional("cp_fused_merge", &S::cp_fused_merge,
+                 "one kernel merges the result of a ring step into those before; else a chain of 32-bit operators"),
+        optional("cp_expands_kv", &S::cp_expands_kv,
+                 "key-value heads are repeated to as many as query heads before context parallelism exchanges them"),
+        optional("cp_gradient_bytes", &S::cp_gradient_bytes, Range{1, 8},
+                 "bytes of a gradient of keys or values on its way round the ring"),
+        optional("ep_exchange", &S::ep_exchange, "how tokens travel to their experts and back"),
+        optional("ep_dispatch_bytes", &S::ep_dispatch_bytes, Range{0.5, 4},
+                 "bytes of an activation on its way to its expert (1: sent in 8 bits, scales left out)"),
         optional("comm_sm_fraction", &S::comm_sm_fraction, share,
                  "share of compute that collectives take while they run beside it"),
         optional("host_gap_s", &S::host_gap_s, Range{0, 1e-3}, "time that the host needs to launch one kernel"),

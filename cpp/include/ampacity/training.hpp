@@ -21,6 +21,8 @@ struct Training {
   std::int64_t seq_len = 0;
   double tokens = 0;
   Precision precision = Precision::bf16;
+  double expert_imbalance = -1;
+  double capacity_factor = 0;
 
   static constexpr std::string_view kind = "training";
   static constexpr auto fields() {
@@ -33,7 +35,13 @@ struct Training {
         optional("seq_len", &S::seq_len, Range{1, 1e8}, "tokens per sequence (default: the model's published length)"),
         optional("tokens", &S::tokens, Range{1, 1e18},
                  "tokens of the whole run (default: the model's published number; 0 where it has none)"),
-        optional("precision", &S::precision, "format of matrix products")};
+        optional("precision", &S::precision, "format of matrix products"),
+        optional("expert_imbalance", &S::expert_imbalance, Range{-1, 10},
+                 "standard deviation of tokens per expert over their mean; 0 = the router is forced to balance, as "
+                 "benchmarks do; -1 = the model's"),
+        optional("capacity_factor", &S::capacity_factor, Range{0, 100},
+                 "tokens that an expert takes, over their mean: it is padded to that many and further ones are dropped "
+                 "(GShard, Switch); 0 = no token is dropped or added")};
   }
   friend bool operator==(const Training&, const Training&) = default;
 };

@@ -75,10 +75,13 @@ Layout skeleton(const LayoutChoice& choice, std::int64_t accelerators) {
   layout.pp = choice.pp.value_or(1);
   layout.vp = choice.vp.value_or(1);
   layout.cp = choice.cp.value_or(1);
+  layout.cp_kind = choice.cp_kind.value_or(ContextParallel::software);
   layout.ep = choice.ep.value_or(1);
+  layout.etp = choice.etp.value_or(1);
   layout.micro_batch = choice.micro_batch.value_or(1);
   layout.zero_stage = choice.zero_stage.value_or(1);
   layout.shard_group = choice.shard_group.value_or(0);
+  layout.reshard_after_forward = choice.reshard_after_forward.value_or(true);
   layout.schedule = choice.schedule.value_or(Schedule::one_f_one_b);
   layout.recompute = choice.recompute.value_or(Recompute::none);
   layout.sequence_parallel = choice.sequence_parallel.value_or(true);

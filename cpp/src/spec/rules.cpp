@@ -35,10 +35,33 @@ void complete_attention(Model& model, const std::string& path, std::vector<Probl
   }
 }
 
+void check_windows(const Model& model, const std::string& path, std::vector<Problem>& problems) {
+  if (model.has_local_layers()) return;
+  if (model.chunked_attention) {
+    note(problems, path + ".attention_window", "0", "must be given where chunked_attention is", "tokens of a chunk");
+  }
+  if (model.global_attention_interval > 0) {
+    note(problems, path + ".attention_window", "0", "must be given where global_attention_interval is",
+         "tokens that a local layer sees");
+  }
+}
+
+void check_expert_groups(const Model& model, const std::string& path, std::vector<Problem>& problems) {
+  if (model.expert_groups == 0 && model.expert_groups_per_token == 0) return;
+  if (model.expert_groups < 1 || model.experts % model.expert_groups != 0) {
+    note(problems, path + ".expert_groups", number_text(model.expert_groups),
+         "must divide " + path + ".experts (" + number_text(model.experts) + ")");
+  } else if (model.expert_groups_per_token < 1 || model.expert_groups_per_token > model.expert_groups) {
+    note(problems, path + ".expert_groups_per_token", number_text(model.expert_groups_per_token),
+         "must be between 1 and " + path + ".expert_groups (" + number_text(model.expert_groups) + ")");
+  }
+}
+
 void complete_experts(Model& model, const std::string& path, std::vector<Problem>& problems) {
   if (!model.is_moe()) {
-    if (model.experts_per_token > 0 || model.shared_experts > 0 || model.expert_ffn > 0) {
-      note(problems, path + ".experts", "0", "must be given where experts_per_token, shared_experts or expert_ffn are");
+    if (model.experts_per_token > 0 || model.shared_experts > 0 || model.expert_ffn > 0 || model.expert_groups > 0) {
+      note(problems, path + ".experts", "0",
+           "must be given where experts_per_token, shared_experts, expert_ffn or expert_groups are");
     }
     return;
   }
@@ -47,6 +70,7 @@ void complete_experts(Model& model, const std::string& path, std::vector<Problem
     note(problems, path + ".experts_per_token", number_text(model.experts_per_token),
          "must be between 1 and " + path + ".experts (" + number_text(model.experts) + ")");
   }
+  check_expert_groups(model, path, problems);
   if (model.dense_layers > model.layers) {
     note(problems, path + ".dense_layers", number_text(model.dense_layers),
          "must not exceed " + path + ".layers (" + number_text(model.layers) + ")");
@@ -92,6 +116,7 @@ void complete(Site& site, const std::string& path, const Catalogue&, std::vector
 
 void complete(Model& model, const std::string& path, const Catalogue&, std::vector<Problem>& problems) {
   complete_attention(model, path, problems);
+  check_windows(model, path, problems);
   complete_experts(model, path, problems);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "spec/ranges.hpp"
+#include "workload/attention_mask.hpp"
 #include "workload/stages.hpp"
 
 namespace ampacity::step {
@@ -51,16 +52,35 @@ void check_model_split(const Training& job, const Layout& layout, Finder& find) 
                "), counting embedding and head as up to one layer each");
 }
 
+void check_context_parallel(const Training& job, const Layout& layout, Finder& find) {
+  if (layout.cp == 1) return;
+  const Model& m = job.model;
+  const ContextParallel kind = workload::context_parallel(job, layout);
+  if (kind == ContextParallel::ring || kind == ContextParallel::all_gather) {
+    find.require(job.seq_len % (2 * layout.cp) == 0, "layout.cp", layout.cp, "must divide half of training.seq_len (",
+                 job.seq_len, "): slices are paired first with last to balance the causal mask");
+  }
+  if (kind != ContextParallel::ulysses) return;
+  const std::int64_t split = layout.tp * layout.cp;
+  find.require(m.heads % split == 0, "layout.cp", layout.cp, "times layout.tp (", layout.tp,
+               ") must divide model.heads (", m.heads, ") for ulysses");
+  find.require(m.kv_heads % split == 0 || split % m.kv_heads == 0, "layout.cp", layout.cp, "times layout.tp (",
+               layout.tp, ") must divide model.kv_heads (", m.kv_heads, ") or be a multiple of it for ulysses");
+}
+
 void check_experts(const Training& job, const Layout& layout, Finder& find) {
   const Model& m = job.model;
   if (!m.is_moe()) {
     find.require(layout.ep == 1, "layout.ep", layout.ep, "must be 1: the model has no experts");
+    find.require(layout.etp == 1, "layout.etp", layout.etp, "must be 1: the model has no experts");
     return;
   }
   find.require(m.experts % layout.ep == 0, "layout.ep", layout.ep, "must divide model.experts (", m.experts, ")");
+  find.require(m.expert_ffn % layout.etp == 0, "layout.etp", layout.etp, "must divide model.expert_ffn (", m.expert_ffn,
+               ")");
   const std::int64_t across = layout.tp * layout.cp * layout.dp;
-  find.require(across % layout.ep == 0, "layout.ep", layout.ep, "must divide layout.tp x layout.cp x layout.dp (",
-               across, ")");
+  find.require(across % (layout.ep * layout.etp) == 0, "layout.ep", layout.ep, "times layout.etp (", layout.etp,
+               ") must divide layout.tp x layout.cp x layout.dp (", across, ")");
 }
 
 void check_schedule(const Training& job, const Layout& layout, Finder& find) {
@@ -75,10 +95,13 @@ void check_schedule(const Training& job, const Layout& layout, Finder& find) {
                "needs micro-batches (", batches, ") in multiples of layout.pp (", layout.pp, ")");
   find.require(layout.shard_group == 0 || layout.dp % layout.shard_group == 0, "layout.shard_group", layout.shard_group,
                "must divide layout.dp (", layout.dp, ")");
+  find.require(layout.reshard_after_forward || layout.zero_stage == 3, "layout.zero_stage", layout.zero_stage,
+               "must be 3 where layout.reshard_after_forward is false");
 }
 
 void check_all(const Training& job, const Layout& layout, Finder& find) {
   check_model_split(job, layout, find);
+  check_context_parallel(job, layout, find);
   check_experts(job, layout, find);
   check_schedule(job, layout, find);
 }

@@ -30,20 +30,6 @@ double tp_comm(const Context& c, bool backward, double& hidden) {
   return (1 - overlap) * all;
 }
 
-/// Ring attention: each of cp - 1 steps passes a slice of keys and values (backward: and their gradients) to the
-/// neighbour while attention works on the slice before (Liu et al. 2023, arXiv:2310.01889).
-double cp_comm(const Context& c, const LayerWork& work, double attention_s, bool backward, double& hidden) {
-  if (c.layout.cp == 1) return 0;
-  const auto ranks = static_cast<double>(c.layout.cp);
-  const workload::Sizes size = workload::sizes_of(c.job, c.layout);
-  const double slice = 2 * size.tokens * work.attention_kv_heads * (work.attention_key_dim + work.attention_value_dim) *
-                       (backward ? 2 : 1);
-  const double send = network::send_s(c.links, c.layout.tp, slice);
-  const double behind = attention_s / ranks;
-  hidden += (ranks - 1) * std::min(send, behind);
-  return (ranks - 1) * std::max(0.0, send - behind);
-}
-
 /// Tokens go to their experts and come back, in each direction of the step (all-to-all within the expert-parallel
 /// group).
 double ep_comm(const Context& c, const LayerWork& work, double& hidden) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "step/attention_time.hpp"
+#include "step/context_parallel.hpp"
 #include "step/layer_comm.hpp"
 #include "step/recompute_time.hpp"
 #include "workload/stage_parameters.hpp"
@@ -42,12 +43,13 @@ PassTime layer_forward(const Context& c, const LayerWork& work) {
     add_gemm(c, pass, forward_gemm(c, c.job.precision, work.linears[i]));
     note(c, work.linears[i].kind, pass);
   }
-  add_attention(c, pass, attention(c, work, false));
+  add_attention(c, work, false, pass);
+  add_ring_merges(c, work, false, pass);
   note(c, Operator::attention_core, pass);
   add_streams(c, work, false, pass);
   pass.tp_comm_s = tp_comm(c, false, pass.hidden_comm_s);
   note(c, Comm::tensor, pass);
-  pass.cp_comm_s = cp_comm(c, work, pass.attention_s, false, pass.hidden_comm_s);
+  add_context_comm(c, work, false, pass);
   note(c, Comm::context, pass);
   pass.ep_comm_s = ep_comm(c, work, pass.hidden_comm_s);
   note(c, Comm::expert, pass);
@@ -62,12 +64,13 @@ PassTime layer_backward(const Context& c, const LayerWork& work, const PassTime&
     add_gemm(c, pass, backward_gemms(c, c.job.precision, work.linears[i]));
     note(c, work.linears[i].kind, pass);
   }
-  add_attention(c, pass, attention(c, work, true));
+  add_attention(c, work, true, pass);
+  add_ring_merges(c, work, true, pass);
   note(c, Operator::attention_core, pass);
   add_streams(c, work, true, pass);
   pass.tp_comm_s = tp_comm(c, true, pass.hidden_comm_s);
   note(c, Comm::tensor, pass);
-  pass.cp_comm_s = cp_comm(c, work, pass.attention_s, true, pass.hidden_comm_s);
+  add_context_comm(c, work, true, pass);
   note(c, Comm::context, pass);
   pass.ep_comm_s = ep_comm(c, work, pass.hidden_comm_s);
   note(c, Comm::expert, pass);

@@ -39,9 +39,10 @@ inline void add_stream(const Context& c, PassTime& pass, const compute::KernelCo
   pass.memory_bound_s += sustained(c, cost).seconds;
   pass.joules += sustained(c, cost).joules;
 }
-inline void add_attention(const Context& c, PassTime& pass, const compute::KernelCost& cost) {
-  pass.attention_s += sustained(c, cost).seconds;
-  pass.joules += sustained(c, cost).joules;
+/// Time for which this device has nothing to do until a busier one of its group is done.
+inline void add_waiting(const Context& c, PassTime& pass, double seconds) {
+  pass.imbalance_s += seconds;
+  pass.joules += seconds * compute::stalled_w(c.device);
 }
 
 /// Bytes of one activation of the width of the model, before the split over tensor parallelism.

@@ -13,6 +13,7 @@ PassTime& PassTime::operator+=(const PassTime& other) {
   tp_comm_s += other.tp_comm_s;
   cp_comm_s += other.cp_comm_s;
   ep_comm_s += other.ep_comm_s;
+  imbalance_s += other.imbalance_s;
   dp_comm_s += other.dp_comm_s;
   joules += other.joules;
   hidden_comm_s += other.hidden_comm_s;
@@ -26,8 +27,8 @@ PassTime operator+(PassTime a, const PassTime& b) {
 PassTime operator*(double times, PassTime pass) {
   for (double PassTime::* term :
        {&PassTime::gemm_s, &PassTime::attention_s, &PassTime::memory_bound_s, &PassTime::recompute_s,
-        &PassTime::launch_s, &PassTime::tp_comm_s, &PassTime::cp_comm_s, &PassTime::ep_comm_s, &PassTime::dp_comm_s,
-        &PassTime::joules, &PassTime::hidden_comm_s}) {
+        &PassTime::launch_s, &PassTime::tp_comm_s, &PassTime::cp_comm_s, &PassTime::ep_comm_s, &PassTime::imbalance_s,
+        &PassTime::dp_comm_s, &PassTime::joules, &PassTime::hidden_comm_s}) {
     pass.*term *= times;
   }
   return pass;

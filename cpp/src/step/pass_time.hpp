@@ -13,13 +13,14 @@ struct PassTime {
   double tp_comm_s = 0;
   double cp_comm_s = 0;
   double ep_comm_s = 0;
+  double imbalance_s = 0;    ///< waiting for the busiest device of a context- or expert-parallel group
   double dp_comm_s = 0;      ///< exposed gathering and scattering of sharded weights
   double joules = 0;         ///< of the device while it computes; waiting is priced by the caller
   double hidden_comm_s = 0;  ///< communication behind compute (its watts count)
 
   [[nodiscard]] double compute_s() const { return gemm_s + attention_s + memory_bound_s + recompute_s; }
   [[nodiscard]] double total_s() const {
-    return compute_s() + launch_s + tp_comm_s + cp_comm_s + ep_comm_s + dp_comm_s;
+    return compute_s() + launch_s + imbalance_s + tp_comm_s + cp_comm_s + ep_comm_s + dp_comm_s;
   }
   PassTime& operator+=(const PassTime& other);
 };

@@ -88,6 +88,7 @@ void add_pass(Breakdown& breakdown, double times, const PassTime& pass) {
   breakdown.tp_comm_s += times * pass.tp_comm_s;
   breakdown.cp_comm_s += times * pass.cp_comm_s;
   breakdown.ep_comm_s += times * pass.ep_comm_s;
+  breakdown.imbalance_s += times * pass.imbalance_s;
   breakdown.dp_comm_s += times * pass.dp_comm_s;
 }
 

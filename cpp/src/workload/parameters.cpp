@@ -1,5 +1,7 @@
 #include "workload/parameters.hpp"
 
+#include "workload/attention_mask.hpp"
+
 namespace ampacity::workload {
 namespace {
 
@@ -66,9 +68,10 @@ double forward_flops_per_sequence(const Model& m, double seq_len) {
                          count.moe_layer_count * (met * count.expert_ffn + count.router) +
                          static_cast<double>(m.vocab) * static_cast<double>(m.hidden);
   const double key_dim = static_cast<double>(m.head_dim + (m.is_mla() ? m.rope_head_dim : 0));
-  const double score_flops =
-      2 * static_cast<double>(m.heads) * (key_dim + static_cast<double>(m.value_head_dim)) * seq_len * seq_len / 2;
-  return 2 * weights * seq_len + static_cast<double>(m.layers) * score_flops;
+  const double key_flops = 2 * static_cast<double>(m.heads) * (key_dim + static_cast<double>(m.value_head_dim));
+  const double local = has_short_windows(m, seq_len) ? static_cast<double>(m.layers) - global_layers(m) : 0;
+  const double keys = (static_cast<double>(m.layers) - local) * seq_len / 2;
+  return (2 * weights + key_flops * (keys + (local > 0 ? local * local_keys(m, seq_len) : 0))) * seq_len;
 }
 
 }  // namespace ampacity::workload

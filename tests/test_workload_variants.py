@@ -1,0 +1,118 @@
+"""Kinds of context parallelism, windows, and how experts are spread: from the command line to the step."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import ampacity as amp
+from ampacity.cli import main
+
+
+def _estimate(capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, object]:
+    assert main(["estimate", *options, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+LONG = ("llama-3.1-8b", "--on", "eos-10752", "--gpus", "64", "--seq-len", "131072", "--global-batch", "16")
+
+
+def test_context_parallel_kind_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    kinds = ("ring", "ring-unbalanced", "all-gather", "ulysses")
+    found = {
+        kind: _estimate(capsys, *LONG, "--tp", "1", "--pp", "1", "--cp", "8", "--cp-kind", kind, "--recompute", "full")
+        for kind in kinds
+    }
+    waits = {kind: result["breakdown_s"]["imbalance"] for kind, result in found.items()}
+    assert all(waits[kind] == 0 for kind in kinds if kind != "ring-unbalanced")
+    # Contiguous slices: the last of 8 devices computes 1.875 times the average; forward, recomputation and backward.
+    attention = found["ring-unbalanced"]["breakdown_s"]["attention"]
+    assert waits["ring-unbalanced"] > 0.8 * attention
+    assert found["ring"]["layout"]["cp_kind"] == "ring"
+    # A ring hides its exchange behind attention, a gathering before attention shows.
+    assert found["ring"]["breakdown_s"]["cp_comm"] < found["all-gather"]["breakdown_s"]["cp_comm"]
+
+
+@pytest.mark.parametrize(
+    ("layout", "path", "words"),
+    [
+        ({"cp": 16, "cp_kind": "ulysses"}, "layout.cp", "must divide model.heads (40) for ulysses"),
+        ({"cp": 4096, "cp_kind": "ring"}, "layout.cp", "half of training.seq_len (4096)"),
+        (
+            {"reshard_after_forward": False},
+            "layout.zero_stage",
+            "must be 3 where layout.reshard_after_forward is false",
+        ),
+        ({"etp": 2}, "layout.etp", "the model has no experts"),
+    ],
+)
+def test_conflicts_name_field_and_rule(layout: dict[str, object], path: str, words: str) -> None:
+    job = amp.Training("llama-2-13b", global_batch=4096, seq_len=4096)
+    with pytest.raises(amp.InvalidSpec) as caught:
+        amp.estimate(job, amp.cluster("eos-10752"), amp.Layout(**layout))
+    problems = {(problem.path, words in problem.rule) for problem in caught.value.problems}
+    assert (path, True) in problems
+
+
+def test_cp_kind_names_the_nearest() -> None:
+    with pytest.raises(amp.InvalidSpec, match="ulysses"):
+        amp.Layout(cp_kind="ulyses")
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"attention_window": 0, "chunked_attention": True, "global_attention_interval": 0}, "attention_window"),
+        ({"attention_window": 0, "chunked_attention": False, "global_attention_interval": 4}, "attention_window"),
+    ],
+)
+def test_a_pattern_needs_its_window(changes: dict[str, object], path: str) -> None:
+    document = amp.model("gemma-3-27b").to_dict() | changes
+    with pytest.raises(amp.InvalidSpec, match=path):
+        amp.Model.from_dict(document)
+
+
+@pytest.mark.parametrize(
+    ("name", "window", "global_layers"),
+    [
+        ("gemma-2-9b", 4096, 21),
+        ("gemma-2-27b", 4096, 23),
+        ("gemma-3-27b", 1024, 10),
+        ("gpt-oss-120b", 128, 18),
+        ("gpt-oss-20b", 128, 12),
+        ("llama-4-scout", 8192, 12),
+        ("llama-4-maverick", 8192, 12),
+    ],
+)
+def test_windows_of_published_models(name: str, window: int, global_layers: int) -> None:
+    """FLOPs of a step against a count over every query of the released configurations."""
+    seq_len = 16384
+    model = amp.model(name)
+    assert model.attention_window == window
+    plain = model.replace(attention_window=0, global_attention_interval=0, chunked_attention=False)
+    cluster = amp.cluster("eos-10752")
+    layout = amp.Layout(tp=8, dp=8, zero_stage=3)
+
+    def flops(which: amp.Model) -> float:
+        job = amp.Training(which, global_batch=8, seq_len=seq_len)
+        return amp.estimate(job, cluster, layout).model_flops_per_step
+
+    chunked = model.chunked_attention
+    seen = sum(query % window + 1 if chunked else min(query + 1, window) for query in range(seq_len))
+    saved_keys = (model.layers - global_layers) * (seq_len * (seq_len + 1) / 2 - seen)
+    expected = 3 * 8 * saved_keys * 2 * model.heads * (model.head_dim + model.value_head_dim)
+    # The closed form leaves out half a key per query.
+    assert flops(plain) - flops(model) == pytest.approx(expected, rel=2e-3)
+
+
+def test_software_says_which_kind_runs() -> None:
+    """MaxText gathers keys and values, Megatron-Core passes them round; the layout overrules both."""
+    cluster = amp.cluster("eos-10752")
+
+    def exposed(software: str, **layout: object) -> float:
+        job = amp.Training("llama-3.1-8b", software=software, global_batch=8, seq_len=32768)
+        return amp.estimate(job, cluster, amp.Layout(cp=8, dp=8, **layout)).breakdown.cp_comm_s
+
+    assert exposed("jax") == exposed("jax", cp_kind="all-gather") > exposed("jax", cp_kind="ring")
+    assert exposed("megatron-core") == exposed("megatron-core", cp_kind="ring")
