@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import ampacity as amp
@@ -32,6 +33,28 @@ def test_feasible_configurations(benchmark: Any, gpt3: tuple[amp.Training, amp.C
     assert len(results) == len(layouts)
     assert all(result.memory.fits for result in results[:1000])
     assert results[0].step_time_s == amp.estimate(job, cluster, layouts[0]).step_time_s
+
+
+def test_batch_of_layouts(benchmark: Any, gpt3: tuple[amp.Training, amp.Cluster, list[amp.Layout]]) -> None:
+    """The same configurations through the batched entry point: arrays in, all columns out, one thread.
+
+    Configurations a second are ``extra_info["configurations"]`` over the time.
+    """
+    job, cluster, layouts = gpt3
+    repeats = 200_000 // len(layouts) + 1
+    fields = ("tp", "pp", "vp", "cp", "ep", "dp", "micro_batch", "zero_stage")
+    columns: dict[str, Any] = {
+        key: np.tile(np.array([getattr(layout, key) for layout in layouts]), repeats) for key in fields
+    }
+    columns["recompute"] = np.tile(np.array([layout.recompute for layout in layouts]), repeats)
+    found = benchmark(lambda: amp.estimate_layouts(job, cluster, **columns))
+    benchmark.extra_info["configurations"] = found.rows
+    if benchmark.stats:  # not with --benchmark-disable
+        benchmark.extra_info["configurations_per_s"] = found.rows / benchmark.stats.stats.median
+    assert found.rows == repeats * len(layouts)
+    assert found.feasible.all()
+    for row in range(0, len(layouts), 10):
+        assert found.step_time_s[row] == amp.estimate(job, cluster, layouts[row]).step_time_s
 
 
 def test_one_call_from_python(benchmark: Any, gpt3: tuple[amp.Training, amp.Cluster, list[amp.Layout]]) -> None:

@@ -12,6 +12,7 @@ Examples
 True
 """
 
+from ampacity._batch import LayoutEstimates, estimate_layouts
 from ampacity._core import (
     Accelerator,
     Architecture,
@@ -78,6 +79,7 @@ __all__ = [
     "Infeasible",
     "InvalidSpec",
     "Layout",
+    "LayoutEstimates",
     "Memory",
     "Model",
     "Nic",
@@ -104,6 +106,7 @@ __all__ = [
     "cluster",
     "estimate",
     "estimate_all",
+    "estimate_layouts",
     "fabric",
     "grid",
     "load_catalogue",

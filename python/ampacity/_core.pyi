@@ -8,6 +8,9 @@ from __future__ import annotations
 import collections.abc
 import typing
 
+import numpy
+import numpy.typing
+
 __all__: list[str] = [
     "Accelerator",
     "Architecture",
@@ -17,6 +20,7 @@ __all__: list[str] = [
     "Cluster",
     "Error",
     "Estimate",
+    "EstimateColumns",
     "Fabric",
     "Grid",
     "Infeasible",
@@ -43,6 +47,7 @@ __all__: list[str] = [
     "estimate",
     "estimate_all",
     "estimate_fastest",
+    "estimate_layouts",
     "nearest_names",
     "search",
 ]
@@ -3430,6 +3435,83 @@ class SearchResult:
         Sequences per step of the best layout; differs from the job's only where that cannot be split.
         """
 
+class EstimateColumns:
+    """
+    Columns of ``estimate_layouts``; see ``ampacity.LayoutEstimates``.
+    """
+    @staticmethod
+    def caveat_names() -> tuple[str, ...]:
+        """
+        Names of the bits of ``caveats``.
+        """
+    @staticmethod
+    def docs() -> tuple[str, ...]:
+        """
+        What the result columns mean, with units.
+        """
+    @staticmethod
+    def keys() -> tuple[str, ...]:
+        """
+        Names of the result columns.
+        """
+    @staticmethod
+    def layout_keys() -> tuple[str, ...]:
+        """
+        Names of the layout columns.
+        """
+    @staticmethod
+    def reason_names() -> tuple[str, ...]:
+        """
+        What the codes of ``reasons`` say.
+        """
+    def __len__(self) -> int: ...
+    def best(self) -> int | None:
+        """
+        Row with most tokens a second of those that run and fit.
+        """
+    def caveats(self) -> numpy.typing.NDArray[numpy.uint32]:
+        """
+        Read-only view of the caveats of each row, a bit each.
+        """
+    def column(self, key: str) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Read-only view of a result column.
+        """
+    def estimate(self, row: typing.SupportsInt | typing.SupportsIndex) -> Estimate:
+        """
+        The full estimate of the row.
+        """
+    def job_column(self, key: str) -> numpy.typing.NDArray[numpy.int64]:
+        """
+        Read-only view of batch or sequence length of each row.
+        """
+    def layout(self, row: typing.SupportsInt | typing.SupportsIndex) -> Layout:
+        """
+        The layout of the row.
+        """
+    def layout_column(self, key: str) -> tuple[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]], tuple[str, ...]]:
+        """
+        Read-only view of a column of the layouts, and the names of its codes.
+        """
+    def reason(self, row: typing.SupportsInt | typing.SupportsIndex) -> str:
+        """
+        What keeps the row from running, in words; empty where nothing does.
+        """
+    def reasons(self) -> numpy.typing.NDArray[numpy.uint8]:
+        """
+        Read-only view of the code of what keeps each row from running (0: nothing).
+        """
+    @property
+    def cluster(self) -> Cluster:
+        """
+        The cluster.
+        """
+    @property
+    def job(self) -> Training:
+        """
+        The job.
+        """
+
 def check_choice(**kwargs: typing.Any) -> None:
     """
     Raises ``InvalidSpec`` for whatever is wrong with the keywords of ``search`` by themselves.
@@ -3448,6 +3530,11 @@ def estimate_all(job: Training, cluster: Cluster, layouts: collections.abc.Seque
 def estimate_fastest(job: Training, cluster: Cluster, **kwargs: typing.Any) -> Estimate:
     """
     The estimate of the fastest layout that fits; keywords fix parts of the layout as in ``search``.
+    """
+
+def estimate_layouts(job: Training, cluster: Cluster, *, threads: int = 1, **kwargs: typing.Any) -> EstimateColumns:
+    """
+    See ``ampacity.estimate_layouts``.
     """
 
 def nearest_names(name: str, known: collections.abc.Sequence[str]) -> list[str]:

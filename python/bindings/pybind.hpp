@@ -24,5 +24,6 @@ void bind_cluster(py::module_& module, CatalogueClass& catalogue);
 void bind_job(py::module_& module, CatalogueClass& catalogue);
 void bind_results(py::module_& module);
 void bind_functions(py::module_& module);
+void bind_batch(py::module_& module);
 
 }  // namespace ampacity::python

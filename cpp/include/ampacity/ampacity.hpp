@@ -1,6 +1,7 @@
 // Everything that the library offers.
 #pragma once
 
+#include "ampacity/batch.hpp"      // IWYU pragma: export
 #include "ampacity/catalogue.hpp"  // IWYU pragma: export
 #include "ampacity/cluster.hpp"    // IWYU pragma: export
 #include "ampacity/decode.hpp"     // IWYU pragma: export

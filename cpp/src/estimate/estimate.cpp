@@ -3,6 +3,7 @@
 #include "campaign/goodput.hpp"
 #include "campaign/run.hpp"
 #include "compute/kernels.hpp"
+#include "estimate/answer.hpp"
 #include "power/site_power.hpp"
 #include "step/conflicts.hpp"
 #include "step/pace.hpp"
@@ -36,11 +37,10 @@ void add_warnings(const Training& job, const Cluster& cluster, const step::Pace&
   }
 }
 
-Estimate checked_estimate(const Training& job, const Cluster& cluster, const Layout& layout) {
-  const step::Pace pace = step::pace_of(job, cluster, layout);
-  Estimate result;
-  result.model = job.model.name;
-  result.cluster = cluster.name;
+}  // namespace
+
+void answer(const Training& job, const Cluster& cluster, const Layout& layout, const step::Pace& pace,
+            Estimate& result) {
   result.accelerators = layout.accelerators();
   result.global_batch = job.global_batch;
   result.seq_len = job.seq_len;
@@ -64,9 +64,11 @@ Estimate checked_estimate(const Training& job, const Cluster& cluster, const Lay
   const double tokens = job.tokens > 0 ? job.tokens : tokens_per_step;
   result.run =
       campaign::training_run(cluster, result.accelerators, tokens, tokens_per_step, result.step_time_s, result.power);
+  result.warnings.clear();
   add_warnings(job, cluster, pace, result);
-  return result;
 }
+
+namespace {
 
 void refuse_impossible(const Training& job, const Cluster& cluster, const Layout& layout) {
   std::vector<Problem> problems = step::out_of_range(job, cluster, layout);
@@ -78,7 +80,11 @@ void refuse_impossible(const Training& job, const Cluster& cluster, const Layout
 
 Estimate estimate(const Training& job, const Cluster& cluster, const Layout& layout) {
   refuse_impossible(job, cluster, layout);
-  return checked_estimate(job, cluster, layout);
+  Estimate result;
+  result.model = job.model.name;
+  result.cluster = cluster.name;
+  answer(job, cluster, layout, step::pace_of(job, cluster, layout), result);
+  return result;
 }
 
 std::vector<Estimate> estimate_all(const Training& job, const Cluster& cluster, std::span<const Layout> layouts) {

@@ -29,6 +29,7 @@ class Search {
         choice_(choice),
         accelerators_(accelerators),
         wish_(choice.global_batch.value_or(job.global_batch)),
+        pacer_(cluster),
         options_(search_detail::options_of(job, cluster, choice, accelerators)) {}
 
   /// Tries all layouts with the wished batch; while twice the batch gives more accelerators work or much more
@@ -121,7 +122,7 @@ class Search {
     for (const Recompute recompute : options_.recompute) {
       layout.recompute = recompute;
       ++evaluated_;
-      const step::Pace pace = step::pace_of(job_, cluster_, layout);
+      const step::Pace pace = pacer_.pace_of(job_, layout);
       const double memory_bytes = pace.memory.total_bytes();
       if (pace.memory.fits()) {
         const double step_s = pace.step.breakdown.total_s();
@@ -140,6 +141,7 @@ class Search {
   const LayoutChoice& choice_;
   std::int64_t accelerators_;
   std::int64_t wish_;
+  step::Pacer pacer_;
   Options options_;
   bool exact_ = false;
   std::int64_t target_batch_ = 0;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <string>
 #include <tuple>
+#include <type_traits>
 #include <vector>
 
 #include "ampacity/error.hpp"
@@ -20,7 +21,10 @@ template <class Spec>
 template <class Spec, class T>
 [[nodiscard]] bool absent(const Field<Spec, T>& field, const T& value) {
   if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
-    return field.presence == Presence::optional && field.range.minimum > 0 && value == T{};
+    if (field.presence != Presence::optional || field.range.minimum <= 0 || value != T{}) return false;
+    // Where the default is another number (degrees of a layout), 0 was given.
+    if constexpr (std::is_trivially_copyable_v<Spec>) return Spec{}.*field.member == T{};
+    return true;
   } else {
     return false;
   }

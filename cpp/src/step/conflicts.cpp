@@ -21,10 +21,11 @@ class Finder {
   template <class... Words>
   void require(bool right, const char* path, std::int64_t value, const Words&... rule) {
     if (right) return;
-    found_ = true;
+    if (first_ == nullptr) first_ = path;
     if (with_words_) problems_.push_back({path, number_text(value), (... + word(rule)), {}});
   }
-  [[nodiscard]] bool found() const { return found_; }
+  /// Path of the first problem; nullptr where there is none.
+  [[nodiscard]] const char* first() const { return first_; }
   [[nodiscard]] std::vector<Problem> take() { return std::move(problems_); }
 
  private:
@@ -32,7 +33,7 @@ class Finder {
   static std::string word(std::int64_t number) { return number_text(number); }
 
   bool with_words_;
-  bool found_ = false;
+  const char* first_ = nullptr;
   std::vector<Problem> problems_;
 };
 
@@ -106,22 +107,42 @@ void check_all(const Training& job, const Layout& layout, Finder& find) {
   check_schedule(job, layout, find);
 }
 
-}  // namespace
-
-std::vector<Problem> conflicts(const Training& job, const Cluster& cluster, const Layout& layout) {
-  Finder find(true);
+/// Rules of job and layout on a cluster of that size.
+void check_all(const Training& job, const Cluster& cluster, const Layout& layout, Finder& find) {
   const std::int64_t has = cluster.accelerators();
   find.require(layout.accelerators() <= has, "layout", layout.accelerators(), "accelerators (tp ", layout.tp, " x pp ",
                layout.pp, " x cp ", layout.cp, " x dp ", layout.dp, ") must not exceed those of the cluster (", has,
                ")");
   check_all(job, layout, find);
+}
+
+double product_of_degrees(const Layout& layout) {
+  return static_cast<double>(layout.tp) * static_cast<double>(layout.pp) * static_cast<double>(layout.cp) *
+         static_cast<double>(layout.dp);
+}
+
+}  // namespace
+
+std::vector<Problem> conflicts(const Training& job, const Cluster& cluster, const Layout& layout) {
+  Finder find(true);
+  check_all(job, cluster, layout, find);
   return find.take();
+}
+
+const char* first_conflict(const Training& job, const Cluster& cluster, const Layout& layout) {
+  Finder find(false);
+  check_all(job, cluster, layout, find);
+  return find.first();
 }
 
 bool can_run(const Training& job, const Layout& layout) {
   Finder find(false);
   check_all(job, layout, find);
-  return !find.found();
+  return find.first() == nullptr;
+}
+
+bool exact_product(const Layout& layout) {
+  return product_of_degrees(layout) <= 1e9;
 }
 
 std::vector<Problem> out_of_range(const Training& job, const Cluster& cluster, const Layout& layout) {
@@ -129,11 +150,12 @@ std::vector<Problem> out_of_range(const Training& job, const Cluster& cluster, c
   spec::check_ranges(job, problems);
   spec::check_ranges(cluster, problems);
   spec::check_ranges(layout, problems);
+  // Documents have these from their model; structs filled by hand may not.
+  if (job.global_batch == 0) problems.push_back({"training.global_batch", "0", "must be at least 1", {}});
+  if (job.seq_len == 0) problems.push_back({"training.seq_len", "0", "must be at least 1", {}});
   // Products of degrees must stay exact.
-  if (problems.empty()) {
-    const double product = static_cast<double>(layout.tp) * static_cast<double>(layout.pp) *
-                           static_cast<double>(layout.cp) * static_cast<double>(layout.dp);
-    if (product > 1e9) problems.push_back({"layout", number_text(product), "must use at most 1e9 accelerators", {}});
+  if (problems.empty() && !exact_product(layout)) {
+    problems.push_back({"layout", number_text(product_of_degrees(layout)), "must use at most 1e9 accelerators", {}});
   }
   return problems;
 }

@@ -16,6 +16,12 @@ namespace ampacity::step {
 /// The same question without the words, for searches.
 [[nodiscard]] bool can_run(const Training& job, const Layout& layout);
 
+/// The path of the first field that `conflicts` would name; nullptr where the layout can run. Makes no text.
+[[nodiscard]] const char* first_conflict(const Training& job, const Cluster& cluster, const Layout& layout);
+
+/// Whether the number of accelerators is small enough (1e9) for products of degrees to be exact.
+[[nodiscard]] bool exact_product(const Layout& layout);
+
 /// Numbers out of range in specifications that were filled by hand and not read from a document.
 [[nodiscard]] std::vector<Problem> out_of_range(const Training& job, const Cluster& cluster, const Layout& layout);
 

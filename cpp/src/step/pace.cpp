@@ -1,17 +1,19 @@
 #include "step/pace.hpp"
 
-#include "network/collectives.hpp"
 #include "workload/memory.hpp"
 
 namespace ampacity::step {
+namespace {
 
-Pace pace_of(const Training& job, const Cluster& cluster, const Layout& layout) {
+/// `step_on(index)` is the step on the kind of device of that partition.
+template <class StepOn>
+Pace slowest_of(const Training& job, const Cluster& cluster, const Layout& layout, const StepOn& step_on) {
   Pace pace;
   std::int64_t left = layout.accelerators();
-  for (const Partition& partition : cluster.partitions) {
-    if (left <= 0) break;
+  for (std::size_t i = 0; i < cluster.partitions.size() && left > 0; ++i) {
+    const Partition& partition = cluster.partitions[i];
     const Accelerator& device = partition.node.accelerator;
-    const StepTime step = step_time(job, layout, device, network::links_of(cluster, partition));
+    const StepTime step = step_on(i);
     const Memory memory = workload::memory_of(job, layout, device);
     const bool first = pace.device == nullptr;
     if (first || step.breakdown.total_s() > pace.step.breakdown.total_s()) {
@@ -23,6 +25,27 @@ Pace pace_of(const Training& job, const Cluster& cluster, const Layout& layout) 
     left -= partition.accelerators;
   }
   return pace;
+}
+
+}  // namespace
+
+Pace pace_of(const Training& job, const Cluster& cluster, const Layout& layout) {
+  return slowest_of(job, cluster, layout, [&](std::size_t i) {
+    const Partition& partition = cluster.partitions[i];
+    return step_time(job, layout, partition.node.accelerator, network::links_of(cluster, partition));
+  });
+}
+
+Pacer::Pacer(const Cluster& cluster) : cluster_(cluster) {
+  for (const Partition& partition : cluster.partitions) kinds_.push_back({network::links_of(cluster, partition), {}});
+}
+
+Pace Pacer::pace_of(const Training& job, const Layout& layout) {
+  return slowest_of(job, cluster_, layout, [&](std::size_t i) {
+    const Accelerator& device = cluster_.partitions[i].node.accelerator;
+    Kind& kind = kinds_[i];
+    return step_time(job, layout, device, kind.links, kind.parts.get(job, layout, device, kind.links));
+  });
 }
 
 }  // namespace ampacity::step

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "ampacity/cluster.hpp"
 #include "ampacity/estimate.hpp"
 #include "ampacity/layout.hpp"
 #include "ampacity/training.hpp"
+#include "network/collectives.hpp"
+#include "step/part_cache.hpp"
 #include "step/step_time.hpp"
 
 namespace ampacity::step {
@@ -22,5 +25,21 @@ struct Pace {
 
 /// The layout must be free of `conflicts`.
 [[nodiscard]] Pace pace_of(const Training& job, const Cluster& cluster, const Layout& layout);
+
+/// The same for many layouts of one job (of which batch and sequence length may change), bit for bit: what they have in
+/// common is computed once. Belongs to one thread.
+class Pacer {
+ public:
+  explicit Pacer(const Cluster& cluster);
+  [[nodiscard]] Pace pace_of(const Training& job, const Layout& layout);
+
+ private:
+  struct Kind {
+    network::Links links;
+    PartCache parts;
+  };
+  const Cluster& cluster_;
+  std::vector<Kind> kinds_;  // one for each partition
+};
 
 }  // namespace ampacity::step

@@ -103,7 +103,11 @@ double expected_maximum(double n) {
 }
 
 StepTime step_time(const Training& job, const Layout& layout, const Accelerator& device, const network::Links& links) {
-  const PartTimes parts = part_times(job, layout, device, links);
+  return step_time(job, layout, device, links, part_times(job, layout, device, links));
+}
+
+StepTime step_time(const Training& job, const Layout& layout, const Accelerator& device, const network::Links& links,
+                   const PartTimes& parts) {
   const workload::StageLayers layers = workload::stage_layers(job.model, layout);
   const Stages stages = stages_of(job, parts, layers, layout.pp);
   const Stage& slowest = stages.slowest(layout.pp);

@@ -6,6 +6,7 @@
 #include "ampacity/layout.hpp"
 #include "ampacity/training.hpp"
 #include "network/collectives.hpp"
+#include "step/stage_time.hpp"
 #include "workload/stages.hpp"
 
 namespace ampacity::step {
@@ -26,6 +27,9 @@ struct StepTime {
 };
 [[nodiscard]] StepTime step_time(const Training& job, const Layout& layout, const Accelerator& device,
                                  const network::Links& links);
+/// The same with the times of its parts given: those of `part_times` for the same arguments.
+[[nodiscard]] StepTime step_time(const Training& job, const Layout& layout, const Accelerator& device,
+                                 const network::Links& links, const PartTimes& parts);
 
 /// Expected maximum of `n` standard normal draws, in standard deviations (within 1.5 % from eight draws up, 7 % at
 /// two).

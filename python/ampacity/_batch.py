@@ -1,0 +1,250 @@
+"""Many layouts at once: arrays in, columns out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ampacity import _core
+from ampacity._core import Cluster, Estimate, EstimateColumns, Layout, Training
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SHOWN = ("step_time_s", "tokens_per_s", "mfu_fraction", "memory_bytes", "gpu_mean_w")
+_SHOWN_ROWS = 5
+
+Values = Any  # an array, a sequence or one value for all rows
+
+
+class LayoutEstimates(Mapping[str, Any]):
+    """Answers of `estimate_layouts`: a mapping of column names to read-only numpy arrays, one value a row.
+
+    Result columns (``step_time_s``, ``gemm_s``, ``memory_bytes``, ...; `units` says what each holds) view the memory of
+    the C++ core without a copy; so do the columns of the layouts (``tp``, ``pp``, ...), but for names such as
+    ``recompute``, which are made when asked for. Every column is an attribute too.
+
+    A row that cannot run has NaN in its result columns; one that runs but does not fit in memory has its numbers.
+    ``feasible`` is true where a row runs and fits, ``reason`` names what stands against it otherwise (``memory``, or the
+    field at fault), and `why` says it in words.
+    """
+
+    __slots__ = ("_columns", "_keys")
+
+    _columns: EstimateColumns
+    _keys: tuple[str, ...]
+
+    def __init__(self, columns: EstimateColumns) -> None:
+        object.__setattr__(self, "_columns", columns)
+        keys = (*columns.layout_keys(), "global_batch", "seq_len", "feasible", "reason", *columns.keys())
+        object.__setattr__(self, "_keys", keys)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable")
+
+    @property
+    def job(self) -> Training:
+        """The job; where rows have batch or sequence length of their own, columns of these names say which."""
+        return self._columns.job
+
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster."""
+        return self._columns.cluster
+
+    @property
+    def rows(self) -> int:
+        """Number of layouts."""
+        return self._columns.__len__()
+
+    @property
+    def units(self) -> dict[str, str]:
+        """What each result column holds, with its unit."""
+        return dict(zip(self._columns.keys(), self._columns.docs(), strict=True))
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __getitem__(self, key: str) -> np.ndarray[Any, Any]:
+        columns = self._columns
+        if key not in self._keys:
+            near = _core.nearest_names(str(key), list(self._keys))
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise KeyError(f"no column {key!r}{hint}")
+        if key == "feasible":
+            return _frozen(columns.reasons() == 0)
+        if key == "reason":
+            return _frozen(np.array(columns.reason_names())[columns.reasons()])
+        if key in ("global_batch", "seq_len"):
+            return columns.job_column(key)
+        if key in columns.layout_keys():
+            values, names = columns.layout_column(key)
+            return _frozen(np.array(names)[values]) if names else values
+        return columns.column(key)
+
+    def __getattr__(self, name: str) -> np.ndarray[Any, Any]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            return self[name]
+        except KeyError as error:
+            raise AttributeError(str(error.args[0])) from None
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._keys})
+
+    @property
+    def best(self) -> int | None:
+        """Row with most tokens a second of those that run and fit; None where none does."""
+        return self._columns.best()
+
+    def why(self, row: int) -> str:
+        """Return what stands against a row, in words; empty where it runs and fits."""
+        return self._columns.reason(row)
+
+    def caveats(self, row: int) -> tuple[str, ...]:
+        """Return what the prediction of a row does not model or is less sure of (`Estimate.warnings` in short)."""
+        bits = int(self._columns.caveats()[row])
+        return tuple(name for i, name in enumerate(self._columns.caveat_names()) if bits >> i & 1)
+
+    def layout(self, row: int) -> Layout:
+        """Return the layout of a row."""
+        return self._columns.layout(row)
+
+    def estimate(self, row: int) -> Estimate:
+        """Return the full estimate of a row; raises InvalidSpec where the row cannot run."""
+        return self._columns.estimate(row)
+
+    def reasons(self) -> dict[str, int]:
+        """Return how many rows each reason keeps from running, most frequent first."""
+        counts = np.bincount(self._columns.reasons(), minlength=1)
+        names = self._columns.reason_names()
+        order = sorted(range(1, len(counts)), key=lambda code: (-counts[code], code))
+        return {names[code]: int(counts[code]) for code in order if counts[code]}
+
+    def to_dict(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Return all columns as a dictionary of arrays (the same views as indexing gives)."""
+        return {key: self[key] for key in self._keys}
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return all columns as a pandas data frame (needs the extra ``pandas``)."""
+        import pandas
+
+        return pandas.DataFrame(self.to_dict())
+
+    def __repr__(self) -> str:
+        feasible = int(np.count_nonzero(self._columns.reasons() == 0))
+        text = f"<LayoutEstimates {self.job.model.name} on {self.cluster.name}: {self.rows:,} layouts, {feasible:,} feasible"
+        if self.best is not None:
+            text += f", best {self.step_time_s[self.best]:.4g} s a step with {self.layout(self.best)!r}"
+        for name, count in self.reasons().items():
+            text += f", {count:,} against {name}"
+        return text + ">"
+
+    def _repr_html_(self) -> str:
+        """Return the fastest feasible rows as a table for notebooks."""
+        rows = np.flatnonzero(self.feasible)
+        rows = rows[np.argsort(-self.tokens_per_s[rows], kind="stable")][:_SHOWN_ROWS]
+        varied = [key for key in self._keys[: self._keys.index("feasible")] if len(np.unique(self[key])) > 1]
+        heads = "".join(f"<th>{key}</th>" for key in (*varied, *_SHOWN))
+        lines = (
+            "".join(f"<td>{self[key][row]}</td>" for key in varied)
+            + "".join(f"<td>{self[key][row]:.4g}</td>" for key in _SHOWN)
+            for row in rows
+        )
+        body = "".join(f"<tr>{line}</tr>" for line in lines)
+        caption = (
+            f"{self.job.model.name} on {self.cluster.name}: {self.rows:,} layouts, "
+            f"{int(np.count_nonzero(self.feasible)):,} feasible"
+        )
+        return f"<table><caption>{caption}</caption><tr>{heads}</tr>{body}</table>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LayoutEstimates):
+            return NotImplemented
+        return (self.job, self.cluster, self.rows) == (other.job, other.cluster, other.rows) and all(
+            np.array_equal(self[key], other[key], equal_nan=self[key].dtype.kind == "f") for key in self._keys
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        inputs = {key: self[key] for key in (*self._columns.layout_keys(), "global_batch", "seq_len")}
+        # One value for all rows stays one.
+        inputs = {key: column if column.strides[0] else column[:1].copy() for key, column in inputs.items()}
+        return _again, (self.job, self.cluster, self.rows, inputs)
+
+
+def _frozen(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    array.setflags(write=False)
+    return array
+
+
+def _again(job: Training, cluster: Cluster, rows: int, inputs: dict[str, np.ndarray[Any, Any]]) -> LayoutEstimates:
+    """Return the estimates of pickled inputs: computing again is as quick as reading, and gives the same."""
+    whole = {key: column if len(column) == rows else np.repeat(column, rows) for key, column in inputs.items()}
+    return estimate_layouts(job, cluster, **whole)
+
+
+def estimate_layouts(
+    job: Training,
+    cluster: Cluster,
+    *,
+    threads: int = 1,
+    global_batch: Values = None,
+    seq_len: Values = None,
+    **layout: Values,
+) -> LayoutEstimates:
+    """Predict many layouts of one job: arrays in, columns out, a million rows a second and core.
+
+    Each number is bit for bit that of `estimate`; what layouts have in common is computed once. The loop runs in C++
+    without the interpreter, and stops on Ctrl-C.
+
+    Parameters
+    ----------
+    job
+        What is trained.
+    cluster
+        What it runs on.
+    threads
+        How many threads share the rows; 0: as many as the machine has. Results do not depend on it.
+    global_batch, seq_len
+        Sequences per step and tokens per sequence of each row (default: the job's).
+    **layout
+        Any field of `Layout` (``tp``, ``pp``, ``dp``, ``micro_batch``, ``recompute``, ...): an array or sequence with
+        one value a row, or one value for all rows. Fields that are not given have the default of `Layout`.
+
+    Returns
+    -------
+    LayoutEstimates
+        A mapping of columns: step time (s), every term of its breakdown (s), of memory (bytes), power (W) and run.
+
+    Raises
+    ------
+    InvalidSpec
+        Names columns of different lengths, unknown fields, and values that are no numbers. A row that cannot run
+        raises nothing: see `LayoutEstimates.feasible` and `LayoutEstimates.why`.
+
+    Examples
+    --------
+    >>> import ampacity as amp
+    >>> job = amp.Training("llama-3.1-8b", global_batch=64, seq_len=8192)
+    >>> found = amp.estimate_layouts(job, amp.cluster("dgx-h100-x1"), tp=[1, 2, 3, 8], dp=[8, 4, 1, 1], recompute="full")
+    >>> found.feasible.tolist()
+    [True, True, False, True]
+    >>> found.why(2)
+    'layout.tp = 3: must divide model.heads (32)'
+    >>> found.layout(found.best) == amp.Layout(tp=int(found.tp[found.best]), dp=int(found.dp[found.best]), recompute="full")
+    True
+    """
+    return LayoutEstimates(
+        _core.estimate_layouts(job, cluster, threads=threads, global_batch=global_batch, seq_len=seq_len, **layout)
+    )
