@@ -237,13 +237,14 @@ def estimate_layouts(
     --------
     >>> import ampacity as amp
     >>> job = amp.Training("llama-3.1-8b", global_batch=64, seq_len=8192)
-    >>> found = amp.estimate_layouts(job, amp.cluster("dgx-h100-x1"), tp=[1, 2, 3, 8], dp=[8, 4, 1, 1], recompute="full")
+    >>> cluster = amp.cluster("dgx-h100-x1")
+    >>> found = amp.estimate_layouts(job, cluster, tp=[1, 2, 2, 8], dp=[8, 4, 3, 1], recompute="full")
     >>> found.feasible.tolist()
     [True, True, False, True]
     >>> found.why(2)
-    'layout.tp = 3: must divide model.heads (32)'
-    >>> found.layout(found.best) == amp.Layout(tp=int(found.tp[found.best]), dp=int(found.dp[found.best]), recompute="full")
-    True
+    'training.global_batch = 64: must be a multiple of layout.dp x layout.micro_batch (3 x 1 = 3)'
+    >>> found.layout(found.best).recompute
+    'full'
     """
     return LayoutEstimates(
         _core.estimate_layouts(job, cluster, threads=threads, global_batch=global_batch, seq_len=seq_len, **layout)
