@@ -51,6 +51,7 @@ constexpr auto breakdown_columns() {
                     term(&B::ep_comm_s, "ep_comm_s", "exposed expert-parallel communication (s)"),
                     term(&B::pp_comm_s, "pp_comm_s", "exposed stage-to-stage transfers (s)"),
                     term(&B::dp_comm_s, "dp_comm_s", "exposed gradient reduction and weight gathering (s)"),
+                    term(&B::imbalance_s, "imbalance_s", "waiting for the rank of a group with most work (s)"),
                     term(&B::bubble_s, "bubble_s", "pipeline fill and drain, and waiting for the slowest stage (s)"),
                     term(&B::optimizer_s, "optimizer_s", "optimizer step and gradient clipping (s)"),
                     term(&B::straggler_s, "straggler_s", "waiting for the slowest of the synchronous devices (s)"),
