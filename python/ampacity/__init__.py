@@ -48,6 +48,7 @@ from ampacity._core import (
 )
 from ampacity._estimate import estimate, estimate_all, search
 from ampacity._files import load_catalogue
+from ampacity._kernels import KernelCost, attention, gemm, streaming
 from ampacity._lookup import (
     accelerator,
     architecture,
@@ -78,6 +79,7 @@ __all__ = [
     "Grid",
     "Infeasible",
     "InvalidSpec",
+    "KernelCost",
     "Layout",
     "LayoutEstimates",
     "Memory",
@@ -103,11 +105,13 @@ __all__ = [
     "__version__",
     "accelerator",
     "architecture",
+    "attention",
     "cluster",
     "estimate",
     "estimate_all",
     "estimate_layouts",
     "fabric",
+    "gemm",
     "grid",
     "load_catalogue",
     "model",
@@ -118,6 +122,7 @@ __all__ = [
     "search",
     "site",
     "software",
+    "streaming",
     "switch",
     "validate",
 ]

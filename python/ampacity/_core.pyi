@@ -43,13 +43,18 @@ __all__: list[str] = [
     "Training",
     "UnknownName",
     "Warning",
+    "active_w",
+    "attention_costs",
     "check_choice",
+    "computes_in",
     "estimate",
     "estimate_all",
     "estimate_fastest",
     "estimate_layouts",
+    "gemm_costs",
     "nearest_names",
     "search",
+    "streaming_costs",
 ]
 
 class Problem:
@@ -3512,9 +3517,28 @@ class EstimateColumns:
         The job.
         """
 
+def active_w(device: Accelerator) -> float:
+    """
+    Watts while kernels run, before arithmetic and data.
+    """
+
+def attention_costs(
+    device: Accelerator,
+    shape: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float64]],
+    backward: bool,
+) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+    """
+    Seconds and joules of attention cores; ``shape``: batch, queries, keys, heads, kv_heads, head_dim, value_dim, seen_fraction. See ``ampacity.attention``.
+    """
+
 def check_choice(**kwargs: typing.Any) -> None:
     """
     Raises ``InvalidSpec`` for whatever is wrong with the keywords of ``search`` by themselves.
+    """
+
+def computes_in(device: Accelerator, precision: str) -> bool:
+    """
+    Whether the device has matrix products of that format.
     """
 
 def estimate(job: Training, cluster: Cluster, layout: Layout) -> Estimate:
@@ -3537,6 +3561,19 @@ def estimate_layouts(job: Training, cluster: Cluster, *, threads: int = 1, **kwa
     See ``ampacity.estimate_layouts``.
     """
 
+def gemm_costs(
+    device: Accelerator,
+    precision: str,
+    m: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    n: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    k: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    batch: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    accumulate: bool,
+) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+    """
+    Seconds and joules of matrix products; see ``ampacity.gemm``.
+    """
+
 def nearest_names(name: str, known: collections.abc.Sequence[str]) -> list[str]:
     """
     The names that are spelled most like ``name``, nearest first (at most three).
@@ -3545,6 +3582,15 @@ def nearest_names(name: str, known: collections.abc.Sequence[str]) -> list[str]:
 def search(job: Training, cluster: Cluster, *, keep: int = 10, **kwargs: typing.Any) -> SearchResult:
     """
     The fastest layouts that fit in memory; see ``ampacity.search``.
+    """
+
+def streaming_costs(
+    device: Accelerator,
+    bytes: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    kernels: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+    """
+    Seconds and joules of memory-bound operators; see ``ampacity.streaming``.
     """
 
 __version__: str

@@ -28,6 +28,8 @@ class Kind:
 
 KINDS = {
     "training": Kind("training", (BUILTIN_TRAINING,), "step time in seconds"),
+    "kernels": Kind("kernels", (_DATA / "kernels.csv",), "latency of single kernels in seconds"),
+    "gemm_power": Kind("gemm_power", (_DATA / "gemm_power.csv",), "matrix products: latency in seconds, watts"),
 }
 
 
@@ -55,7 +57,8 @@ def validate(
     Parameters
     ----------
     kind
-        What to validate: ``"training"`` (quantity ``step_time``, s: pre-training runs).
+        What to validate: ``"training"`` (quantity ``step_time``, s: pre-training runs), ``"kernels"`` (``latency``, s:
+        matrix products and attention), ``"gemm_power"`` (``latency``, s, and ``watts``, W, of matrix products).
     data
         CSV files with the columns of the built-in tables of that kind (default: those tables).
 

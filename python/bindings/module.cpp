@@ -15,4 +15,5 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   bind_results(module);
   bind_functions(module);
   bind_batch(module);
+  bind_kernels(module);
 }

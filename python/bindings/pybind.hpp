@@ -25,5 +25,6 @@ void bind_job(py::module_& module, CatalogueClass& catalogue);
 void bind_results(py::module_& module);
 void bind_functions(py::module_& module);
 void bind_batch(py::module_& module);
+void bind_kernels(py::module_& module);
 
 }  // namespace ampacity::python

@@ -1,0 +1,18 @@
+"""Times and watts of matrix products beside their prediction."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from ampacity._scoreboard.kernel_tables import read_tables
+from ampacity._scoreboard.kernels import compared
+from ampacity._scoreboard.result import ValidationRow
+
+REQUIRED_COLUMNS = ("gpu", "dtype", "m", "n", "k", "power_w")
+SPEED_COLUMNS = ("latency_ms", "tflops")
+
+
+def validated_rows(paths: Sequence[str | os.PathLike[str]]) -> list[ValidationRow]:
+    """Return every row of the files twice: its latency and its watts."""
+    return compared(read_tables(paths, REQUIRED_COLUMNS, SPEED_COLUMNS, power=True), ("latency", "watts"))

@@ -1,0 +1,79 @@
+"""What a benchmark of kernels reads: the kernel itself and what else its timed region holds.
+
+The open aiconfigurator database (NVIDIA, Apache-2.0) times layers of serving engines, not bare kernels:
+
+* its FP8 and FP4 layers quantise the activations (A) first. Bytes moved per element of A and seconds of extra kernels,
+  one value per format for all GPUs, fitted together with the families (``tools/fit_architectures.py``);
+* its attention applies RoPE and fills the key-value cache first: it reads and writes Q, K and V once, about 3 us more.
+
+Its watts are the mean of samples of the driver's power reading, one at the start and one every 0.1 s of a loop that is
+meant to last 1 s, or 0.3 s where a kernel takes less than 0.1 ms; the number of turns follows from the time of an eager
+call, so that the loop of a kernel that is shorter than its launch from the host lasts a tenth of that (its collector,
+``benchmark_with_power`` and ``PowerMonitor`` in ``collector/helper.py``). Watts of kernels below `RESOLVED_S` are thus
+partly those of what ran before: at equal latency, format and rate, neighbours differ by up to 3 times (B200, nvfp4,
+n = 16,384, k = 12,288, 33 us: 250 W at m = 112, 832 W at m = 113). They are predicted like the others and stand apart.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ampacity import _core
+from ampacity._core import Accelerator
+from ampacity._scoreboard.kernel_tables import AICONFIGURATOR, Group
+
+if TYPE_CHECKING:
+    from ampacity._scoreboard.kernel_tables import Array
+
+# Format: (bytes moved per element of A, seconds of extra kernels).
+QUANTISE = {"fp8": (7.5, 11e-6), "fp8-block": (3.4, 4e-6), "nvfp4": (4.4, 6e-6)}
+PREPARE_S = 3e-6
+# Kernels from here on run for a second under the power meter of the aiconfigurator collector.
+RESOLVED_S = 1e-4
+
+
+def _stream(device: Accelerator, moved: Array, kernels: float = 1.0) -> tuple[Array, Array]:
+    return _core.streaming_costs(device, moved, 0 * moved + kernels)
+
+
+def _gemm(group: Group, device: Accelerator) -> tuple[Array, Array]:
+    shape, key = group.shape, group.key
+    m, k, batch = shape["m"], shape["k"], shape["batch"]
+    seconds, joules = _core.gemm_costs(device, key.precision, m, shape["n"], k, batch, key.accumulate)
+    if key.source == AICONFIGURATOR and key.precision in QUANTISE:
+        per_element, launch_s = QUANTISE[key.precision]
+        more_s, more_j = _stream(device, per_element * m * k * batch)
+        seconds, joules = seconds + more_s + launch_s, joules + more_j + _core.active_w(device) * launch_s
+    return seconds, joules
+
+
+def _attention(group: Group, device: Accelerator) -> tuple[Array, Array]:
+    shape, key = group.shape, group.key
+    batch, seq, heads, kv_heads, width = (shape[name] for name in ("batch", "seq", "heads", "kv_heads", "head_dim"))
+    columns = [batch, seq, seq, heads, kv_heads, width, width, 0 * seq + (0.5 if key.causal else 1.0)]
+    seconds, joules = 0 * seq, 0 * seq
+    for backward in (False, True):
+        if ("bwd" if backward else "fwd") in key.direction.split("+"):
+            more_s, more_j = _core.attention_costs(device, columns, backward)
+            seconds, joules = seconds + more_s, joules + more_j
+    if key.library:  # FlashAttention-2 knows nothing of the asynchronous units of Hopper and later
+        seconds = seconds / device.architecture.synchronous_attention_fraction
+    if key.source == AICONFIGURATOR:
+        more_s, more_j = _stream(device, 4 * batch * seq * width * (heads + 2 * kv_heads))
+        seconds, joules = seconds + more_s + PREPARE_S, joules + more_j + _core.active_w(device) * PREPARE_S
+    return seconds, joules
+
+
+def predicted(group: Group, device: Accelerator) -> tuple[Array, Array]:
+    """Return seconds and joules of every row of a group, as its source would read them on `device`."""
+    return _attention(group, device) if group.key.kernel == "attention" else _gemm(group, device)
+
+
+def source_name(group: Group, place: int) -> str:
+    """Return the name under which a row is summed up: source, GPU, kernel, and what keeps rows from being compared."""
+    key = group.key
+    if group.watts is None:
+        small = group.flops[place] <= 1e9
+        return f"{key.source}/{key.gpu}/{key.kernel}" + (" to 1 GFLOP" if small else "")
+    short = group.seconds[place] < RESOLVED_S
+    return f"{key.source}/{key.gpu}/{key.precision}" + (" below 0.1 ms" if short else "")

@@ -1,0 +1,87 @@
+// Kernels by the table: numpy columns in, numpy columns out. The GIL is released while the core works.
+#include <pybind11/numpy.h>
+
+#include "conversion.hpp"
+
+namespace ampacity::python {
+namespace {
+
+using Column = py::array_t<double, py::array::c_style | py::array::forcecast>;
+using Columns = std::pair<Column, Column>;
+
+std::span<const double> view(const Column& column) {
+  return {column.data(), static_cast<std::size_t>(column.size())};
+}
+
+Columns to_arrays(const KernelCosts& costs) {
+  const auto array = [](const std::vector<double>& values) {
+    return Column(static_cast<py::ssize_t>(values.size()), values.data());
+  };
+  return {array(costs.seconds), array(costs.joules)};
+}
+
+template <class Price>
+Columns without_gil(const Price& price) {
+  KernelCosts costs;
+  {
+    const py::gil_scoped_release release;
+    costs = price();
+  }
+  return to_arrays(costs);
+}
+
+Precision precision_named(const std::string& name) {
+  constexpr auto& names = EnumNames<Precision>::names;
+  std::vector<std::string> known;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == name) return static_cast<Precision>(i);
+    known.emplace_back(names[i]);
+  }
+  std::string rule = "must be one of ";
+  for (const std::string& one : known) rule += (&one == known.data() ? "" : ", ") + one;
+  const std::vector<std::string> near = nearest_names(name, known);
+  throw InvalidSpec(
+      {{"precision", "'" + name + "'", rule, near.empty() ? std::string() : "did you mean " + near[0] + "?"}});
+}
+
+Columns run_gemm(const Accelerator& device, const std::string& precision, const Column& m, const Column& n,
+                 const Column& k, const Column& batch, bool accumulate) {
+  const Precision format = precision_named(precision);
+  const GemmTable table{view(m), view(n), view(k), view(batch), accumulate};
+  return without_gil([&] { return gemm_costs(device, format, table); });
+}
+
+Columns run_attention(const Accelerator& device, const std::vector<Column>& shape, bool backward) {
+  if (shape.size() != 8) throw py::value_error("an attention table has eight columns");
+  const AttentionTable table{view(shape[0]), view(shape[1]), view(shape[2]), view(shape[3]),
+                             view(shape[4]), view(shape[5]), view(shape[6]), view(shape[7])};
+  return without_gil(
+      [&] { return backward ? attention_backward_costs(device, table) : attention_forward_costs(device, table); });
+}
+
+Columns run_streaming(const Accelerator& device, const Column& bytes, const Column& kernels) {
+  const std::span<const double> moved = view(bytes);
+  const std::span<const double> launches = view(kernels);
+  return without_gil([&] { return streaming_costs(device, moved, launches); });
+}
+
+}  // namespace
+
+void bind_kernels(py::module_& module) {
+  module.def("gemm_costs", &run_gemm, py::arg("device"), py::arg("precision"), py::arg("m"), py::arg("n"), py::arg("k"),
+             py::arg("batch"), py::arg("accumulate"), "Seconds and joules of matrix products; see ``ampacity.gemm``.");
+  module.def("attention_costs", &run_attention, py::arg("device"), py::arg("shape"), py::arg("backward"),
+             "Seconds and joules of attention cores; ``shape``: batch, queries, keys, heads, kv_heads, head_dim, "
+             "value_dim, seen_fraction. See ``ampacity.attention``.");
+  module.def("streaming_costs", &run_streaming, py::arg("device"), py::arg("bytes"), py::arg("kernels"),
+             "Seconds and joules of memory-bound operators; see ``ampacity.streaming``.");
+  module.def(
+      "computes_in",
+      [](const Accelerator& device, const std::string& precision) {
+        return computes_in(device, precision_named(precision));
+      },
+      py::arg("device"), py::arg("precision"), "Whether the device has matrix products of that format.");
+  module.def("active_w", &active_w, py::arg("device"), "Watts while kernels run, before arithmetic and data.");
+}
+
+}  // namespace ampacity::python
