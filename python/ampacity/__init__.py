@@ -64,6 +64,7 @@ from ampacity._lookup import (
     software,
     switch,
 )
+from ampacity._network import Network, NetworkTier, Rates, Transfer
 from ampacity._validation import Validation, ValidationRow, ValidationSummary, validate
 
 __all__ = [
@@ -84,12 +85,15 @@ __all__ = [
     "LayoutEstimates",
     "Memory",
     "Model",
+    "Network",
+    "NetworkTier",
     "Nic",
     "Node",
     "Optic",
     "Partition",
     "Power",
     "Problem",
+    "Rates",
     "Reliability",
     "Run",
     "SearchResult",
@@ -97,6 +101,7 @@ __all__ = [
     "Software",
     "Switch",
     "Training",
+    "Transfer",
     "UnknownName",
     "Validation",
     "ValidationRow",

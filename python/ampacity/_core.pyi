@@ -28,6 +28,7 @@ __all__: list[str] = [
     "Layout",
     "Memory",
     "Model",
+    "NetworkCore",
     "Nic",
     "Node",
     "Optic",
@@ -3515,6 +3516,124 @@ class EstimateColumns:
     def job(self) -> Training:
         """
         The job.
+        """
+
+class NetworkCore:
+    """
+    The compiled part of ``ampacity.Network``.
+    """
+    @staticmethod
+    def dragonfly(
+        groups: typing.SupportsInt | typing.SupportsIndex,
+        switches_per_group: typing.SupportsInt | typing.SupportsIndex,
+        endpoints_per_switch: typing.SupportsInt | typing.SupportsIndex,
+        global_links: typing.SupportsInt | typing.SupportsIndex,
+        endpoint_bytes_per_s: typing.SupportsFloat | typing.SupportsIndex,
+        local_bytes_per_s: typing.SupportsFloat | typing.SupportsIndex,
+        global_bytes_per_s: typing.SupportsFloat | typing.SupportsIndex,
+        hop_latency_s: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> NetworkCore:
+        """
+        See ``ampacity.Network.dragonfly``.
+        """
+    @staticmethod
+    def fat_tree(
+        down: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        up: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        link_bytes_per_s: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        rails: typing.SupportsInt | typing.SupportsIndex,
+        rail_only: bool,
+        hop_latency_s: typing.SupportsFloat | typing.SupportsIndex,
+        planes: typing.SupportsInt | typing.SupportsIndex,
+        domain: typing.SupportsInt | typing.SupportsIndex,
+        domain_bytes_per_s: typing.SupportsFloat | typing.SupportsIndex,
+        domain_latency_s: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> NetworkCore:
+        """
+        See ``ampacity.Network.fat_tree``.
+        """
+    @staticmethod
+    def torus(
+        shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        link_bytes_per_s: typing.SupportsFloat | typing.SupportsIndex,
+        hop_latency_s: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> NetworkCore:
+        """
+        See ``ampacity.Network.torus``.
+        """
+    def link_bytes_per_s(self, link: typing.SupportsInt | typing.SupportsIndex) -> float:
+        """
+        Rate of a link, failures included.
+        """
+    def link_name(self, link: typing.SupportsInt | typing.SupportsIndex) -> str:
+        """
+        Where a link runs.
+        """
+    def rates(
+        self,
+        source: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        destination: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        routing: str,
+        seed: typing.SupportsInt | typing.SupportsIndex,
+        queue_pairs: typing.SupportsInt | typing.SupportsIndex,
+        latency_weighted: bool,
+    ) -> tuple[
+        numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.float64]
+    ]:
+        """
+        Rates, bottleneck links, link utilisation.
+        """
+    def route(
+        self,
+        source: typing.SupportsInt | typing.SupportsIndex,
+        destination: typing.SupportsInt | typing.SupportsIndex,
+        routing: str,
+        seed: typing.SupportsInt | typing.SupportsIndex,
+    ) -> list[int]:
+        """
+        Links of a path.
+        """
+    def tiers(self) -> list[tuple[str, int, int, float]]:
+        """
+        Name, switches, cables and bytes/s of every tier.
+        """
+    def transfer(
+        self,
+        source: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        destination: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        bytes: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        start_s: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        routing: str,
+        seed: typing.SupportsInt | typing.SupportsIndex,
+        queue_pairs: typing.SupportsInt | typing.SupportsIndex,
+        latency_weighted: bool,
+        batch_fraction: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], float, int]:
+        """
+        Completions, bytes per link, end, events.
+        """
+    def with_links_at(
+        self,
+        links: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        fraction: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> NetworkCore:
+        """
+        The same network with some links at a share of their rate.
+        """
+    @property
+    def bisection_bytes_per_s(self) -> float:
+        """
+        Between two halves of the endpoints, one direction (bytes/s).
+        """
+    @property
+    def endpoints(self) -> int:
+        """
+        Number of endpoints.
+        """
+    @property
+    def links(self) -> int:
+        """
+        Number of directed links.
         """
 
 def active_w(device: Accelerator) -> float:

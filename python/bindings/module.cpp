@@ -16,4 +16,5 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   bind_functions(module);
   bind_batch(module);
   bind_kernels(module);
+  bind_network(module);
 }

@@ -26,5 +26,6 @@ void bind_results(py::module_& module);
 void bind_functions(py::module_& module);
 void bind_batch(py::module_& module);
 void bind_kernels(py::module_& module);
+void bind_network(py::module_& module);
 
 }  // namespace ampacity::python

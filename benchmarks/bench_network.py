@@ -1,0 +1,81 @@
+"""The fluid network engine at the sizes that planners ask for, on one core.
+
+Flows and sizes are drawn as SimGrid's side of the comparison draws them: 16 MB with a jitter of 10 %, 50 GB/s links, 1 us
+a hop, full-bisection trees of three tiers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ampacity as amp
+
+SHAPES = {1024: (8, 8, 16), 131072: (32, 64, 64)}
+
+
+def build(hosts: int) -> amp.Network:
+    """Return a full-bisection tree."""
+    a, b, c = SHAPES[hosts]
+    return amp.Network.fat_tree(down=[a, b, c], up=[1, a, b], link_bytes_per_s=50e9, hop_latency_s=1e-6)
+
+
+def jittered(count: int) -> Any:
+    """Return sizes of 16 MB give or take 10 %."""
+    return 16e6 * np.random.default_rng(1).uniform(0.9, 1.1, count)
+
+
+def permutation(hosts: int, routing: str) -> amp.Transfer:
+    """Build, and let every host send to another one."""
+    net = build(hosts)
+    target = np.random.default_rng(2).permutation(hosts)
+    return net.transfer(np.arange(hosts), target, jittered(hosts), routing=routing)
+
+
+def random_flows(hosts: int, each: int, routing: str) -> amp.Transfer:
+    """Build, and let every host send several flows to random others: one connected component."""
+    net = build(hosts)
+    source = np.tile(np.arange(hosts), each)
+    target = (source + np.random.default_rng(3).integers(1, hosts, source.size)) % hosts
+    return net.transfer(source, target, jittered(source.size), routing=routing)
+
+
+def check(moved: amp.Transfer) -> None:
+    """Everybody arrived, none faster than its link, and the links carried what was sent."""
+    assert np.isfinite(moved.completion_s).all()
+    assert moved.completion_s[moved.completion_s > 0].min() >= 0.9 * 16e6 / 50e9
+
+
+def test_build_131072(benchmark: Any, peak_rss_bytes: Callable[..., int]) -> None:
+    """A three-tier fat tree of 131,072 hosts."""
+    net = benchmark(build, 131072)
+    assert net.endpoints == 131072
+    assert net.links == 6 * 131072
+    benchmark.extra_info["peak_rss_bytes"] = peak_rss_bytes(build, 131072)
+
+
+def test_permutation_131072_dmodk(benchmark: Any, peak_rss_bytes: Callable[..., int]) -> None:
+    """131,072 jittered flows to completion with destination-based routing, build included."""
+    check(benchmark.pedantic(permutation, args=(131072, "d-mod-k"), rounds=3))
+    benchmark.extra_info["peak_rss_bytes"] = peak_rss_bytes(permutation, 131072, "d-mod-k")
+
+
+def test_permutation_131072_ecmp(benchmark: Any, peak_rss_bytes: Callable[..., int]) -> None:
+    """The same with hashing."""
+    check(benchmark.pedantic(permutation, args=(131072, "ecmp"), rounds=3))
+    benchmark.extra_info["peak_rss_bytes"] = peak_rss_bytes(permutation, 131072, "ecmp")
+
+
+def test_random_4_per_host_1024(benchmark: Any) -> None:
+    """4,096 flows that all depend on each other."""
+    check(benchmark.pedantic(random_flows, args=(1024, 4, "d-mod-k"), rounds=5))
+
+
+@pytest.mark.slow
+def test_random_4_per_host_131072(benchmark: Any, peak_rss_bytes: Callable[..., int]) -> None:
+    """524,288 hashed flows that all depend on each other."""
+    check(benchmark.pedantic(random_flows, args=(131072, 4, "ecmp"), rounds=1))
+    benchmark.extra_info["peak_rss_bytes"] = peak_rss_bytes(random_flows, 131072, 4, "ecmp")

@@ -1,0 +1,139 @@
+// Networks of links and switches, and flows on them: who gets how much, and when each transfer is over.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ampacity/field.hpp"
+
+namespace ampacity {
+
+/// How a flow picks one of several shortest paths. `d_mod_k`: by the digits of its destination, as InfiniBand subnet
+/// managers and SimGrid do. `ecmp`: by a hash of the flow at every switch (RoCE). `spray`: over all of them at once
+/// (packet spraying, adaptive routing at its best).
+enum class Routing { d_mod_k, ecmp, spray };
+template <>
+struct EnumNames<Routing> {
+  static constexpr std::array<std::string_view, 3> names{"d-mod-k", "ecmp", "spray"};
+};
+
+/// A fat tree: `down[i]` children of a switch of tier i + 1 and `up[i]` cables from a node of tier i to tier i + 1
+/// (an extended generalised fat tree, Ohring et al. 1995; `up[0]` above 1 is a multi-homed endpoint). Full bisection
+/// has up[i] = down[i - 1]; fewer are oversubscribed. With `rails`, device r of every node hangs on leaves of its own
+/// (rail-optimised); with `rail_only` there is nothing above that joins rails.
+struct FatTree {
+  std::vector<std::int64_t> down;
+  std::vector<std::int64_t> up;
+  std::vector<double> link_bytes_per_s;  ///< one per tier, or one for all
+  std::int64_t rails = 1;
+  bool rail_only = false;
+};
+
+/// A torus of any number of dimensions, dimension-ordered routing; `link_bytes_per_s` per link and direction.
+struct Torus {
+  std::vector<std::int64_t> shape;
+  double link_bytes_per_s = 0;
+};
+
+/// A dragonfly: groups of fully connected switches, `global_links` cables from every group to every other; minimal
+/// routing (Kim et al. 2008).
+struct Dragonfly {
+  std::int64_t groups = 0;
+  std::int64_t switches_per_group = 0;
+  std::int64_t endpoints_per_switch = 0;
+  std::int64_t global_links = 1;
+  double endpoint_bytes_per_s = 0;
+  double local_bytes_per_s = 0;
+  double global_bytes_per_s = 0;
+};
+
+/// What all networks may have besides their switches.
+struct NetworkOptions {
+  double hop_latency_s = 1e-6;       ///< of one link and the switch behind it
+  std::int64_t planes = 1;           ///< equal copies of the network, each with its share of the bandwidth
+  std::int64_t domain = 1;           ///< endpoints joined by a scale-up switch (NVLink); 1 = none
+  double domain_bytes_per_s = 0;     ///< of an endpoint to that switch, per direction
+  double domain_latency_s = 0.5e-6;  ///< of one hop there
+};
+
+/// Transfers from endpoints to endpoints; all arrays have the same length.
+struct Flows {
+  std::span<const std::int64_t> source;
+  std::span<const std::int64_t> destination;
+  std::span<const double> bytes;
+  std::span<const double> start_s;
+};
+
+/// How flows find their way and share links.
+struct FlowRules {
+  Routing routing = Routing::ecmp;
+  std::uint64_t seed = 0;         ///< of the hash
+  std::int64_t queue_pairs = 1;   ///< equal parts of every flow, each with a hash of its own
+  bool latency_weighted = false;  ///< shares are inversely proportional to path latency (SimGrid's CM02, TCP-like)
+  double batch_fraction = 0;      ///< completions within this share of the elapsed time count as simultaneous
+};
+
+/// Max-min fair rates of flows that all run at once.
+struct FlowRates {
+  std::vector<double> bytes_per_s;            ///< of every flow
+  std::vector<std::int64_t> bottleneck_link;  ///< that limits it (its slowest part); -1 for a flow to itself
+  std::vector<double> utilisation_fraction;   ///< of every link
+};
+
+/// What became of transfers.
+struct Transfer {
+  std::vector<double> completion_s;  ///< of every flow; infinite where a failed link cuts it off
+  std::vector<double> link_bytes;    ///< carried by every link
+  double end_s = 0;                  ///< of the last one that ends
+  std::int64_t events = 0;           ///< times at which rates were solved again
+};
+
+/// One kind of cable: between which tiers, how many, how fast.
+struct NetworkTier {
+  std::string name;
+  std::int64_t switches = 0;  ///< at the upper end
+  std::int64_t cables = 0;
+  double bytes_per_s = 0;  ///< of one cable, per direction
+};
+
+/// A network, computed and not stored: links are numbers, routes are arithmetic. Copies are cheap and immutable.
+class Network {
+ public:
+  /// \throws InvalidSpec naming everything that does not make a network.
+  static Network fat_tree(const FatTree& shape, const NetworkOptions& options = {});
+  static Network torus(const Torus& shape, const NetworkOptions& options = {});
+  static Network dragonfly(const Dragonfly& shape, const NetworkOptions& options = {});
+
+  [[nodiscard]] std::int64_t endpoints() const;
+  [[nodiscard]] std::int64_t links() const;
+  [[nodiscard]] double link_bytes_per_s(std::int64_t link) const;
+  /// Where a link runs: `tier 1 up, switch 3 port 7`.
+  [[nodiscard]] std::string link_name(std::int64_t link) const;
+  [[nodiscard]] std::vector<NetworkTier> tiers() const;
+  /// Bandwidth between the two halves of the endpoints, one direction.
+  [[nodiscard]] double bisection_bytes_per_s() const;
+  /// Links of one flow's path, in order.
+  [[nodiscard]] std::vector<std::int64_t> route(std::int64_t source, std::int64_t destination,
+                                                const FlowRules& rules = {}) const;
+
+  /// The same network with some links at a share of their rate (0: failed; flows are routed around where they can).
+  [[nodiscard]] Network with_links_at(std::span<const std::int64_t> links, double fraction) const;
+
+  [[nodiscard]] FlowRates rates(const Flows& flows, const FlowRules& rules = {}) const;
+  [[nodiscard]] Transfer transfer(const Flows& flows, const FlowRules& rules = {}) const;
+
+  struct Plan;  ///< what only the library knows
+  explicit Network(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) {}
+  [[nodiscard]] const Plan& plan() const { return *plan_; }
+
+ private:
+  std::shared_ptr<const Plan> plan_;
+};
+
+}  // namespace ampacity

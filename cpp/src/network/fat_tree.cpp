@@ -1,0 +1,186 @@
+// Extended generalised fat trees (Ohring, Ibel, Das, Kumar 1995). A node of tier l is a subtree s (of the endpoints
+// below it) and a replica r (one of the parallel roots of that subtree); port p of (l, s, r) leads to
+// (l + 1, s / down, r + p * replicas). Up and down path share the ports, so a path is a list of ports.
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+#include "base/random.hpp"
+#include "network/wiring.hpp"
+
+namespace ampacity::network {
+namespace {
+
+constexpr std::size_t most_tiers = 6;
+
+class FatTreeWiring final : public Wiring {
+ public:
+  explicit FatTreeWiring(const FatTree& shape) : rails_(static_cast<std::uint32_t>(shape.rails)) {
+    tiers_ = shape.down.size();
+    for (std::size_t l = 0; l < tiers_; ++l) {
+      down_[l] = static_cast<std::uint32_t>(shape.down[l]);
+      up_[l] = static_cast<std::uint32_t>(shape.up[l]);
+      rate_[l] = shape.link_bytes_per_s.size() == 1 ? shape.link_bytes_per_s[0] : shape.link_bytes_per_s[l];
+      below_[l + 1] = below_[l] * down_[l];
+      replicas_[l + 1] = replicas_[l] * up_[l];
+    }
+    rail_only_ = shape.rail_only && rails_ > 1;
+    // Each rail is a tree of its own where nothing joins them.
+    trees_ = rail_only_ ? rails_ : 1;
+    for (std::size_t l = 0; l < tiers_; ++l) {
+      first_[l + 1] = first_[l] + trees_ * below_[tiers_] / below_[l] * replicas_[l] * up_[l];
+      first_trunk_[l + 1] = first_trunk_[l] + trees_ * below_[tiers_] / below_[l];
+    }
+  }
+
+  [[nodiscard]] std::uint32_t endpoints() const override { return trees_ * below_[tiers_]; }
+  [[nodiscard]] std::uint32_t cables() const override { return 2 * first_[tiers_]; }
+  [[nodiscard]] std::uint32_t trunks() const override { return 2 * first_trunk_[tiers_]; }
+
+  [[nodiscard]] double bytes_per_s(std::uint32_t link) const override {
+    if (link < cables()) return rate_[tier_of(link % first_[tiers_], first_)];
+    const std::size_t tier = tier_of((link - cables()) % first_trunk_[tiers_], first_trunk_);
+    return rate_[tier] * replicas_[tier] * up_[tier];
+  }
+
+  [[nodiscard]] std::vector<std::uint32_t> cables_of(std::uint32_t trunk) const override {
+    const std::uint32_t index = trunk - cables();
+    const bool downwards = index >= first_trunk_[tiers_];
+    const std::uint32_t one_way = index % first_trunk_[tiers_];
+    const std::size_t tier = tier_of(one_way, first_trunk_);
+    const std::uint32_t each = replicas_[tier] * up_[tier];
+    std::vector<std::uint32_t> found(each);
+    for (std::uint32_t i = 0; i < each; ++i) {
+      found[i] = (downwards ? first_[tiers_] : 0) + first_[tier] + (one_way - first_trunk_[tier]) * each + i;
+    }
+    return found;
+  }
+
+  [[nodiscard]] std::string name(std::uint32_t link) const override {
+    if (link >= cables()) {
+      const std::uint32_t index = link - cables();
+      const std::uint32_t one_way = index % first_trunk_[tiers_];
+      const std::size_t tier = tier_of(one_way, first_trunk_);
+      return "all cables " + direction(index < first_trunk_[tiers_], tier) + " subtree " +
+             std::to_string(one_way - first_trunk_[tier]);
+    }
+    const std::uint32_t one_way = link % first_[tiers_];
+    const std::size_t tier = tier_of(one_way, first_);
+    const std::uint32_t place = one_way - first_[tier];
+    return "cable " + direction(link < first_[tiers_], tier) + (tier == 0 ? " endpoint " : " switch ") +
+           std::to_string(place / up_[tier]) + " port " + std::to_string(place % up_[tier]);
+  }
+
+  [[nodiscard]] std::vector<NetworkTier> tiers() const override {
+    std::vector<NetworkTier> found;
+    for (std::size_t l = 0; l < tiers_; ++l) {
+      const std::uint32_t switches = trees_ * below_[tiers_] / below_[l + 1] * replicas_[l + 1];
+      found.push_back({l == 0 ? "endpoint to tier 1" : "tier " + std::to_string(l) + " to " + std::to_string(l + 1),
+                       switches, first_[l + 1] - first_[l], rate_[l]});
+    }
+    return found;
+  }
+
+  [[nodiscard]] double bisection_bytes_per_s() const override {
+    // The narrowest tier: half of its cables join the two halves.
+    double narrowest = 0;
+    for (std::size_t l = 0; l < tiers_; ++l) {
+      const double all = rate_[l] * (first_[l + 1] - first_[l]);
+      narrowest = l == 0 ? all : std::min(narrowest, all);
+    }
+    return narrowest / 2;
+  }
+
+  [[nodiscard]] bool joined(std::uint32_t a, std::uint32_t b) const override {
+    return !rail_only_ || a % rails_ == b % rails_;
+  }
+
+  bool route(std::uint32_t source, std::uint32_t destination, const PathChoice& choice,
+             std::vector<std::uint32_t>& links) const override {
+    const Ends ends{place_of(source), place_of(destination)};
+    std::size_t top = 0;
+    while (ends.from / below_[top] != ends.to / below_[top]) ++top;
+    if (choice.routing == Routing::spray) {
+      spray(ends, top, links);
+      return true;
+    }
+    return climb(ends, top, 0, 0, choice, links);
+  }
+
+ private:
+  struct Ends {
+    std::uint32_t from;
+    std::uint32_t to;
+  };
+
+  /// Where an endpoint sits: with rails, device r of the nodes of one leaf group is below the leaf of rail r.
+  [[nodiscard]] std::uint32_t place_of(std::uint32_t endpoint) const {
+    if (rails_ == 1) return endpoint;
+    const std::uint32_t node = endpoint / rails_;
+    const std::uint32_t rail = endpoint % rails_;
+    if (rail_only_) return rail * below_[tiers_] + node;
+    return (node / down_[0] * rails_ + rail) * down_[0] + node % down_[0];
+  }
+
+  [[nodiscard]] std::size_t tier_of(std::uint32_t one_way,
+                                    const std::array<std::uint32_t, most_tiers + 1>& first) const {
+    std::size_t tier = 0;
+    while (one_way >= first[tier + 1]) ++tier;
+    return tier;
+  }
+  [[nodiscard]] static std::string direction(bool upwards, std::size_t tier) {
+    return upwards ? "up from tier " + std::to_string(tier) + ',' : "down to tier " + std::to_string(tier) + ',';
+  }
+
+  [[nodiscard]] std::uint32_t port(const Ends& ends, std::size_t tier, const PathChoice& choice) const {
+    if (choice.routing == Routing::d_mod_k) return ends.to / replicas_[tier] % up_[tier];
+    return static_cast<std::uint32_t>(base::random_bits(choice.hash, tier, 0) % up_[tier]);
+  }
+
+  /// Both cables of every tier up to `top`, by port; where a cable has failed, by the next port that leads on.
+  bool climb(const Ends& ends, std::size_t top, std::size_t tier, std::uint32_t replica, const PathChoice& choice,
+             std::vector<std::uint32_t>& links) const {
+    if (tier == top) return true;
+    const std::uint32_t wanted = port(ends, tier, choice);
+    const std::uint32_t up = first_[tier] + (ends.from / below_[tier] * replicas_[tier] + replica) * up_[tier];
+    const std::uint32_t down =
+        first_[tiers_] + first_[tier] + (ends.to / below_[tier] * replicas_[tier] + replica) * up_[tier];
+    for (std::uint32_t i = 0; i < up_[tier]; ++i) {
+      const std::uint32_t p = (wanted + i) % up_[tier];
+      if (!choice.alive(up + p) || !choice.alive(down + p)) continue;
+      links.push_back(up + p);
+      links.push_back(down + p);
+      if (climb(ends, top, tier + 1, replica + p * replicas_[tier], choice, links)) return true;
+      links.resize(links.size() - 2);
+    }
+    return false;
+  }
+
+  /// A trunk that has lost all its cables carries nothing: its capacity says so.
+  void spray(const Ends& ends, std::size_t top, std::vector<std::uint32_t>& links) const {
+    for (std::size_t tier = 0; tier < top; ++tier) {
+      links.push_back(cables() + first_trunk_[tier] + ends.from / below_[tier]);
+      links.push_back(cables() + first_trunk_[tiers_] + first_trunk_[tier] + ends.to / below_[tier]);
+    }
+  }
+
+  std::size_t tiers_ = 0;
+  std::uint32_t rails_;
+  bool rail_only_ = false;
+  std::uint32_t trees_ = 1;
+  std::array<std::uint32_t, most_tiers> down_{};
+  std::array<std::uint32_t, most_tiers> up_{};
+  std::array<double, most_tiers> rate_{};
+  std::array<std::uint32_t, most_tiers + 1> below_{1};       // endpoints below a node of tier l
+  std::array<std::uint32_t, most_tiers + 1> replicas_{1};    // roots of one subtree
+  std::array<std::uint32_t, most_tiers + 1> first_{};        // first cable of a tier, upwards
+  std::array<std::uint32_t, most_tiers + 1> first_trunk_{};  // first trunk of a tier, upwards
+};
+
+}  // namespace
+
+std::shared_ptr<const Wiring> make_fat_tree(const FatTree& shape) {
+  return std::make_shared<FatTreeWiring>(shape);
+}
+
+}  // namespace ampacity::network

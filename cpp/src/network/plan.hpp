@@ -1,0 +1,59 @@
+// A network put together: planes of switches, scale-up domains, the state of every link.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ampacity/network.hpp"
+#include "network/max_min.hpp"
+#include "network/wiring.hpp"
+
+namespace ampacity {
+
+/// Links are numbered plane by plane, then the scale-up links of every endpoint (up, down), then trunks, which users
+/// never see.
+struct Network::Plan {
+  std::shared_ptr<const network::Wiring> wiring;
+  NetworkOptions options;
+  std::vector<float> share;  ///< rate of each link over its full rate; empty: all whole
+
+  [[nodiscard]] std::uint32_t planes() const { return static_cast<std::uint32_t>(options.planes); }
+  [[nodiscard]] std::uint32_t endpoints() const { return wiring->endpoints(); }
+  [[nodiscard]] std::uint32_t domain_first() const { return planes() * wiring->cables(); }
+  [[nodiscard]] std::uint32_t visible_links() const {
+    return domain_first() + (options.domain > 1 ? 2 * endpoints() : 0);
+  }
+  [[nodiscard]] std::uint32_t all_links() const { return visible_links() + planes() * wiring->trunks(); }
+
+  /// Rate of a link, failures included.
+  [[nodiscard]] double bytes_per_s(std::uint32_t link) const;
+  /// Cables behind a trunk, by visible number.
+  [[nodiscard]] std::vector<std::uint32_t> cables_of(std::uint32_t trunk) const;
+  /// Appends the links from one endpoint to another and adds their latency; false where failures cut them off.
+  bool route(std::uint32_t source, std::uint32_t destination, Routing routing, std::uint64_t hash,
+             std::vector<std::uint32_t>& links, double& latency_s) const;
+};
+
+}  // namespace ampacity
+
+namespace ampacity::network {
+
+/// Every part (queue pair) of every flow with its path.
+struct Parts {
+  Paths paths;
+  std::vector<double> latency_s;
+  std::vector<std::uint8_t> reachable;
+};
+[[nodiscard]] Parts parts_of(const Network::Plan& plan, const Flows& flows, const FlowRules& rules);
+
+/// \throws InvalidSpec naming everything that makes no network, flow, rule or link (at most ten flows of a kind).
+void check(const FatTree& shape, const NetworkOptions& options);
+void check(const Torus& shape, const NetworkOptions& options);
+void check(const Dragonfly& shape, const NetworkOptions& options);
+void check(const Network::Plan& plan, const Flows& flows, const FlowRules& rules, bool timed);
+void check_link(const Network::Plan& plan, std::int64_t link);
+void check_links(const Network::Plan& plan, std::span<const std::int64_t> links, double fraction);
+
+}  // namespace ampacity::network

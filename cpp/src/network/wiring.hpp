@@ -1,0 +1,55 @@
+// What every topology answers by arithmetic: how many links, how fast, and which ones join two endpoints.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ampacity/network.hpp"
+
+namespace ampacity::network {
+
+/// How one flow chooses among equal paths, and which links it must avoid.
+struct PathChoice {
+  Routing routing = Routing::ecmp;
+  std::uint64_t hash = 0;                          ///< of the flow
+  const std::vector<float>* link_share = nullptr;  ///< rate of each link over its full rate; null: all 1
+  std::uint32_t first_link = 0;                    ///< where this network's links begin in that list
+
+  [[nodiscard]] bool alive(std::uint32_t link) const {
+    return link_share == nullptr || (*link_share)[first_link + link] > 0;
+  }
+};
+
+/// The switches of one plane. Links are numbered from 0; behind the cables come the trunks, which stand for all
+/// parallel cables between two places and are what sprayed flows use.
+class Wiring {
+ public:
+  Wiring() = default;
+  Wiring(const Wiring&) = delete;
+  Wiring& operator=(const Wiring&) = delete;
+  virtual ~Wiring() = default;
+
+  [[nodiscard]] virtual std::uint32_t endpoints() const = 0;
+  [[nodiscard]] virtual std::uint32_t cables() const = 0;  ///< directed
+  [[nodiscard]] virtual std::uint32_t trunks() const { return 0; }
+  [[nodiscard]] virtual double bytes_per_s(std::uint32_t link) const = 0;
+  /// Cables that a trunk bundles.
+  [[nodiscard]] virtual std::vector<std::uint32_t> cables_of(std::uint32_t trunk) const = 0;
+  [[nodiscard]] virtual std::string name(std::uint32_t link) const = 0;
+  [[nodiscard]] virtual std::vector<NetworkTier> tiers() const = 0;
+  [[nodiscard]] virtual double bisection_bytes_per_s() const = 0;
+  /// Whether endpoints `a` and `b` can reach each other without scale-up links.
+  [[nodiscard]] virtual bool joined(std::uint32_t, std::uint32_t) const { return true; }
+  /// Appends the links between two different endpoints; false where failed links cut them off.
+  virtual bool route(std::uint32_t source, std::uint32_t destination, const PathChoice& choice,
+                     std::vector<std::uint32_t>& links) const = 0;
+};
+
+[[nodiscard]] std::shared_ptr<const Wiring> make_fat_tree(const FatTree& shape);
+[[nodiscard]] std::shared_ptr<const Wiring> make_torus(const Torus& shape);
+[[nodiscard]] std::shared_ptr<const Wiring> make_dragonfly(const Dragonfly& shape);
+
+}  // namespace ampacity::network

@@ -1,0 +1,153 @@
+// Networks and flows on them: numpy arrays in and out.
+#include <pybind11/numpy.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pybind.hpp"
+
+namespace ampacity::python {
+namespace {
+
+using Doubles = py::array_t<double, py::array::c_style>;
+using Integers = py::array_t<std::int64_t, py::array::c_style>;
+
+// What the package makes its results of.
+using RatesParts = py::typing::Tuple<py::array_t<double>, py::array_t<std::int64_t>, py::array_t<double>>;
+using TransferParts = py::typing::Tuple<py::array_t<double>, py::array_t<double>, double, std::int64_t>;
+using TierRow = py::typing::Tuple<py::str, std::int64_t, std::int64_t, double>;
+
+template <class T>
+std::span<const T> values_of(const py::array_t<T, py::array::c_style>& array) {
+  return {array.data(), static_cast<std::size_t>(array.size())};
+}
+
+/// Hands a column to numpy, which may read it only.
+template <class T>
+py::array_t<T> read_only(std::vector<T>&& values) {
+  auto owned = std::make_unique<std::vector<T>>(std::move(values));
+  const std::vector<T>& column = *owned;
+  const py::capsule owner(owned.release(), [](void* memory) { delete static_cast<std::vector<T>*>(memory); });
+  py::array_t<T> array(static_cast<py::ssize_t>(column.size()), column.data(), owner);
+  array.attr("setflags")(py::arg("write") = false);
+  return array;
+}
+
+Routing routing_named(const std::string& name) {
+  std::vector<std::string> known;
+  std::string rule = "must be one of";
+  for (std::size_t i = 0; i < EnumNames<Routing>::names.size(); ++i) {
+    known.emplace_back(EnumNames<Routing>::names[i]);
+    if (name == known.back()) return static_cast<Routing>(i);
+    rule += (i == 0 ? " " : ", ") + known.back();
+  }
+  const std::vector<std::string> near = nearest_names(name, known);
+  throw InvalidSpec({{"routing", '"' + name + '"', rule, near.empty() ? "" : "did you mean " + near[0] + "?"}});
+}
+
+FlowRules rules_of(const std::string& routing, std::uint64_t seed, std::int64_t queue_pairs, bool latency_weighted,
+                   double batch_fraction) {
+  return {routing_named(routing), seed, queue_pairs, latency_weighted, batch_fraction};
+}
+
+NetworkOptions options_of(double hop_latency_s, std::int64_t planes, std::int64_t domain, double domain_bytes_per_s,
+                          double domain_latency_s) {
+  return {hop_latency_s, planes, domain, domain_bytes_per_s, domain_latency_s};
+}
+
+RatesParts run_rates(const Network& network, const Integers& source, const Integers& destination,
+                     const std::string& routing, std::uint64_t seed, std::int64_t queue_pairs, bool latency_weighted) {
+  const FlowRules rules = rules_of(routing, seed, queue_pairs, latency_weighted, 0);
+  FlowRates found;
+  {
+    const Flows flows{values_of(source), values_of(destination), {}, {}};
+    const py::gil_scoped_release release;
+    found = network.rates(flows, rules);
+  }
+  return py::make_tuple(read_only(std::move(found.bytes_per_s)), read_only(std::move(found.bottleneck_link)),
+                        read_only(std::move(found.utilisation_fraction)));
+}
+
+TransferParts run_transfer(const Network& network, const Integers& source, const Integers& destination,
+                           const Doubles& bytes, const Doubles& start_s, const std::string& routing, std::uint64_t seed,
+                           std::int64_t queue_pairs, bool latency_weighted, double batch_fraction) {
+  const FlowRules rules = rules_of(routing, seed, queue_pairs, latency_weighted, batch_fraction);
+  Transfer found;
+  {
+    const Flows flows{values_of(source), values_of(destination), values_of(bytes), values_of(start_s)};
+    const py::gil_scoped_release release;
+    found = network.transfer(flows, rules);
+  }
+  return py::make_tuple(read_only(std::move(found.completion_s)), read_only(std::move(found.link_bytes)), found.end_s,
+                        found.events);
+}
+
+py::typing::List<TierRow> tiers_of(const Network& network) {
+  py::typing::List<TierRow> rows;
+  for (const NetworkTier& tier : network.tiers()) {
+    rows.append(py::make_tuple(tier.name, tier.switches, tier.cables, tier.bytes_per_s));
+  }
+  return rows;
+}
+
+}  // namespace
+
+void bind_network(py::module_& module) {
+  py::class_<Network> type(module, "NetworkCore", "The compiled part of ``ampacity.Network``.");
+  type.def_static(
+      "fat_tree",
+      [](const std::vector<std::int64_t>& down, const std::vector<std::int64_t>& up, const std::vector<double>& rates,
+         std::int64_t rails, bool rail_only, double hop_latency_s, std::int64_t planes, std::int64_t domain,
+         double domain_bytes_per_s, double domain_latency_s) {
+        return Network::fat_tree({down, up, rates, rails, rail_only},
+                                 options_of(hop_latency_s, planes, domain, domain_bytes_per_s, domain_latency_s));
+      },
+      py::arg("down"), py::arg("up"), py::arg("link_bytes_per_s"), py::arg("rails"), py::arg("rail_only"),
+      py::arg("hop_latency_s"), py::arg("planes"), py::arg("domain"), py::arg("domain_bytes_per_s"),
+      py::arg("domain_latency_s"), "See ``ampacity.Network.fat_tree``.");
+  type.def_static(
+      "torus",
+      [](const std::vector<std::int64_t>& shape, double rate, double hop_latency_s) {
+        return Network::torus({shape, rate}, options_of(hop_latency_s, 1, 1, 0, 0));
+      },
+      py::arg("shape"), py::arg("link_bytes_per_s"), py::arg("hop_latency_s"), "See ``ampacity.Network.torus``.");
+  type.def_static(
+      "dragonfly",
+      [](std::int64_t groups, std::int64_t switches, std::int64_t endpoints, std::int64_t global_links, double endpoint,
+         double local, double global, double hop_latency_s) {
+        return Network::dragonfly({groups, switches, endpoints, global_links, endpoint, local, global},
+                                  options_of(hop_latency_s, 1, 1, 0, 0));
+      },
+      py::arg("groups"), py::arg("switches_per_group"), py::arg("endpoints_per_switch"), py::arg("global_links"),
+      py::arg("endpoint_bytes_per_s"), py::arg("local_bytes_per_s"), py::arg("global_bytes_per_s"),
+      py::arg("hop_latency_s"), "See ``ampacity.Network.dragonfly``.");
+  type.def_property_readonly("endpoints", &Network::endpoints, "Number of endpoints.")
+      .def_property_readonly("links", &Network::links, "Number of directed links.")
+      .def_property_readonly("bisection_bytes_per_s", &Network::bisection_bytes_per_s,
+                             "Between two halves of the endpoints, one direction (bytes/s).")
+      .def("tiers", &tiers_of, "Name, switches, cables and bytes/s of every tier.")
+      .def("link_name", &Network::link_name, py::arg("link"), "Where a link runs.")
+      .def("link_bytes_per_s", &Network::link_bytes_per_s, py::arg("link"), "Rate of a link, failures included.")
+      .def(
+          "route",
+          [](const Network& network, std::int64_t source, std::int64_t destination, const std::string& routing,
+             std::uint64_t seed) { return network.route(source, destination, rules_of(routing, seed, 1, false, 0)); },
+          py::arg("source"), py::arg("destination"), py::arg("routing"), py::arg("seed"), "Links of a path.")
+      .def(
+          "with_links_at",
+          [](const Network& network, const Integers& links, double fraction) {
+            return network.with_links_at(values_of(links), fraction);
+          },
+          py::arg("links"), py::arg("fraction"), "The same network with some links at a share of their rate.")
+      .def("rates", &run_rates, py::arg("source"), py::arg("destination"), py::arg("routing"), py::arg("seed"),
+           py::arg("queue_pairs"), py::arg("latency_weighted"), "Rates, bottleneck links, link utilisation.")
+      .def("transfer", &run_transfer, py::arg("source"), py::arg("destination"), py::arg("bytes"), py::arg("start_s"),
+           py::arg("routing"), py::arg("seed"), py::arg("queue_pairs"), py::arg("latency_weighted"),
+           py::arg("batch_fraction"), "Completions, bytes per link, end, events.");
+}
+
+}  // namespace ampacity::python
