@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 import ampacity as amp
@@ -116,3 +117,80 @@ def test_software_says_which_kind_runs() -> None:
 
     assert exposed("jax") == exposed("jax", cp_kind="all-gather") > exposed("jax", cp_kind="ring")
     assert exposed("megatron-core") == exposed("megatron-core", cp_kind="ring")
+
+
+def _busiest_load(rng: np.random.Generator, model: amp.Model, ep: int, deviation: float) -> float:
+    """Mean over draws of the most tokens that a device gets over the mean, one token copy at a time."""
+    draws = 4000
+    copies = 4096 * ep * model.experts_per_token
+    weights = rng.gamma(1 / deviation**2, size=(draws, model.experts))
+    loads = rng.multinomial(copies, weights / weights.sum(axis=1, keepdims=True))
+    return float(loads.reshape(draws, ep, -1).sum(axis=2).max(axis=1).mean() * ep / copies)
+
+
+@pytest.mark.parametrize(
+    ("name", "ep", "deviation"),
+    [
+        ("mixtral-8x7b", 2, 0.3),
+        ("mixtral-8x7b", 8, 0.3),
+        ("mixtral-8x7b", 8, 0.8),
+        ("qwen3-30b-a3b", 8, 0.1),
+        ("qwen3-30b-a3b", 32, 0.5),
+        ("deepseek-v3", 64, 0.3),
+        ("deepseek-v3", 64, 1.0),
+    ],
+)
+def test_waiting_for_the_busiest_device_equals_a_draw(name: str, ep: int, deviation: float) -> None:
+    """Time of experts over the average device's, from the breakdown, against Monte Carlo with real counts."""
+    model = amp.model(name)
+    cluster = amp.cluster("eos-10752")
+    layout = amp.Layout(dp=ep, ep=ep, recompute="full")
+
+    def waiting(imbalance: float) -> float:
+        # A batch of one sequence per device, so that waiting divided by itself at another load cancels the kernels.
+        job = amp.Training(model, global_batch=ep, seq_len=4096, expert_imbalance=imbalance)
+        return amp.estimate(job, cluster, layout).breakdown.imbalance_s
+
+    rng = np.random.default_rng(3)
+    drawn = [_busiest_load(rng, model, ep, value) - 1 for value in (deviation, 0.2)]
+    assert waiting(deviation) / waiting(0.2) == pytest.approx(drawn[0] / drawn[1], rel=0.05)  # 4,000 draws: 1.5 %
+
+
+def test_dropped_tokens_equal_a_draw() -> None:
+    model = amp.model("qwen3-30b-a3b")
+    rng = np.random.default_rng(5)
+    for deviation, factor in ((0.3, 1.0), (0.3, 1.25), (0.6, 1.5)):
+        job = amp.Training(model, global_batch=8, seq_len=4096, expert_imbalance=deviation, capacity_factor=factor)
+        est = amp.estimate(job, amp.cluster("dgx-h100-x1"), amp.Layout(dp=8, ep=8, recompute="full"))
+        warning = next(w for w in est.warnings if "dropped" in str(w))
+        predicted = float(str(warning).split("%")[0])
+        mean = 4096 * model.experts_per_token / model.experts
+        loads = rng.poisson(mean * rng.gamma(1 / deviation**2, deviation**2, size=200_000)) / mean
+        assert predicted == pytest.approx(100 * np.maximum(0, loads - factor).mean(), rel=0.05)
+
+
+def test_imbalance_and_exchange_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    ask = ("qwen3-30b-a3b", "--on", "eos-10752", "--gpus", "64", "--seq-len", "4096", "--global-batch", "512")
+    ask += ("--tp", "1", "--pp", "1", "--cp", "1", "--ep", "8", "--recompute", "full")
+    even = _estimate(capsys, *ask, "--expert-imbalance", "0")
+    usual = _estimate(capsys, *ask)
+    assert usual["breakdown_s"]["imbalance"] > 5 * even["breakdown_s"]["imbalance"]
+    assert any("forced to spread" in text for text in even["warnings"])
+    split = _estimate(capsys, *ask, "--etp", "2")
+    assert split["layout"]["etp"] == 2
+    padded = _estimate(capsys, *ask, "--capacity-factor", "2")
+    assert padded["breakdown_s"]["gemm"] > 1.2 * usual["breakdown_s"]["gemm"]
+    assert padded["breakdown_s"]["imbalance"] == 0
+
+
+def test_sending_tokens_once_per_node_is_faster_across_nodes() -> None:
+    cluster = amp.cluster("deepseek-h800-2k")
+    layout = amp.Layout(pp=16, dp=64, ep=64)
+    software = amp.software("megatron-core")
+
+    def exposed(exchange: str) -> float:
+        job = amp.Training("deepseek-v3", software=software.replace(ep_exchange=exchange), global_batch=1024)
+        return amp.estimate(job, cluster, layout).breakdown.ep_comm_s
+
+    # NIC bytes: 8 copies x 7/8 against 3.6 nodes x 7/8, less what forwarding kernels lose.
+    assert exposed("all-to-all") / exposed("deduplicated") == pytest.approx(8 / 3.6 * 0.85, rel=0.2)

@@ -1,11 +1,16 @@
 // Mixtures of experts and latent attention: work, memory and exchange against closed forms.
 #include <doctest/doctest.h>
 
+#include <cmath>
+
+#include "network/collectives.hpp"
 #include "scenario.hpp"
+#include "workload/expert_load.hpp"
 #include "workload/layer.hpp"
 #include "workload/memory.hpp"
 #include "workload/parameters.hpp"
 #include "workload/stage_parameters.hpp"
+#include "workload/stages.hpp"
 
 using namespace ampacity;
 using doctest::Approx;
@@ -106,4 +111,105 @@ TEST_CASE("latent attention keeps less than plain attention of the same width") 
   const double latent = workload::count_parameters(job.model).attention;
   job.model.kv_lora_rank = 0;
   CHECK(latent < workload::count_parameters(job.model).attention);
+}
+
+TEST_CASE("experts split over devices: same work, a share of the parameters, one more exchange") {
+  const Training job = testing::job_of("mixtral-8x7b", 64);
+  Layout layout = spread(16, 4);
+  const workload::LayerWork whole = workload::moe_layer(job, layout);
+  layout.etp = 4;
+  const workload::LayerWork split = workload::moe_layer(job, layout);
+  CHECK(multiply_adds(split) == Approx(multiply_adds(whole)).epsilon(1e-12));
+  CHECK(split.exchange_bytes == whole.exchange_bytes);
+  const workload::LayerMix layers{0, 32};
+  CHECK(workload::layer_parameters(job.model, layout, layers).experts ==
+        Approx(workload::layer_parameters(job.model, spread(16, 4), layers).experts / 4).epsilon(1e-12));
+  CHECK(workload::expert_replicas(layout) == 1);
+  const Cluster cluster = testing::cluster_of("eos-10752");
+  CHECK(estimate(job, cluster, layout).breakdown.ep_comm_s > estimate(job, cluster, spread(16, 4)).breakdown.ep_comm_s);
+}
+
+TEST_CASE("a capacity factor fills every expert to the same brim") {
+  Training job = testing::job_of("mixtral-8x7b", 64);
+  const double plain = multiply_adds(workload::moe_layer(job, spread(8, 8)));
+  const double experts =
+      static_cast<double>(job.seq_len * job.model.experts_per_token) * workload::count_parameters(job.model).expert_ffn;
+  CHECK(workload::busiest_load(job, spread(8, 8)) > 1.3);  // eight devices, one expert each, deviation 0.3
+  for (const double factor : {1.0, 1.25, 2.0}) {
+    job.capacity_factor = factor;
+    CHECK(multiply_adds(workload::moe_layer(job, spread(8, 8))) ==
+          Approx(plain + (factor - 1) * experts).epsilon(1e-9));
+    CHECK(workload::busiest_load(job, spread(8, 8)) == 1);
+    CHECK(estimate(job, testing::cluster_of("eos-10752"), spread(8, 8)).breakdown.imbalance_s == 0);
+  }
+  // A narrow brim spills: at a deviation d, half of the mean absolute deviation d sqrt(2 / pi) is over the mean.
+  job.capacity_factor = 1;
+  CHECK(workload::dropped_fraction(job, spread(8, 8)) == Approx(0.3 / std::sqrt(2 * 3.14159265)).epsilon(0.03));
+  job.capacity_factor = 3;
+  CHECK(workload::dropped_fraction(job, spread(8, 8)) < 1e-4);
+}
+
+TEST_CASE("the step waits for the busiest device") {
+  Training job = testing::job_of("mixtral-8x7b", 64);
+  const Cluster cluster = testing::cluster_of("eos-10752");
+  job.expert_imbalance = 0;
+  const Estimate balanced = estimate(job, cluster, spread(8, 8));
+  const double drawn = workload::busiest_load(job, spread(8, 8));
+  CHECK(drawn > 1);  // 65,536 tokens drawn at random over 8 experts still differ by 1 / sqrt(8,192 x 8) each
+  CHECK(drawn < 1.01);
+  double before = balanced.step_time_s;
+  for (const double deviation : {0.1, 0.3, 0.6}) {
+    job.expert_imbalance = deviation;
+    const Estimate uneven = estimate(job, cluster, spread(8, 8));
+    CHECK(uneven.step_time_s > before);
+    CHECK(uneven.breakdown.gemm_s == balanced.breakdown.gemm_s);  // of the average device
+    before = uneven.step_time_s;
+  }
+  // All experts on one device: nobody to wait for.
+  CHECK(workload::busiest_load(job, spread(8, 1)) == 1);
+  // However uneven, a device of two cannot get more than all tokens.
+  job.expert_imbalance = 10;
+  CHECK(workload::busiest_load(job, spread(2, 2)) <= 2);
+}
+
+TEST_CASE("tokens sent once per device and domain") {
+  Model m = Catalogue::builtin().get<Model>("deepseek-v3");
+  // 8 of 256 experts on 64 devices of 4: 64 (1 - C(252, 8) / C(256, 8)).
+  double missed = 1;
+  for (int i = 0; i < 8; ++i) missed *= (252.0 - i) / (256 - i);
+  CHECK(workload::distinct_devices(m, 64) == Approx(64 * (1 - missed)).epsilon(1e-12));
+  CHECK(workload::distinct_devices(m, 1) == 1);
+  CHECK(workload::distinct_devices(m, 256) == Approx(8).epsilon(1e-12));
+  CHECK(workload::reachable_domains(m, 8) == 4);  // at most four nodes of eight
+  CHECK(workload::reachable_domains(m, 4) == 4);
+  m.expert_groups = 0;
+  CHECK(workload::reachable_domains(m, 8) == 8);
+}
+
+TEST_CASE("forwarding kernels reach what DeepEP prints") {
+  // README of deepseek-ai/DeepEP, February 2025: 4,096 tokens of 7,168 elements, 8 of 256 experts, 4 of 8 groups, H800,
+  // 400 Gb/s a device. Received (inside) or sent (between nodes) bytes a second, own tokens included.
+  const Cluster cluster = testing::cluster_of("deepseek-h800-2k");
+  const network::Links links = network::links_of(cluster, cluster.partitions.front());
+  const Model m = Catalogue::builtin().get<Model>("deepseek-v3");
+  const double bytes = 4096.0 * 7168;
+  const auto seconds = [&](std::int64_t ranks, network::Multicast& tokens) {
+    const network::Group group{ranks, 1};
+    const double domains = network::domains_of(links, group);
+    const double reachable = workload::reachable_domains(m, domains);
+    tokens = {bytes, workload::distinct_devices(m, static_cast<double>(ranks) * reachable / domains),
+              workload::distinct_devices(m, reachable)};
+    return network::multicast_exchange_s(links, group, tokens);
+  };
+  network::Multicast tokens;
+  double time = seconds(8, tokens);
+  CHECK(bytes * tokens.devices / time / 1e9 == Approx(153).epsilon(0.15));
+  time = seconds(16, tokens);
+  CHECK(bytes * tokens.domains / time / 1e9 == Approx(43).epsilon(0.15));
+  time = seconds(32, tokens);
+  CHECK(bytes * tokens.domains / time / 1e9 == Approx(45.5).epsilon(0.25));
+  time = seconds(64, tokens);
+  CHECK(bytes * tokens.domains / time / 1e9 == Approx(45.5).epsilon(0.25));
+  // NCCL sends a copy to each of the eight experts: four nodes take several times longer.
+  CHECK(network::all_to_all_s(links, {64, 1}, 8 * bytes) > 1.7 * time);
 }

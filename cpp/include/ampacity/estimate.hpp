@@ -92,15 +92,17 @@ enum class Caveat {
   does_not_fit,          ///< value: bytes needed, limit: bytes there
   uneven_batch,          ///< value: batch used, limit: batch asked for
   failures_dominate,     ///< value: seconds between failures, limit: seconds to recover from one
-  balanced_experts,      ///< mixture of experts: tokens are taken as spread evenly over the experts
+  balanced_experts,      ///< mixture of experts: the router is forced to spread tokens evenly
+  tokens_dropped,        ///< `value` of the routed tokens exceed a capacity factor of `limit`
   extrapolated_scale,    ///< value: devices in the job, limit: largest job the scoreboard checks
 };
 
 template <>
 struct EnumNames<Caveat> {
-  static constexpr std::array<std::string_view, 10> names{
-      "accelerators-unused", "mixed-generations", "precision-fallback", "no-tokens",        "power-limit-exceeded",
-      "does-not-fit",        "uneven-batch",      "failures-dominate",  "balanced-experts", "extrapolated-scale"};
+  static constexpr std::array<std::string_view, 11> names{
+      "accelerators-unused",  "mixed-generations", "precision-fallback", "no-tokens",
+      "power-limit-exceeded", "does-not-fit",      "uneven-batch",       "failures-dominate",
+      "balanced-experts",     "tokens-dropped",    "extrapolated-scale"};
 };
 
 /// A caveat with the numbers that belong to it.

@@ -7,6 +7,7 @@
 #include "power/site_power.hpp"
 #include "step/conflicts.hpp"
 #include "step/pace.hpp"
+#include "workload/expert_load.hpp"
 #include "workload/parameters.hpp"
 
 namespace ampacity {
@@ -14,6 +15,8 @@ namespace {
 
 /// Largest job among the measurements of the scoreboard.
 constexpr double largest_measured_job = 10752;
+/// Dropped tokens are worth a warning above this share of all.
+constexpr double smallest_dropped_share = 1e-3;
 /// Above this share of the time between failures the closed form of goodput is optimistic by up to 0.08, because
 /// failures strike during recovery too (goodput.cpp).
 constexpr double recovery_limit = 0.3;
@@ -27,7 +30,9 @@ void add_warnings(const Training& job, const Cluster& cluster, const step::Pace&
   if (pace.partitions > 1) warn(Caveat::mixed_generations, static_cast<double>(pace.partitions));
   if (!compute::supports(*pace.device, job.precision)) warn(Caveat::precision_fallback);
   if (job.tokens <= 0) warn(Caveat::no_tokens);
-  if (job.model.is_moe()) warn(Caveat::balanced_experts);
+  const double dropped = workload::dropped_fraction(job, result.layout);
+  if (job.model.is_moe() && job.expert_imbalance == 0) warn(Caveat::balanced_experts);
+  if (dropped > smallest_dropped_share) warn(Caveat::tokens_dropped, dropped, job.capacity_factor);
   if (used > largest_measured_job) warn(Caveat::extrapolated_scale, used, largest_measured_job);
   const double recovery_s = campaign::recovery_s(cluster.reliability, result.accelerators);
   if (recovery_s > recovery_limit * result.run.mtbf_s) warn(Caveat::failures_dominate, result.run.mtbf_s, recovery_s);

@@ -47,7 +47,12 @@ std::string Warning::text() const {
              " to recover; goodput is beyond what checkpoint and restart can give, plan for smaller jobs or faster "
              "recovery";
     case Caveat::balanced_experts:
-      return "tokens are taken as spread evenly over the experts; imbalance is not modelled";
+      return "the router is forced to spread tokens evenly over the experts, as in a benchmark; a real run waits for "
+             "the "
+             "busiest of them";
+    case Caveat::tokens_dropped:
+      return number(value, 0.01, " %") + " of the routed tokens are dropped: they exceed the capacity factor of " +
+             number(limit, 1, "");
     case Caveat::extrapolated_scale:
       return whole(value) +
              " accelerators are more than the largest measured job that this release is checked against (" +

@@ -45,6 +45,12 @@ constexpr double kMulticast_s = 40e-6;    // start and latency of an all-reduce 
 constexpr double kMulticastTreeHop = 20.9 / 14;  // network hop of a tree over domains that reduce in switches [T]
 constexpr double kPeersStart_s = 1.4e-6;         // point-to-point kernels look their peers up first [F]
 constexpr double kPeersEfficiency = 0.94;        // bandwidth of an all-to-all inside a domain against a ring [F]
+// Bandwidth that forwarding kernels reach of what a ring gets. DeepEP prints received bytes a second, own tokens
+// included: on 8 H800 153 and 158 GB/s of 160 (7/8 of that on the links), on 8 B200 643 to 740 of 900; between nodes
+// 43 to 47 (first version) and 61 to 90 (second) over 50 GB/s NICs, of which 1/2 to 4/5 leave the node (README of
+// deepseek-ai/DeepEP, February 2025 and June 2026).
+constexpr double kForwardInside = 0.86;
+constexpr double kForwardOutside = 0.85;
 // NCCL's chunks grow with the message, and the first chunk of a pipeline overlaps with nothing: inside a domain a
 // message seems longer by up to this many bytes, by half of them at kRampHalf_bytes [F].
 constexpr double kRamp_bytes = 15e6;
@@ -254,6 +260,23 @@ double all_to_all_s(const Links& links, const Group& group, double bytes) {
            outside * protocol.proxy_s + std::max(inside_s, network_s / protocol.scaleout_fraction);
   };
   return links.launch_s + kPeersStart_s + std::min(time(kLl), time(kSimple));
+}
+
+double domains_of(const Links& links, const Group& group) {
+  return group.ranks <= 1 ? 1 : shape_of(links, group).domains;
+}
+
+double multicast_exchange_s(const Links& links, const Group& group, const Multicast& tokens) {
+  if (group.ranks <= 1 || tokens.bytes <= 0) return 0;
+  const Shape shape = shape_of(links, group);
+  // A forwarder keeps what is meant for itself.
+  const double inside_s = tokens.bytes * tokens.devices * (1 - 1 / shape.members) * shape.scaleup_s_per_byte;
+  const double outside_s = shape.domains > 1 ? tokens.bytes * tokens.domains * (1 - 1 / shape.domains) *
+                                                   shape.scaleout_s_per_byte * shape.members
+                                             : 0;
+  const double hops = links.scaleup_latency_s * (shape.members > 1 ? kSimple.hop : 0) +
+                      (shape.domains > 1 ? links.scaleout_latency_s : 0);
+  return links.launch_s + kPeersStart_s + hops + std::max(inside_s / kForwardInside, outside_s / kForwardOutside);
 }
 
 double send_s(const Links& links, std::int64_t stride, double bytes) {

@@ -38,6 +38,17 @@ struct Group {
 [[nodiscard]] double all_gather_s(const Links& links, const Group& group, double bytes);
 [[nodiscard]] double reduce_scatter_s(const Links& links, const Group& group, double bytes);
 [[nodiscard]] double all_to_all_s(const Links& links, const Group& group, double bytes);
+/// An exchange in which a token goes to several ranks. Seconds of one way (all tokens out, or all partial sums back).
+struct Multicast {
+  double bytes = 0;    ///< of one rank's tokens, each counted once
+  double devices = 0;  ///< ranks that an average token goes to, the own one included
+  double domains = 0;  ///< scale-up domains that these lie in, the own one included
+};
+/// Each token travels once to each scale-up domain that it goes to, over the NICs of its own rank's peer there, and is
+/// forwarded inside (DeepEP; DeepSeek-V3, arXiv:2412.19437, section 3.2.2).
+[[nodiscard]] double multicast_exchange_s(const Links& links, const Group& group, const Multicast& tokens);
+/// Scale-up domains that a group spans.
+[[nodiscard]] double domains_of(const Links& links, const Group& group);
 /// One message of `bytes` to the rank `stride` away.
 [[nodiscard]] double send_s(const Links& links, std::int64_t stride, double bytes);
 

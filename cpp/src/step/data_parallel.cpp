@@ -23,7 +23,7 @@ struct Groups {
   network::Group experts;
 };
 Groups groups_of(const Layout& layout) {
-  return {{layout.dp * layout.cp, layout.tp}, {workload::expert_replicas(layout), layout.ep}};
+  return {{layout.dp * layout.cp, layout.tp}, {workload::expert_replicas(layout), layout.ep * layout.etp}};
 }
 
 /// One collective for each kind of parameter, one after the other.

@@ -7,8 +7,6 @@
 
 namespace ampacity::step {
 
-using workload::LayerWork;
-
 /// Tensor-parallel communication of a layer (Korthikanti et al. 2022, section 4.2). With sequence parallelism forward
 /// gathers before and scatters after each of the two blocks; backward does the same and gathers the two block inputs
 /// once more for the weight gradients, which hides behind the products for the input gradients. Without it both passes
@@ -28,16 +26,6 @@ double tp_comm(const Context& c, bool backward, double& hidden) {
   const double all = 2 * (gather + scatter);
   hidden += overlap * all + (backward ? 2 * gather : 0);
   return (1 - overlap) * all;
-}
-
-/// Tokens go to their experts and come back, in each direction of the step (all-to-all within the expert-parallel
-/// group).
-double ep_comm(const Context& c, const LayerWork& work, double& hidden) {
-  if (c.layout.ep == 1 || work.exchange_bytes == 0) return 0;
-  const network::Group group{c.layout.ep, 1};
-  const double exchange = 2 * network::all_to_all_s(c.links, group, work.exchange_bytes);
-  hidden += c.job.software.ep_overlap_fraction * exchange;
-  return (1 - c.job.software.ep_overlap_fraction) * exchange;
 }
 
 /// Sharded weights (ZeRO stage 3) are gathered ahead of the pass, and gradients scattered behind it. What is longer

@@ -1,4 +1,4 @@
-// Communication inside a layer: tensor and expert parallelism, and weights sharded over replicas.
+// Communication inside a layer: tensor parallelism, and weights sharded over replicas.
 #pragma once
 
 #include "step/pass_kernels.hpp"
@@ -7,7 +7,6 @@ namespace ampacity::step {
 
 /// Exposed seconds of each kind in one direction of a layer; what hides behind compute is added to `hidden`.
 [[nodiscard]] double tp_comm(const Context& c, bool backward, double& hidden);
-[[nodiscard]] double ep_comm(const Context& c, const workload::LayerWork& work, double& hidden);
 
 /// Gathering of sharded weights and scattering of their gradients (ZeRO stage 3), per layer and micro-batch.
 struct ShardingTimes {

@@ -4,6 +4,7 @@
 
 #include "step/attention_time.hpp"
 #include "step/context_parallel.hpp"
+#include "step/expert_parallel.hpp"
 #include "step/layer_comm.hpp"
 #include "step/recompute_time.hpp"
 #include "workload/stage_parameters.hpp"
@@ -36,22 +37,33 @@ void add_streams(const Context& c, const LayerWork& work, bool backward, PassTim
   }
 }
 
+/// All products with weights; returns the seconds of those of routed experts.
+double add_products(const Context& c, const LayerWork& work, bool backward, PassTime& pass) {
+  double experts_s = 0;
+  for (std::size_t i = 0; i < work.linear_count; ++i) {
+    const workload::Linear& linear = work.linears[i];
+    const double before_s = pass.gemm_s;
+    add_gemm(c, pass, backward ? backward_gemms(c, c.job.precision, linear) : forward_gemm(c, c.job.precision, linear));
+    if (linear.kind == Operator::experts) experts_s += pass.gemm_s - before_s;
+    note(c, linear.kind, pass);
+  }
+  return experts_s;
+}
+
 PassTime layer_forward(const Context& c, const LayerWork& work) {
   PassTime pass;
   if (c.ledger != nullptr) c.ledger->begin(false);
-  for (std::size_t i = 0; i < work.linear_count; ++i) {
-    add_gemm(c, pass, forward_gemm(c, c.job.precision, work.linears[i]));
-    note(c, work.linears[i].kind, pass);
-  }
+  const double expert_gemm_s = add_products(c, work, false, pass);
   add_attention(c, work, false, pass);
   add_ring_merges(c, work, false, pass);
   note(c, Operator::attention_core, pass);
   add_streams(c, work, false, pass);
+  add_expert_waiting(c, work, expert_gemm_s, false, pass);
   pass.tp_comm_s = tp_comm(c, false, pass.hidden_comm_s);
   note(c, Comm::tensor, pass);
   add_context_comm(c, work, false, pass);
   note(c, Comm::context, pass);
-  pass.ep_comm_s = ep_comm(c, work, pass.hidden_comm_s);
+  add_expert_comm(c, work, pass);
   note(c, Comm::expert, pass);
   add_launch(pass, c.job.software.host_gap_s * work.forward_kernels());
   return pass;
@@ -60,19 +72,17 @@ PassTime layer_forward(const Context& c, const LayerWork& work) {
 PassTime layer_backward(const Context& c, const LayerWork& work, const PassTime& forward) {
   PassTime pass;
   if (c.ledger != nullptr) c.ledger->begin(true);
-  for (std::size_t i = 0; i < work.linear_count; ++i) {
-    add_gemm(c, pass, backward_gemms(c, c.job.precision, work.linears[i]));
-    note(c, work.linears[i].kind, pass);
-  }
+  const double expert_gemm_s = add_products(c, work, true, pass);
   add_attention(c, work, true, pass);
   add_ring_merges(c, work, true, pass);
   note(c, Operator::attention_core, pass);
   add_streams(c, work, true, pass);
+  add_expert_waiting(c, work, expert_gemm_s, true, pass);
   pass.tp_comm_s = tp_comm(c, true, pass.hidden_comm_s);
   note(c, Comm::tensor, pass);
   add_context_comm(c, work, true, pass);
   note(c, Comm::context, pass);
-  pass.ep_comm_s = ep_comm(c, work, pass.hidden_comm_s);
+  add_expert_comm(c, work, pass);
   note(c, Comm::expert, pass);
   add_recompute(c, work, forward, pass);
   const bool whole = c.layout.recompute == Recompute::full;

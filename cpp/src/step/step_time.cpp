@@ -94,14 +94,6 @@ void add_pass(Breakdown& breakdown, double times, const PassTime& pass) {
 
 }  // namespace
 
-double expected_maximum(double n) {
-  if (n < 2) return 0;
-  // The quantile at 0.5264^(1/n) (Chen and Tyler 1999), by the rational approximation 26.2.23 of Abramowitz and Stegun.
-  const double tail = -std::expm1(std::log(0.5264) / n);
-  const double t = std::sqrt(-2 * std::log(tail));
-  return t - (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
-}
-
 StepTime step_time(const Training& job, const Layout& layout, const Accelerator& device, const network::Links& links) {
   return step_time(job, layout, device, links, part_times(job, layout, device, links));
 }

@@ -5,6 +5,7 @@
 #include "ampacity/estimate.hpp"
 #include "ampacity/layout.hpp"
 #include "ampacity/training.hpp"
+#include "base/statistics.hpp"
 #include "network/collectives.hpp"
 #include "step/stage_time.hpp"
 #include "workload/stages.hpp"
@@ -31,8 +32,6 @@ struct StepTime {
 [[nodiscard]] StepTime step_time(const Training& job, const Layout& layout, const Accelerator& device,
                                  const network::Links& links, const PartTimes& parts);
 
-/// Expected maximum of `n` standard normal draws, in standard deviations (within 1.5 % from eight draws up, 7 % at
-/// two).
-[[nodiscard]] double expected_maximum(double n);
+using base::expected_maximum;
 
 }  // namespace ampacity::step

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "workload/expert_load.hpp"
+
 namespace ampacity::workload {
 namespace {
 
@@ -108,13 +110,21 @@ void add_experts(const Training& job, const Layout& layout, const Sizes& size, L
     add_ffn(job, size, Operator::feed_forward, size.tokens, inner, 1, work);
   }
   // The tokens of one device, split over tensor parallelism, go to experts_per_token experts each; as many come in.
+  // Split experts share the tokens that each of their devices got. A capacity factor fills or cuts every expert alike.
   const double split = size.tokens / size.tp;
-  const double routed = split * static_cast<double>(m.experts_per_token);
-  add_ffn(job, size, Operator::experts, routed * ep / experts, static_cast<double>(m.expert_ffn), experts / ep, work);
+  const double routed = split * static_cast<double>(m.experts_per_token) * expert_slots(job);
+  const auto etp = static_cast<double>(layout.etp);
+  const Stream before = work.streams[static_cast<std::size_t>(Operator::activation)];
+  add_ffn(job, size, Operator::experts, routed * ep * etp / experts, static_cast<double>(m.expert_ffn) / etp,
+          experts / ep, work);
+  work.busiest_load = busiest_load(job, layout);
+  const Stream after = work.streams[static_cast<std::size_t>(Operator::activation)];
+  work.routed_stream = {after.forward_bytes - before.forward_bytes, after.backward_bytes - before.backward_bytes, 0, 0};
   work.exchange_bytes = half * routed * size.hidden;
   // Permuting and un-permuting read and write every routed token, before and after the exchange; the weighted sum of a
   // token's experts reads them once more. Router scores in 32 bits: softmax, top-k, counting.
   const double moved = (layout.ep > 1 ? 4 : 2) * 2 * half * routed * size.hidden;
+  if (layout.ep > 1) work.routed_stream += {moved / 2, moved / 2, 0, 0};  // the half on the experts' side
   const double scores = 6 * 4 * split * experts;
   work.add(Operator::permutation, {moved, moved, 6, 6});
   work.add(Operator::router, {scores, scores, 6, 6});
@@ -139,7 +149,9 @@ void add_casts(const Training& job, LayerWork& work) {
   for (std::size_t i = 0; i < work.linear_count; ++i) {
     const Linear& linear = work.linears[i];
     const double elements = bytes * linear.batch * linear.tokens;
-    work.add(Operator::casts, {elements * linear.in, elements * linear.out, 1, 1});
+    const Stream casts{elements * linear.in, elements * linear.out, 1, 1};
+    work.add(Operator::casts, casts);
+    if (linear.kind == Operator::experts) work.routed_stream += casts;
   }
 }
 

@@ -45,6 +45,8 @@ struct LayerWork {
   double attention_value_dim = 0;
   double score_elements = 0;  ///< of the whole (unmasked) score matrix; used where attention is not flash
   double exchange_bytes = 0;  ///< that one device sends to the experts of a layer, and gets back from them
+  double busiest_load = 1;    ///< tokens that the busiest device of an expert-parallel group gets, over their mean
+  Stream routed_stream;       ///< of `stream`, what grows with the tokens that a device gets
   Stream stream;              ///< all memory-bound operators
   std::array<Stream, operator_count> streams{};  ///< the same by class
 
@@ -78,8 +80,8 @@ struct Sizes {
 [[nodiscard]] LayerWork dense_layer(const Training& job, const Layout& layout);
 
 /// A mixture-of-experts layer: router, shared experts (split over tensor parallelism like a dense block), routed
-/// experts (whole on one of `ep` devices; tokens are split over tensor and context parallelism), routing taken as
-/// balanced.
+/// experts (on one of `ep` groups of `etp` devices; tokens are split over tensor and context parallelism). The work is
+/// that of the average device.
 [[nodiscard]] LayerWork moe_layer(const Training& job, const Layout& layout);
 
 /// Bytes that embedding (forward and backward), and loss on the logits (forward and backward) move.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "workload/expert_load.hpp"
 #include "workload/in_flight.hpp"
 #include "workload/layer.hpp"
 #include "workload/stage_parameters.hpp"
@@ -144,11 +145,14 @@ double moe_activation_bytes_per_layer(const Training& job, const Layout& layout,
   const Model& m = job.model;
   const Sizes size = sizes_of(job, layout);
   const double shared = size.tokens * static_cast<double>(m.shared_experts * m.expert_ffn) / size.tp;
-  const double routed_tokens = size.tokens / size.tp * static_cast<double>(m.experts_per_token);
+  // On the device that gets most; split experts each hold the tokens of all their devices.
+  const double routed_tokens =
+      size.tokens / size.tp * static_cast<double>(m.experts_per_token) * expert_slots(job) * busiest_load(job, layout);
   const double routed = routed_tokens * static_cast<double>(m.expert_ffn);
   // Tokens as the experts got them (their products' input), and what the experts gave back (for the weights of the
   // sum); router scores in 32 bits.
-  const double tokens = (linear_input_bytes(job) + half) * routed_tokens * size.hidden;
+  const double tokens =
+      (linear_input_bytes(job) + half) * routed_tokens * static_cast<double>(layout.etp) * size.hidden;
   const double scores = 4 * size.split_tokens * static_cast<double>(m.experts);
   return layer_activations(job, layout, recompute,
                            block_bytes(job, shared) + block_bytes(job, routed) + tokens + scores, shared + routed);

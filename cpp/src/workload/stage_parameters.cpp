@@ -10,7 +10,7 @@ StageParameters layer_parameters(const Model& model, const Layout& layout, const
   const double shared_experts = static_cast<double>(model.shared_experts) * count.expert_ffn;
   const double dense = layers.dense * ((count.attention + count.dense_ffn) / tp + count.norms);
   const double moe = layers.moe * ((count.attention + shared_experts) / tp + count.norms + count.router);
-  const double local_experts = static_cast<double>(model.experts) / static_cast<double>(layout.ep);
+  const double local_experts = static_cast<double>(model.experts) / static_cast<double>(layout.ep * layout.etp);
   return {dense + moe, layers.moe * local_experts * count.expert_ffn};
 }
 

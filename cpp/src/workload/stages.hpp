@@ -73,7 +73,7 @@ inline LayerMix mix_of(const Model& model, double layers, double dense) {
 
 /// Devices that hold the same routed experts: what expert parallelism leaves of tensor, context and data parallelism.
 [[nodiscard]] inline std::int64_t expert_replicas(const Layout& layout) {
-  return layout.tp * layout.cp * layout.dp / layout.ep;
+  return layout.tp * layout.cp * layout.dp / (layout.ep * layout.etp);
 }
 
 }  // namespace ampacity::workload

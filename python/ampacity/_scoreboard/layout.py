@@ -62,6 +62,8 @@ def _feature_changes(row: Row) -> dict[str, Any]:
         changes["tp_overlap_fraction"] = 0.5
     if "moe_a2a_overlap=true" in features:
         changes["ep_overlap_fraction"] = 0.8
+    if "dispatcher_backend=hybridep" in features or "dispatcher_backend=deepep" in features:
+        changes["ep_exchange"] = "deduplicated"
     if "torchtitan" in row.lower("framework") and "compile" not in features:
         changes["fused_kernels"] = False
     if "megatron-fsdp" in features or "megatron_fsdp=true" in features:
@@ -139,7 +141,7 @@ class LayoutOptions:
     """The degrees that a row fixes, and the choices that it leaves open."""
 
     def __init__(self, row: Row) -> None:
-        self._degrees = {key: row.count(key) or 1 for key in ("tp", "pp", "cp", "ep")}
+        self._degrees = {key: row.count(key) or 1 for key in ("tp", "pp", "cp", "ep", "etp")}
         replica = self._degrees["tp"] * self._degrees["pp"] * self._degrees["cp"]
         n_gpus = row.required("n_gpus")
         dp = row.count("dp") or n_gpus // replica

@@ -33,6 +33,11 @@ def _precision(row: Row) -> str:
     raise Skip("precision is missing")
 
 
+def _expert_imbalance(row: Row) -> float:
+    """Return 0 for benchmarks, whose routers are forced to balance (Megatron's moe_router_force_load_balancing); else the model's."""
+    return 0.0 if "benchmark" in row.lower("task") else -1.0
+
+
 def _fastest_that_fits(job: Training, row: Row, options: LayoutOptions) -> tuple[Estimate, bool]:
     """Return the best estimate of what the row leaves open: the least recomputation that fits, then the fastest."""
     cluster, _ = cluster_of(row)
@@ -84,6 +89,7 @@ def predict(row: Row) -> Prediction:
             global_batch=row.required("gbs"),
             seq_len=row.required("seq_len"),
             precision=_precision(row),
+            expert_imbalance=_expert_imbalance(row),
         )
         result, fits = _fastest_that_fits(job, row, options)
     except InvalidSpec as error:

@@ -1,0 +1,16 @@
+// Order statistics in closed form.
+#pragma once
+
+namespace ampacity::base {
+
+/// Expected maximum of `n` standard normal draws, in standard deviations (within 1 %).
+[[nodiscard]] double expected_maximum(double n);
+
+/// Expected maximum of `n` draws that follow a gamma distribution of mean 1 and that standard deviation (up to a
+/// deviation of 1 within 2 % from eight draws up, 7 % at two).
+[[nodiscard]] double expected_gamma_maximum(double n, double deviation);
+
+/// Expected excess over `limit` of a draw from that distribution: the mean of max(0, x - limit).
+[[nodiscard]] double gamma_excess(double limit, double deviation);
+
+}  // namespace ampacity::base
