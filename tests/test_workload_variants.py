@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import ampacity as amp
 from ampacity.cli import main
 
 
-def _estimate(capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, object]:
+def _estimate(capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, Any]:
     assert main(["estimate", *options, "--json"]) == 0
     return json.loads(capsys.readouterr().out)
 

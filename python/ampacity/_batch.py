@@ -190,7 +190,9 @@ def _frozen(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def _again(job: Training, cluster: Cluster, rows: int, inputs: dict[str, np.ndarray[Any, Any]]) -> LayoutEstimates:
     """Return the estimates of pickled inputs: computing again is as quick as reading, and gives the same."""
-    whole = {key: column if len(column) == rows else np.repeat(column, rows) for key, column in inputs.items()}
+    whole: dict[str, Any] = {
+        key: column if len(column) == rows else np.repeat(column, rows) for key, column in inputs.items()
+    }
     return estimate_layouts(job, cluster, **whole)
 
 
