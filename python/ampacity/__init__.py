@@ -13,6 +13,7 @@ True
 """
 
 from ampacity._batch import LayoutEstimates, estimate_layouts
+from ampacity._calibrate.calibration import CalibratedFamily, Calibration, CalibrationError, calibrate
 from ampacity._core import (
     Accelerator,
     Architecture,
@@ -64,6 +65,7 @@ from ampacity._lookup import (
     software,
     switch,
 )
+from ampacity._measured import MeasuredKernels, measured_kernels
 from ampacity._network import Network, NetworkTier, Rates, Transfer
 from ampacity._validation import Validation, ValidationRow, ValidationSummary, validate
 
@@ -71,6 +73,9 @@ __all__ = [
     "Accelerator",
     "Architecture",
     "Breakdown",
+    "CalibratedFamily",
+    "Calibration",
+    "CalibrationError",
     "Candidate",
     "Catalogue",
     "Cluster",
@@ -83,6 +88,7 @@ __all__ = [
     "KernelCost",
     "Layout",
     "LayoutEstimates",
+    "MeasuredKernels",
     "Memory",
     "Model",
     "Network",
@@ -111,6 +117,7 @@ __all__ = [
     "accelerator",
     "architecture",
     "attention",
+    "calibrate",
     "cluster",
     "estimate",
     "estimate_all",
@@ -119,6 +126,7 @@ __all__ = [
     "gemm",
     "grid",
     "load_catalogue",
+    "measured_kernels",
     "model",
     "nic",
     "node",

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ampacity._core import InvalidSpec, Problem, nearest_names
+from ampacity._measured import MeasuredKernels
 from ampacity._scoreboard.result import Validation, ValidationRow, ValidationSummary, summaries
 
 __all__ = ["KINDS", "Validation", "ValidationRow", "ValidationSummary", "validate"]
@@ -50,7 +51,8 @@ def kind_named(name: str) -> Kind:
 
 
 def validate(
-    kind: str = "training", data: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None
+    kind: str = "training",
+    data: str | os.PathLike[str] | MeasuredKernels | Sequence[str | os.PathLike[str] | MeasuredKernels] | None = None,
 ) -> Validation:
     """Predict what was measured and compare.
 
@@ -60,7 +62,8 @@ def validate(
         What to validate: ``"training"`` (quantity ``step_time``, s: pre-training runs), ``"kernels"`` (``latency``, s:
         matrix products and attention), ``"gemm_power"`` (``latency``, s, and ``watts``, W, of matrix products).
     data
-        CSV files with the columns of the built-in tables of that kind (default: those tables).
+        CSV files with the columns of the built-in tables of that kind (default: those tables); for ``"kernels"`` also
+        what `measured_kernels` returns.
 
     Returns
     -------
@@ -80,7 +83,14 @@ def validate(
     True
     """
     chosen = kind_named(kind)
-    paths = chosen.tables if data is None else [data] if isinstance(data, str | os.PathLike) else list(data)
+    tables: list[str | os.PathLike[str] | MeasuredKernels]
+    if data is None:
+        tables = list(chosen.tables)
+    else:
+        tables = [data] if isinstance(data, str | os.PathLike | MeasuredKernels) else list(data)
+    if kind != "kernels" and any(isinstance(table, MeasuredKernels) for table in tables):
+        rule = "must be kernels for measured kernels"
+        raise InvalidSpec([Problem(path="kind", value=repr(kind), rule=rule, hint="")])
     scoreboard = importlib.import_module(f"ampacity._scoreboard.{chosen.module}")
-    rows: list[ValidationRow] = scoreboard.validated_rows(paths)
+    rows: list[ValidationRow] = scoreboard.validated_rows(tables)
     return Validation(kind=kind, rows=tuple(rows), summary=summaries(rows))

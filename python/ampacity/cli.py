@@ -1,4 +1,4 @@
-"""The command line: ``ampacity estimate | list | validate``.
+"""The command line: ``ampacity estimate | list | validate | calibrate``.
 
 Exit status 0 is an answer, 2 a mistake in what was asked (named on stderr), 1 a fault of Ampacity (set
 ``AMPACITY_TRACEBACK`` to see where).
@@ -10,9 +10,12 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ampacity._core import Catalogue, Error, InvalidSpec, Problem, __version__
+
+if TYPE_CHECKING:
+    from ampacity._measured import MeasuredKernels
 
 _LAYOUT_FLAGS = {
     "tp": "tensor-parallel degree",
@@ -42,6 +45,9 @@ _JOB_FLAGS = {
     "capacity_factor": "tokens that an expert takes over their mean (default: 0, none dropped)",
     "software": "training software of the catalogue (default: megatron-core)",
 }
+
+
+_MEASURED_HELP = "measured kernels of that accelerator from the aiconfigurator database (extra: measured)"
 
 
 def _number_or_text(text: str) -> int | float | str:
@@ -113,8 +119,22 @@ def _parser() -> argparse.ArgumentParser:
     validate.add_argument(
         "--data", action="append", nargs="+", metavar="FILE.csv", help="measurements (default: the built-in scoreboard)"
     )
+    validate.add_argument("--measured", action="append", default=[], metavar="NAME", help=_MEASURED_HELP)
     validate.add_argument("--plot", metavar="FILE.png", help="also draw predicted against measured (.png, .svg, .pdf)")
     validate.add_argument("--json", action="store_true", help="print one JSON object")
+
+    calibrate = commands.add_parser(
+        "calibrate",
+        help="device parameters fitted to your own measured kernels",
+        allow_abbrev=False,
+        description="Fits device families to measured matrix products and attention, and writes a catalogue file for "
+        "`--catalogue`. Columns: kernel, gpu, dtype, m, n, k, latency_ms (with power_w also watts).",
+    )
+    calibrate.add_argument("data", nargs="*", metavar="FILE.csv", help="measurements")
+    calibrate.add_argument("--measured", action="append", default=[], metavar="NAME", help=_MEASURED_HELP)
+    calibrate.add_argument("--accelerator", metavar="NAME", help="what was measured (default: as the column gpu says)")
+    calibrate.add_argument("--out", metavar="FILE.toml", help="file to write (default: print it)")
+    _add_common(calibrate)
     return parser
 
 
@@ -170,7 +190,9 @@ def _list(options: argparse.Namespace) -> None:
 def _validate(options: argparse.Namespace) -> None:
     from ampacity._validation import validate
 
-    data = None if options.data is None else [path for paths in options.data for path in paths]
+    files = None if options.data is None else [path for paths in options.data for path in paths]
+    measured = _measured(options.measured)
+    data = files if not measured else [*(files or []), *measured]
     result = validate(options.kind, data)
     if options.plot is not None:
         from ampacity._validation_plot import plot_validation
@@ -182,6 +204,25 @@ def _validate(options: argparse.Namespace) -> None:
         from ampacity._validation_text import validation_text
 
         print(validation_text(result))
+
+
+def _measured(names: Sequence[str]) -> list[MeasuredKernels]:
+    from ampacity._measured import measured_kernels
+
+    return [measured_kernels(name) for name in names]
+
+
+def _calibrate(options: argparse.Namespace) -> None:
+    from ampacity._calibrate.calibration import calibrate, calibration_text
+
+    data = [*options.data, *_measured(options.measured)]
+    result = calibrate(data, accelerator=options.accelerator, catalogue=_catalogue(options.catalogue))
+    if options.out is not None:
+        result.save(options.out)
+    if options.json:
+        _print_json(result.to_dict())
+    else:
+        print(result.to_toml() if options.out is None else calibration_text(result), end="")
 
 
 def _can_print(text: str) -> bool:
@@ -202,7 +243,7 @@ def _fail(error: Error) -> NoReturn:
 
 def _run(arguments: Sequence[str] | None) -> None:
     options = _parser().parse_args(arguments)
-    commands: dict[str, Any] = {"estimate": _estimate, "list": _list, "validate": _validate}
+    commands: dict[str, Any] = {"estimate": _estimate, "list": _list, "validate": _validate, "calibrate": _calibrate}
     commands[options.command](options)
     sys.stdout.flush()
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
-from ampacity._scoreboard.kernel_tables import read_tables
+from ampacity._scoreboard.kernel_tables import Table, read_tables
 from ampacity._scoreboard.kernels import compared
 from ampacity._scoreboard.result import ValidationRow
 
@@ -13,6 +12,6 @@ REQUIRED_COLUMNS = ("gpu", "dtype", "m", "n", "k", "power_w")
 SPEED_COLUMNS = ("latency_ms", "tflops")
 
 
-def validated_rows(paths: Sequence[str | os.PathLike[str]]) -> list[ValidationRow]:
+def validated_rows(tables: Sequence[Table]) -> list[ValidationRow]:
     """Return every row of the files twice: its latency and its watts."""
-    return compared(read_tables(paths, REQUIRED_COLUMNS, SPEED_COLUMNS, power=True), ("latency", "watts"))
+    return compared(read_tables(tables, REQUIRED_COLUMNS, SPEED_COLUMNS, power=True), ("latency", "watts"))

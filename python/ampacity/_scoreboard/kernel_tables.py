@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
-from ampacity._core import Accelerator, computes_in
+from ampacity._core import Accelerator, Catalogue, computes_in
+from ampacity._measured import MeasuredKernels
 from ampacity._scoreboard.cluster import accelerator_of
 from ampacity._scoreboard.rows import Row, Skip, read_rows
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Array = npt.NDArray[np.float64]
+
+Table: TypeAlias = str | os.PathLike[str] | MeasuredKernels
 
 AICONFIGURATOR = "aiconfigurator"
 # What sources call the formats of `precision.hpp`. One scale per row and column is applied once, when a tile of the
@@ -89,27 +92,21 @@ def _flops_per_score(direction: str) -> int:
 @functools.cache
 def _accelerator(gpu: str) -> Accelerator | str:
     """Return the catalogue's accelerator, or why there is none."""
+    if gpu in Catalogue.builtin().names("accelerator"):
+        return Catalogue.builtin().accelerator(gpu)
     try:
         return accelerator_of(Row(0, {"gpu": gpu}))
     except Skip as reason:
         return str(reason)
 
 
-@functools.cache
-def _can_compute(gpu: str, precision: str) -> bool:
-    device = _accelerator(gpu)
-    return not isinstance(device, str) and computes_in(device, precision)
-
-
-def _precision(row: Row, device: Accelerator) -> str:
+def _precision(row: Row) -> str:
     text = row.lower("dtype")
     if not text:
         raise Skip("dtype is missing")
     name = _FORMAT_OF.get(text.replace("-", "_"))
     if name is None:
         raise Skip(f"dtype {row.text('dtype')!r} is no format of matrix products here")
-    if not _can_compute(row.text("gpu"), name):
-        raise Skip(f"{device.name} has no matrix products in {name}")
     return name
 
 
@@ -134,12 +131,12 @@ def _gemm(row: Row, source: str, device: Accelerator) -> tuple[Key, tuple[float,
     m, n, k = _positive(row, "m"), _positive(row, "n"), _positive(row, "k")
     batch = row.number("batch") or 1.0
     accumulate = "accumulate=true" in row.lower("notes")
-    key = Key(source, row.text("gpu"), device, "gemm", _precision(row, device), accumulate=accumulate)
+    key = Key(source, row.text("gpu"), device, "gemm", _precision(row), accumulate=accumulate)
     return key, (m, n, k, batch), _seconds(row, 2 * m * n * k * batch)
 
 
 def _attention(row: Row, source: str, device: Accelerator) -> tuple[Key, tuple[float, ...], float]:
-    precision = _precision(row, device)
+    precision = _precision(row)
     if precision not in _SIXTEEN_BITS:
         raise Skip(f"attention is priced in 16 bits, not in {precision}")
     direction = row.lower("direction") or "fwd"
@@ -157,24 +154,35 @@ def _attention(row: Row, source: str, device: Accelerator) -> tuple[Key, tuple[f
 _COLUMNS = {"gemm": ("m", "n", "k", "batch"), "attention": ("batch", "seq", "heads", "kv_heads", "head_dim")}
 
 
-def _read(row: Row, source: str) -> tuple[Key, tuple[float, ...], float]:
+def _read(row: Row, source: str, given: Accelerator | None) -> tuple[Key, tuple[float, ...], float]:
     if row.misaligned:
         raise Skip("the row does not have as many cells as the header")
     kernel = row.lower("kernel") or "gemm"
     if kernel not in (*_GEMMS, "attention"):
         raise Skip(f"kernel {row.text('kernel')!r} is neither a matrix product nor attention")
-    device = _accelerator(row.text("gpu"))
+    device = _accelerator(row.text("gpu")) if given is None else given
     if isinstance(device, str):
         raise Skip(device)
     return _attention(row, source, device) if kernel == "attention" else _gemm(row, source, device)
 
 
-def read_tables(
-    paths: Sequence[str | os.PathLike[str]], required: Sequence[str], one_of: Sequence[str], *, power: bool = False
-) -> Rows:
-    """Read CSV files of measured kernels.
+def _rows_of(table: Table, required: Sequence[str], one_of: Sequence[str], first_index: int) -> Iterator[Row]:
+    if isinstance(table, MeasuredKernels):
+        return (Row(first_index + index, cells) for index, cells in enumerate(table.rows))
+    return read_rows(table, required, one_of, first_index=first_index)
 
-    ``power``: rows without watts are skipped. Rows without a source are taken as samples of the aiconfigurator database,
+
+def read_tables(
+    tables: Sequence[Table],
+    required: Sequence[str],
+    one_of: Sequence[str],
+    *,
+    power: bool = False,
+    device: Accelerator | None = None,
+) -> Rows:
+    """Read measured kernels from CSV files, or as `measured_kernels` returns them.
+
+    ``power``: rows without watts are skipped. ``device``: what the rows were measured on, whatever they say. Rows without a source are taken as samples of the aiconfigurator database,
     as the built-in tables are.
 
     Raises
@@ -187,20 +195,24 @@ def read_tables(
     rows: list[Row] = []
     skipped: dict[int, str] = {}
     found: dict[Key, list[tuple[int, tuple[float, ...], float, float]]] = {}
-    for path in paths:
-        for row in read_rows(path, required, one_of, first_index=len(rows)):
+    for entry in tables:
+        for row in _rows_of(entry, required, one_of, len(rows)):
             place = len(rows)
             rows.append(row)
             source = row.text("source_id") or AICONFIGURATOR
             try:
                 watts = _positive(row, "power_w") if power else 0.0
-                key, shape, seconds = _read(row, source)
+                key, shape, seconds = _read(row, source, device)
             except Skip as reason:
                 skipped[place] = str(reason)
                 continue
             found.setdefault(key, []).append((place, shape, seconds, watts))
     groups = []
     for key, entries in found.items():
+        if not computes_in(key.device, key.precision):
+            lacking = f"{key.device.name} has no matrix products in {key.precision}"
+            skipped |= dict.fromkeys((entry[0] for entry in entries), lacking)
+            continue
         places, shapes, seconds_, watts_ = zip(*entries, strict=True)
         table = np.array(shapes, dtype=float)
         shape_columns = {name: np.ascontiguousarray(table[:, index]) for index, name in enumerate(_COLUMNS[key.kernel])}

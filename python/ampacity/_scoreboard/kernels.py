@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from ampacity._scoreboard.kernel_reading import predicted, source_name
-from ampacity._scoreboard.kernel_tables import Group, Rows, read_tables
+from ampacity._scoreboard.kernel_tables import Group, Rows, Table, read_tables
 from ampacity._scoreboard.result import ValidationRow
 
 REQUIRED_COLUMNS = ("kernel", "gpu", "dtype")
@@ -46,6 +45,6 @@ def _compare(group: Group, rows: Rows, quantities: Sequence[str], found: dict[tu
             )
 
 
-def validated_rows(paths: Sequence[str | os.PathLike[str]]) -> list[ValidationRow]:
+def validated_rows(tables: Sequence[Table]) -> list[ValidationRow]:
     """Return every row of the files with its prediction or the reason why there is none."""
-    return compared(read_tables(paths, REQUIRED_COLUMNS, SPEED_COLUMNS), ("latency",))
+    return compared(read_tables(tables, REQUIRED_COLUMNS, SPEED_COLUMNS), ("latency",))

@@ -1,0 +1,1 @@
+"""Fitting device families to measured kernels."""
