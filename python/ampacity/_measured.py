@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import importlib.metadata
 import importlib.util
 import os
 from collections.abc import Iterator, Sequence
@@ -167,5 +166,7 @@ def measured_kernels(accelerator: str, *, framework: str = "trtllm") -> Measured
         rows += [{**row, **common, "source_ref": f"aic:{folder.name}/{kernel}"} for row in read(files[-1])]
     if not rows:
         raise _problem("measured", repr(accelerator), f"the installed {PACKAGE} has no kernels of {framework} for it")
-    version = importlib.metadata.version(PACKAGE)
+    from importlib.metadata import version as installed_version
+
+    version = installed_version(PACKAGE)
     return MeasuredKernels(accelerator, f"{PACKAGE} {version} (Apache-2.0): {', '.join(releases)}", tuple(rows))
