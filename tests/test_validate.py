@@ -322,7 +322,8 @@ def test_open_choices():
 @pytest.mark.parametrize(
     ("framework", "name"),
     [
-        ("LLM Foundry (PyTorch FSDP1)", "fsdp"),
+        ("LLM Foundry (PyTorch FSDP1)", "llm-foundry"),
+        ("PyTorch FSDP", "fsdp"),
         ("torchtitan", "torchtitan"),
         ("MaxText (JAX)", "jax"),
         ("Megatron-LM + DeepSpeed", "megatron-deepspeed"),

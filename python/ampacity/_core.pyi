@@ -2312,6 +2312,10 @@ class Software:
         speed of its attention kernels over the best ones of that kind. From 0.05 to 2.
     fused_kernels : bool, optional
         bias, dropout, residual, activation, norm and casts are fused.
+    low_precision_norms : bool, optional
+        norms read and write 16 bits without casts, even where kernels are not fused.
+    checkpoint_stops_early : bool, optional
+        recomputing a layer ends where nothing more is needed: its last product is not done again.
     gradient_overlap : bool, optional
         gradients are reduced while the backward pass runs.
     parameter_overlap : bool, optional
@@ -2339,9 +2343,11 @@ class Software:
     ep_dispatch_bytes : float, optional
         bytes of an activation on its way to its expert (1: sent in 8 bits, scales left out). From 0.5 to 4.
     comm_sm_fraction : float, optional
-        share of compute that collectives take while they run beside it. From 0 to 1.
+        what a second of collectives costs the compute that it runs beside, in seconds: SMs, memory bandwidth, prefetch held back. From 0 to 1.
     host_gap_s : float, optional
         time that the host needs to launch one kernel. From 0 to 0.001.
+    launches_behind_collectives : bool, optional
+        the host goes on launching kernels while the device is in a tensor-parallel collective.
     checkpoint_host_s : float, optional
         time that the host needs to save and restore random states around one recomputed layer. From 0 to 1.
     step_overhead_s : float, optional
@@ -2352,10 +2358,14 @@ class Software:
         bytes of a stored gradient. From 1 to 8.
     gradient_reduce_bytes : float, optional
         bytes of a gradient on the wire. From 1 to 8.
+    accumulation_bytes : float, optional
+        bytes moved per parameter to add the gradient of a micro-batch to the stored one; 0: the product that makes it adds it. From 0 to 24.
     optimizer_bytes : float, optional
         bytes of master weight and moments. From 0 to 32.
     logit_bytes : float, optional
         bytes kept per logit between forward and backward pass. From 1 to 32.
+    loss_bytes_per_logit : float, optional
+        bytes that the loss moves per logit in both directions, the output product aside. From 2 to 200.
     context_bytes : float, optional
         device memory of driver context, libraries and communicators. From 0 to 1e+11.
     fragmentation_fraction : float, optional
@@ -2387,6 +2397,8 @@ class Software:
         asynchronous_attention: bool = True,
         attention_relative_speed: float = 1.0,
         fused_kernels: bool = True,
+        low_precision_norms: bool = False,
+        checkpoint_stops_early: bool = False,
         gradient_overlap: bool = True,
         parameter_overlap: bool = True,
         reduces_every_micro_batch: bool = False,
@@ -2402,13 +2414,16 @@ class Software:
         ep_dispatch_bytes: float = 2.0,
         comm_sm_fraction: float = 0.1,
         host_gap_s: float = 0.0,
+        launches_behind_collectives: bool = True,
         checkpoint_host_s: float = 0.0,
         step_overhead_s: float = 0.0,
         weight_bytes: float = 2.0,
         gradient_bytes: float = 4.0,
         gradient_reduce_bytes: float = 4.0,
+        accumulation_bytes: float = 0.0,
         optimizer_bytes: float = 12.0,
         logit_bytes: float = 6.0,
+        loss_bytes_per_logit: float = 32.0,
         context_bytes: float = 2000000000.0,
         fragmentation_fraction: float = 0.03,
     ) -> None: ...
@@ -2423,6 +2438,8 @@ class Software:
         asynchronous_attention: bool = ...,
         attention_relative_speed: float = ...,
         fused_kernels: bool = ...,
+        low_precision_norms: bool = ...,
+        checkpoint_stops_early: bool = ...,
         gradient_overlap: bool = ...,
         parameter_overlap: bool = ...,
         reduces_every_micro_batch: bool = ...,
@@ -2438,13 +2455,16 @@ class Software:
         ep_dispatch_bytes: float = ...,
         comm_sm_fraction: float = ...,
         host_gap_s: float = ...,
+        launches_behind_collectives: bool = ...,
         checkpoint_host_s: float = ...,
         step_overhead_s: float = ...,
         weight_bytes: float = ...,
         gradient_bytes: float = ...,
         gradient_reduce_bytes: float = ...,
+        accumulation_bytes: float = ...,
         optimizer_bytes: float = ...,
         logit_bytes: float = ...,
+        loss_bytes_per_logit: float = ...,
         context_bytes: float = ...,
         fragmentation_fraction: float = ...,
     ) -> Software:
@@ -2454,6 +2474,11 @@ class Software:
     def to_dict(self) -> dict[str, typing.Any]:
         """
         The fields as plain Python types.
+        """
+    @property
+    def accumulation_bytes(self) -> float:
+        """
+        bytes moved per parameter to add the gradient of a micro-batch to the stored one; 0: the product that makes it adds it
         """
     @property
     def asynchronous_attention(self) -> bool:
@@ -2471,9 +2496,14 @@ class Software:
         time that the host needs to save and restore random states around one recomputed layer
         """
     @property
+    def checkpoint_stops_early(self) -> bool:
+        """
+        recomputing a layer ends where nothing more is needed: its last product is not done again
+        """
+    @property
     def comm_sm_fraction(self) -> float:
         """
-        share of compute that collectives take while they run beside it
+        what a second of collectives costs the compute that it runs beside, in seconds: SMs, memory bandwidth, prefetch held back
         """
     @property
     def context_bytes(self) -> float:
@@ -2551,9 +2581,24 @@ class Software:
         time that the host needs to launch one kernel
         """
     @property
+    def launches_behind_collectives(self) -> bool:
+        """
+        the host goes on launching kernels while the device is in a tensor-parallel collective
+        """
+    @property
     def logit_bytes(self) -> float:
         """
         bytes kept per logit between forward and backward pass
+        """
+    @property
+    def loss_bytes_per_logit(self) -> float:
+        """
+        bytes that the loss moves per logit in both directions, the output product aside
+        """
+    @property
+    def low_precision_norms(self) -> bool:
+        """
+        norms read and write 16 bits without casts, even where kernels are not fused
         """
     @property
     def name(self) -> str:

@@ -28,6 +28,8 @@ struct Software {
   bool asynchronous_attention = true;
   double attention_relative_speed = 1;
   bool fused_kernels = true;
+  bool low_precision_norms = false;
+  bool checkpoint_stops_early = false;
   bool gradient_overlap = true;
   bool parameter_overlap = true;
   bool reduces_every_micro_batch = false;
@@ -43,13 +45,16 @@ struct Software {
   double ep_dispatch_bytes = 2;
   double comm_sm_fraction = 0.1;
   double host_gap_s = 0;
+  bool launches_behind_collectives = true;
   double checkpoint_host_s = 0;
   double step_overhead_s = 0;
   double weight_bytes = 2;
   double gradient_bytes = 4;
   double gradient_reduce_bytes = 4;
+  double accumulation_bytes = 0;
   double optimizer_bytes = 12;
   double logit_bytes = 6;
+  double loss_bytes_per_logit = 32;
   double context_bytes = 2e9;
   double fragmentation_fraction = 0.03;
 
@@ -67,6 +72,10 @@ struct Software {
         optional("attention_relative_speed", &S::attention_relative_speed, Range{0.05, 2},
                  "speed of its attention kernels over the best ones of that kind"),
         optional("fused_kernels", &S::fused_kernels, "bias, dropout, residual, activation, norm and casts are fused"),
+        optional("low_precision_norms", &S::low_precision_norms,
+                 "norms read and write 16 bits without casts, even where kernels are not fused"),
+        optional("checkpoint_stops_early", &S::checkpoint_stops_early,
+                 "recomputing a layer ends where nothing more is needed: its last product is not done again"),
         optional("gradient_overlap", &S::gradient_overlap, "gradients are reduced while the backward pass runs"),
         optional("parameter_overlap", &S::parameter_overlap,
                  "updated weights are gathered while the forward pass runs"),
@@ -91,9 +100,13 @@ struct Software {
         optional("ep_exchange", &S::ep_exchange, "how tokens travel to their experts and back"),
         optional("ep_dispatch_bytes", &S::ep_dispatch_bytes, Range{0.5, 4},
                  "bytes of an activation on its way to its expert (1: sent in 8 bits, scales left out)"),
-        optional("comm_sm_fraction", &S::comm_sm_fraction, share,
-                 "share of compute that collectives take while they run beside it"),
+        optional(
+            "comm_sm_fraction", &S::comm_sm_fraction, share,
+            "what a second of collectives costs the compute that it runs beside, in seconds: SMs, memory bandwidth, "
+            "prefetch held back"),
         optional("host_gap_s", &S::host_gap_s, Range{0, 1e-3}, "time that the host needs to launch one kernel"),
+        optional("launches_behind_collectives", &S::launches_behind_collectives,
+                 "the host goes on launching kernels while the device is in a tensor-parallel collective"),
         optional("checkpoint_host_s", &S::checkpoint_host_s, Range{0, 1},
                  "time that the host needs to save and restore random states around one recomputed layer"),
         optional("step_overhead_s", &S::step_overhead_s, Range{0, 60}, "fixed time of a step: logging, data, scaling"),
@@ -101,9 +114,15 @@ struct Software {
                  "bytes of a stored weight (2: the 32-bit master counts as optimizer state; 4: it is the weight)"),
         optional("gradient_bytes", &S::gradient_bytes, Range{1, 8}, "bytes of a stored gradient"),
         optional("gradient_reduce_bytes", &S::gradient_reduce_bytes, Range{1, 8}, "bytes of a gradient on the wire"),
+        optional(
+            "accumulation_bytes", &S::accumulation_bytes, Range{0, 24},
+            "bytes moved per parameter to add the gradient of a micro-batch to the stored one; 0: the product that "
+            "makes it adds it"),
         optional("optimizer_bytes", &S::optimizer_bytes, Range{0, 32}, "bytes of master weight and moments"),
         optional("logit_bytes", &S::logit_bytes, Range{1, 32},
                  "bytes kept per logit between forward and backward pass"),
+        optional("loss_bytes_per_logit", &S::loss_bytes_per_logit, Range{2, 200},
+                 "bytes that the loss moves per logit in both directions, the output product aside"),
         optional("context_bytes", &S::context_bytes, Range{0, 1e11},
                  "device memory of driver context, libraries and communicators"),
         optional("fragmentation_fraction", &S::fragmentation_fraction, Range{0, 0.5},

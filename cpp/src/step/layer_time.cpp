@@ -14,11 +14,6 @@ namespace {
 
 using workload::LayerWork;
 
-/// Time that the device waits because the host is slower than the device.
-void add_launch(PassTime& pass, double host_s) {
-  pass.launch_s += std::max(0.0, host_s - pass.compute_s() - pass.tp_comm_s);
-}
-
 void add_streams(const Context& c, const workload::Stream& stream, bool backward, PassTime& pass) {
   add_stream(c, pass,
              backward ? compute::streaming(c.device, stream.backward_bytes, stream.backward_kernels)
@@ -45,6 +40,7 @@ double add_products(const Context& c, const LayerWork& work, bool backward, Pass
     const double before_s = pass.gemm_s;
     add_gemm(c, pass, backward ? backward_gemms(c, c.job.precision, linear) : forward_gemm(c, c.job.precision, linear));
     if (linear.kind == Operator::experts) experts_s += pass.gemm_s - before_s;
+    if (backward) add_accumulation(c, pass, linear);
     note(c, linear.kind, pass);
   }
   return experts_s;
@@ -65,7 +61,7 @@ PassTime layer_forward(const Context& c, const LayerWork& work) {
   note(c, Comm::context, pass);
   add_expert_comm(c, work, pass);
   note(c, Comm::expert, pass);
-  add_launch(pass, c.job.software.host_gap_s * work.forward_kernels());
+  add_launch(c, pass, work.forward_kernels());
   return pass;
 }
 
@@ -87,7 +83,7 @@ PassTime layer_backward(const Context& c, const LayerWork& work, const PassTime&
   add_recompute(c, work, forward, pass);
   const bool whole = c.layout.recompute == Recompute::full;
   const double kernels = work.backward_kernels() + (whole ? work.forward_kernels() : 0);
-  add_launch(pass, c.job.software.host_gap_s * kernels + (whole ? c.job.software.checkpoint_host_s : 0));
+  add_launch(c, pass, kernels, whole ? c.job.software.checkpoint_host_s : 0);
   return pass;
 }
 

@@ -1,6 +1,8 @@
 // Adds kernels to a pass at the speed they keep inside a step.
 #pragma once
 
+#include <algorithm>
+
 #include "ampacity/cluster.hpp"
 #include "ampacity/layout.hpp"
 #include "ampacity/training.hpp"
@@ -39,10 +41,22 @@ inline void add_stream(const Context& c, PassTime& pass, const compute::KernelCo
   pass.memory_bound_s += sustained(c, cost).seconds;
   pass.joules += sustained(c, cost).joules;
 }
+/// Gradients of a product's weights are added to the stored ones by a kernel of its own, if the product does not.
+inline void add_accumulation(const Context& c, PassTime& pass, const workload::Linear& l) {
+  const double bytes = c.job.software.accumulation_bytes * l.in * l.out * l.batch;
+  if (bytes > 0) add_stream(c, pass, compute::streaming(c.device, bytes, 1));
+}
 /// Time for which this device has nothing to do until a busier one of its group is done.
 inline void add_waiting(const Context& c, PassTime& pass, double seconds) {
   pass.imbalance_s += seconds;
   pass.joules += seconds * compute::stalled_w(c.device);
+}
+
+/// Time that the device waits because the host, which launches `kernels` and does `more_s` beside, is slower.
+inline void add_launch(const Context& c, PassTime& pass, double kernels, double more_s = 0) {
+  const Software& software = c.job.software;
+  const double covered_s = pass.compute_s() + (software.launches_behind_collectives ? pass.tp_comm_s : 0);
+  pass.launch_s += std::max(0.0, software.host_gap_s * kernels + more_s - covered_s);
 }
 
 /// Bytes of one activation of the width of the model, before the split over tensor parallelism.

@@ -7,6 +7,29 @@ namespace ampacity::step {
 using compute::KernelCost;
 using workload::LayerWork;
 
+namespace {
+
+/// Everything that the forward pass did, but for the last product where the checkpoint stops early: nothing in the
+/// backward pass needs its result (torch.utils.checkpoint, set_checkpoint_early_stop).
+void add_all(const Context& c, const LayerWork& work, const PassTime& forward, PassTime& pass) {
+  KernelCost spared{};
+  const workload::Linear& last = work.linears[work.linear_count - 1];
+  if (c.job.software.checkpoint_stops_early) spared = sustained(c, forward_gemm(c, c.job.precision, last));
+  pass.recompute_s += forward.compute_s() - spared.seconds;
+  pass.joules += forward.joules - spared.joules;
+  pass.tp_comm_s += forward.tp_comm_s;
+  pass.cp_comm_s += forward.cp_comm_s;
+  pass.ep_comm_s += forward.ep_comm_s;
+  pass.hidden_comm_s += forward.hidden_comm_s;
+  if (c.ledger != nullptr) {
+    c.ledger->repeat(1, 1, 1, pass);
+    c.ledger->spare(last.kind, spared.seconds);
+    c.ledger->repeat_hidden();
+  }
+}
+
+}  // namespace
+
 /// Forward work that the backward pass repeats.
 void add_recompute(const Context& c, const LayerWork& work, const PassTime& forward, PassTime& pass) {
   switch (c.layout.recompute) {
@@ -30,17 +53,7 @@ void add_recompute(const Context& c, const LayerWork& work, const PassTime& forw
       return;
     }
     case Recompute::full:
-      pass.recompute_s += forward.compute_s();
-      pass.joules += forward.joules;
-      pass.tp_comm_s += forward.tp_comm_s;
-      pass.cp_comm_s += forward.cp_comm_s;
-      pass.ep_comm_s += forward.ep_comm_s;
-      pass.hidden_comm_s += forward.hidden_comm_s;
-      pass.imbalance_s += forward.imbalance_s;
-      if (c.ledger != nullptr) {
-        c.ledger->repeat(1, 1, 1, pass);
-        c.ledger->repeat_hidden();
-      }
+      add_all(c, work, forward, pass);
       return;
   }
 }

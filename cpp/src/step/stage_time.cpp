@@ -7,15 +7,21 @@ namespace {
 
 using workload::Linear;
 
+constexpr double embedding_kernels = 3;
+constexpr double loss_kernels = 8;
+constexpr double head_products = 3;
+
 PassTime embedding_part(const Context& c) {
   PassTime pass;
-  add_stream(c, pass, compute::streaming(c.device, workload::embedding_stream_bytes(c.job, c.layout), 3));
+  add_stream(c, pass,
+             compute::streaming(c.device, workload::embedding_stream_bytes(c.job, c.layout), embedding_kernels));
   note(c, Operator::embedding, pass);
   if (c.layout.tp > 1) {
     // The vocabulary is split: partial rows are summed forward; backward needs the gradient of the whole sequence.
     const network::Group group{c.layout.tp, 1};
     pass.tp_comm_s = 2 * network::reduce_scatter_s(c.links, group, activation_bytes(c));
   }
+  add_launch(c, pass, embedding_kernels);
   return pass;
 }
 
@@ -29,8 +35,9 @@ PassTime head_part(const Context& c) {
   note(c, Operator::output_head, pass);
   if (c.ledger != nullptr) c.ledger->turn();
   add_gemm(c, pass, backward_gemms(c, precision, head));
+  add_accumulation(c, pass, head);
   note(c, Operator::output_head, pass);
-  add_stream(c, pass, compute::streaming(c.device, workload::loss_stream_bytes(c.job, c.layout), 8));
+  add_stream(c, pass, compute::streaming(c.device, workload::loss_stream_bytes(c.job, c.layout), loss_kernels));
   note(c, Operator::loss, pass);
   if (c.layout.tp > 1) {
     const network::Group group{c.layout.tp, 1};
@@ -38,6 +45,7 @@ PassTime head_part(const Context& c) {
                      network::reduce_scatter_s(c.links, group, activation_bytes(c)) +
                      3 * network::all_reduce_s(c.links, group, 4 * size.tokens);  // maximum, sum, target logit
   }
+  add_launch(c, pass, head_products + loss_kernels);
   return pass;
 }
 

@@ -65,14 +65,17 @@ workload::StageParameters fullest_parameters(const Training& job, const Layout& 
 
 /// Stage-to-stage transfers that show: two per micro-batch and virtual stage, and those of the fill. With sequence
 /// parallelism each tensor-parallel rank sends its slice; the scatter/gather optimisation of Narayanan et al. 2021
-/// (section 4.1) does the same without it.
+/// (section 4.1) does the same without it, and gathers the slices within the node that receives them.
 double pipeline_comm(const Training& job, const Layout& layout, const network::Links& links, double micro_batches,
                      double& hidden) {
   if (layout.pp == 1) return 0;
   const double tokens = static_cast<double>(layout.micro_batch * job.seq_len) / static_cast<double>(layout.cp);
   const bool split = layout.sequence_parallel || job.software.splits_stage_transfers;
   const double bytes = 2 * tokens * static_cast<double>(job.model.hidden) / static_cast<double>(split ? layout.tp : 1);
-  const double send = network::send_s(links, layout.tp * layout.cp * layout.dp, bytes);
+  double send = network::send_s(links, layout.tp * layout.cp * layout.dp, bytes);
+  if (split && !layout.sequence_parallel) {
+    send += network::all_gather_s(links, {layout.tp, 1}, bytes * static_cast<double>(layout.tp));
+  }
   const double overlap = job.software.pp_overlap_fraction;
   const double steady = 2 * static_cast<double>(layout.vp) * micro_batches * send;
   hidden += overlap * steady;

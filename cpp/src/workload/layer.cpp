@@ -139,7 +139,7 @@ void add_norms_and_residuals(const Training& job, const Sizes& size, LayerWork& 
   // The masks, one byte an element.
   if (job.model.dropout) stream += {2 * element, 2 * element * (1 + half), 0, 0};
   // Norms in 32 bits with their casts, bias and dropout as passes of their own.
-  if (!fused) stream += {2 * element * half * 6, 2 * element * half * 8, 0, 0};
+  if (!fused && !job.software.low_precision_norms) stream += {2 * element * half * 6, 2 * element * half * 8, 0, 0};
   work.add(Operator::norms_and_residuals, stream);
 }
 
@@ -196,9 +196,7 @@ double embedding_stream_bytes(const Training& job, const Layout& layout) {
 double loss_stream_bytes(const Training& job, const Layout& layout) {
   const Sizes size = sizes_of(job, layout);
   const double logits = size.tokens * static_cast<double>(job.model.vocab) / size.tp;
-  // Fused (Megatron-LM vocab-parallel cross entropy): to 32 bits (2 + 4), maximum (4), exponential and sum (4 + 4),
-  // gradient in place (4 + 4), back to 16 bits (4 + 2). Frameworks without it make two more 32-bit passes.
-  return logits * (job.software.fused_kernels ? 32 : 48);
+  return logits * job.software.loss_bytes_per_logit;
 }
 
 }  // namespace ampacity::workload

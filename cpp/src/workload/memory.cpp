@@ -82,7 +82,7 @@ double layer_activations(const Training& job, const Layout& layout, Recompute re
     bytes += (m.dropout ? 5 : 2) * size.tokens * size.sequence * heads;
   }
   if (m.dropout) bytes += 2 * split;
-  if (!job.software.fused_kernels) bytes += 2 * 4 * split;  // norms in 32 bits
+  if (!job.software.fused_kernels && !job.software.low_precision_norms) bytes += 2 * 4 * split;  // norms in 32 bits
   return bytes;
 }
 

@@ -20,12 +20,13 @@ _SOFTWARE = (
     ("pax", "paxml"),
     ("jax", "jax"),
     ("levanter", "jax"),
+    ("vtrain", "vtrain"),
     ("deepspeed", "megatron-deepspeed"),
     ("neox", "megatron-deepspeed"),
-    ("llm foundry", "fsdp"),
-    ("llm-foundry", "fsdp"),
+    ("llm foundry", "llm-foundry"),
+    ("llm-foundry", "llm-foundry"),
+    ("composer", "llm-foundry"),
     ("fsdp", "fsdp"),
-    ("composer", "fsdp"),
     ("megatron-bridge", "nemo"),
     ("nemo", "nemo"),
     ("megatron", "megatron-core"),
@@ -45,6 +46,8 @@ def software_of(row: Row) -> tuple[Software, str]:
     year = row.number("year") or 2024
     if name == "megatron-core" and year <= 2022:
         name = "megatron-2021" if year <= 2021 else "megatron-2022"
+    if name == "llm-foundry" and "mode pure" in row.lower("features"):
+        name = "llm-foundry-2023"  # its benchmark pages: 16 bits throughout before PyTorch 2.1, DEFAULT since
     software = Catalogue.builtin().software(name)
     changes = _feature_changes(row)
     return (software.replace(**changes) if changes else software), note
@@ -65,7 +68,7 @@ def _feature_changes(row: Row) -> dict[str, Any]:
     if "dispatcher_backend=hybridep" in features or "dispatcher_backend=deepep" in features:
         changes["ep_exchange"] = "deduplicated"
     if "torchtitan" in row.lower("framework") and "compile" not in features:
-        changes["fused_kernels"] = False
+        changes |= {"fused_kernels": False, "loss_bytes_per_logit": 48.0}
     if "megatron-fsdp" in features or "megatron_fsdp=true" in features:
         changes["reduces_every_micro_batch"] = True
     if re.search(r"cuda_graph_impl=(?!none)", features) and "full_iteration" in features:

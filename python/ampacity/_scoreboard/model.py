@@ -97,7 +97,9 @@ def _noted_flags(row: Row) -> dict[str, Any]:
 
 def _has_dropout(row: Row, flags: dict[str, Any]) -> bool:
     """GPTs of 2021-22, and the forks that kept their defaults, trained with dropout."""
-    old = (row.number("year") or 2024) <= 2022 or "deepspeed" in row.lower("framework")
+    old = (row.number("year") or 2024) <= 2022 or any(
+        word in row.lower("framework") for word in ("deepspeed", "vtrain")
+    )
     return old and flags["activation"] == "gelu"
 
 

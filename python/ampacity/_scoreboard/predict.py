@@ -8,6 +8,7 @@ from ampacity._core import Estimate, InvalidSpec, Training, estimate
 from ampacity._scoreboard.cluster import cluster_of
 from ampacity._scoreboard.layout import LayoutOptions, software_of
 from ampacity._scoreboard.model import model_of
+from ampacity._scoreboard.readings import as_it_ran
 from ampacity._scoreboard.rows import Row, Skip, check_scope, measured_step_time
 
 _PRECISIONS = ("fp32", "tf32", "fp16", "bf16", "fp8", "fp8-block", "mxfp8", "nvfp4")
@@ -79,6 +80,7 @@ def predict(row: Row) -> Prediction:
         The row is out of scope, or cannot be simulated; says why.
     """
     check_scope(row)
+    row, reading = as_it_ran(row)
     measured = measured_step_time(row)
     try:
         software, software_note = software_of(row)
@@ -94,7 +96,7 @@ def predict(row: Row) -> Prediction:
         result, fits = _fastest_that_fits(job, row, options)
     except InvalidSpec as error:
         raise Skip("; ".join(str(problem) for problem in error.problems)) from None
-    notes = _assumptions(options, result) + options.notes + [software_note, cluster_of(row)[1]]
+    notes = _assumptions(options, result) + options.notes + [software_note, reading, cluster_of(row)[1]]
     if not fits:
         excess = result.memory.total_bytes / result.memory.capacity_bytes - 1
         notes.append(f"predicted memory is {excess:.0%} above the device's")

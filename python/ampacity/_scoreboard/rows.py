@@ -28,6 +28,12 @@ class Row:
         self.source_id = cells.get("source_id") or "unknown"
         self.misaligned = misaligned
 
+    def replaced(self, cells: dict[str, str]) -> Row:
+        """Return the row with other texts in some cells."""
+        changed = Row(0, {**self._cells, **cells}, misaligned=self.misaligned)
+        changed.row_id = self.row_id
+        return changed
+
     def text(self, column: str) -> str:
         """Return the cell, or an empty text where it is blank or absent."""
         return self._cells.get(column, "")

@@ -1,0 +1,82 @@
+// What a software release does differently, against closed forms.
+#include <doctest/doctest.h>
+
+#include "scenario.hpp"
+
+using namespace ampacity;
+using doctest::Approx;
+
+namespace {
+
+constexpr double batch = 8;
+
+/// The step of a 7B model on one device and micro-batch, with something changed in its software.
+template <class Change>
+Breakdown step_with(const Change& change, Recompute recompute = Recompute::none) {
+  Training job = testing::job_of("llama-2-7b", static_cast<std::int64_t>(batch));
+  change(job.software);
+  Layout layout;
+  layout.recompute = recompute;
+  return estimate(job, testing::cluster_of("dgx-a100-x1"), layout).breakdown;
+}
+
+double layers_of_product(double share) {
+  // Seconds of the 32 down projections, forward, of one micro-batch at the mean rate of the step's products: a share of
+  // the multiply-adds.
+  return share * step_with([](Software&) {}).gemm_s;
+}
+
+}  // namespace
+
+TEST_CASE("a checkpoint that stops early spares the last product of a layer") {
+  const double whole = step_with([](Software&) {}, Recompute::full).recompute_s;
+  const double early = step_with([](Software& s) { s.checkpoint_stops_early = true; }, Recompute::full).recompute_s;
+  // Multiply-adds of a token: 4 x 4096^2 + 3 x 4096 x 11008 in a layer, 32,000 x 4096 in the head; three passes.
+  const double layer = 4.0 * 4096 * 4096 + 3.0 * 4096 * 11008;
+  const double down = 4096.0 * 11008;
+  const double share = 32 * down / (3 * (32 * layer + 32000.0 * 4096));
+  CHECK(whole - early == Approx(layers_of_product(share)).epsilon(0.05));  // products differ in efficiency
+}
+
+TEST_CASE("gradients that a kernel of its own adds cost their bytes") {
+  const double fused = step_with([](Software&) {}).memory_bound_s;
+  const double apart = step_with([](Software& s) { s.accumulation_bytes = 6; }).memory_bound_s;
+  const Accelerator device = Catalogue::builtin().get<Accelerator>("a100-sxm-80");
+  const double rate = device.memory_bytes_per_s * device.architecture.memory_efficiency_fraction *
+                      device.architecture.sustained_fraction;
+  const double weights = 32 * (4.0 * 4096 * 4096 + 3.0 * 4096 * 11008) + 32000.0 * 4096;
+  CHECK(apart - fused == Approx(batch * 6 * weights / rate).epsilon(0.02));  // launches are on top
+}
+
+TEST_CASE("the loss moves its bytes per logit") {
+  const double less = step_with([](Software& s) { s.loss_bytes_per_logit = 18; }).memory_bound_s;
+  const double more = step_with([](Software& s) { s.loss_bytes_per_logit = 48; }).memory_bound_s;
+  const Accelerator device = Catalogue::builtin().get<Accelerator>("a100-sxm-80");
+  const double rate = device.memory_bytes_per_s * device.architecture.memory_efficiency_fraction *
+                      device.architecture.sustained_fraction;
+  CHECK(more - less == Approx(30 * batch * 4096 * 32000 / rate).epsilon(1e-6));
+}
+
+TEST_CASE("norms in 16 bits move less where kernels are not fused") {
+  const auto eager = [](Software& s) { s.fused_kernels = false; };
+  const auto low = [](Software& s) {
+    s.fused_kernels = false;
+    s.low_precision_norms = true;
+  };
+  const Breakdown fused = step_with([](Software&) {});
+  CHECK(step_with(low).memory_bound_s < step_with(eager).memory_bound_s);
+  CHECK(step_with(low).memory_bound_s > fused.memory_bound_s);
+}
+
+TEST_CASE("a host that waits for collectives shows its launches beside them") {
+  Training job = testing::job_of("gpt-3-1.3b", 8);
+  job.software.host_gap_s = 1e-4;  // slower than the device at this size
+  Layout layout;
+  layout.tp = 4;
+  const Cluster cluster = testing::cluster_of("dgx-a100-x1");
+  const Breakdown behind = estimate(job, cluster, layout).breakdown;
+  job.software.launches_behind_collectives = false;
+  const Breakdown beside = estimate(job, cluster, layout).breakdown;
+  CHECK(beside.launch_s > behind.launch_s);
+  CHECK(beside.launch_s - behind.launch_s <= Approx(behind.tp_comm_s));
+}
