@@ -69,11 +69,13 @@ def predicted(group: Group, device: Accelerator) -> tuple[Array, Array]:
     return _attention(group, device) if group.key.kernel == "attention" else _gemm(group, device)
 
 
-def source_name(group: Group, place: int) -> str:
-    """Return the name under which a row is summed up: source, GPU, kernel, and what keeps rows from being compared."""
+def source_names(group: Group) -> list[str]:
+    """Return the names under which rows are summed up: source, GPU, kernel, and what keeps rows from being compared."""
     key = group.key
-    if group.watts is None:
-        small = group.flops[place] <= 1e9
-        return f"{key.source}/{key.gpu}/{key.kernel}" + (" to 1 GFLOP" if small else "")
-    short = group.seconds[place] < RESOLVED_S
-    return f"{key.source}/{key.gpu}/{key.precision}" + (" below 0.1 ms" if short else "")
+    if group.watts is not None:
+        name, apart, suffix = f"{key.source}/{key.gpu}/{key.precision}", group.seconds < RESOLVED_S, " below 0.1 ms"
+    else:
+        name, apart, suffix = f"{key.source}/{key.gpu}/{key.kernel}", group.flops <= 1e9, " to 1 GFLOP"
+        if key.kernel != "gemm":
+            apart = apart & False
+    return [name + suffix if is_apart else name for is_apart in apart.tolist()]

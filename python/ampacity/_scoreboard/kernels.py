@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ampacity._scoreboard.kernel_reading import predicted, source_name
+from ampacity._scoreboard.kernel_reading import predicted, source_names
 from ampacity._scoreboard.kernel_tables import Group, Rows, Table, read_tables
 from ampacity._scoreboard.result import ValidationRow
 
@@ -31,12 +31,13 @@ def _compare(group: Group, rows: Rows, quantities: Sequence[str], found: dict[tu
     columns = {"latency": (seconds, group.seconds)}
     if group.watts is not None:
         columns["watts"] = (joules / seconds, group.watts)
+    names = source_names(group)
     for quantity in quantities:
         ours, theirs = (column.tolist() for column in columns[quantity])
         for index, place in enumerate(group.places):
             found[place, quantity] = ValidationRow(
                 row_id=rows.rows[place].row_id,
-                source_id=source_name(group, index),
+                source_id=names[index],
                 quantity=quantity,
                 n_gpus=1,
                 predicted=ours[index],
