@@ -99,7 +99,8 @@ struct Described<Warning> {
     using R = Warning;
     return std::tuple{Item{"caveat", &R::caveat, "Short name of the caveat."},
                       Item{"value", &R::value, "The number that the caveat is about."},
-                      Item{"limit", &R::limit, "What that number is compared with."}};
+                      Item{"limit", &R::limit, "What that number is compared with."},
+                      Item{"field", &R::field, "The field that the caveat is about, where it is about one."}};
   }
 };
 

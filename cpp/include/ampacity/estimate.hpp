@@ -86,7 +86,7 @@ struct Run {
 enum class Caveat {
   accelerators_unused,   ///< value: how many of the requested stay idle, limit: how many were requested
   mixed_generations,     ///< value: partitions of different nodes in one job, the slowest sets the pace
-  precision_fallback,    ///< the device does not compute in the job's format
+  precision_fallback,    ///< value: the job's format, limit: the one that the device uses instead (`Precision`)
   no_tokens,             ///< neither job nor model says how many tokens; one step is reported as the run
   power_limit_exceeded,  ///< value: peak facility power, limit: what the grid grants (W)
   does_not_fit,          ///< value: bytes needed, limit: bytes there
@@ -95,14 +95,15 @@ enum class Caveat {
   balanced_experts,      ///< mixture of experts: the router is forced to spread tokens evenly
   tokens_dropped,        ///< `value` of the routed tokens exceed a capacity factor of `limit`
   extrapolated_scale,    ///< value: devices in the job, limit: largest job the scoreboard checks
+  implausible,           ///< value of `field`, limit: what known ones reach; most likely a slip of units
 };
 
 template <>
 struct EnumNames<Caveat> {
-  static constexpr std::array<std::string_view, 11> names{
+  static constexpr std::array<std::string_view, 12> names{
       "accelerators-unused",  "mixed-generations", "precision-fallback", "no-tokens",
       "power-limit-exceeded", "does-not-fit",      "uneven-batch",       "failures-dominate",
-      "balanced-experts",     "tokens-dropped",    "extrapolated-scale"};
+      "balanced-experts",     "tokens-dropped",    "extrapolated-scale", "implausible"};
 };
 
 /// A caveat with the numbers that belong to it.
@@ -110,6 +111,7 @@ struct Warning {
   Caveat caveat;
   double value = 0;
   double limit = 0;
+  std::string field{};  ///< that the caveat is about, where it is about one
 
   /// The warning in words.
   [[nodiscard]] std::string text() const;

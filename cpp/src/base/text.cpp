@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 
@@ -26,6 +27,10 @@ std::string number_text(double number) {
   for (int digits = 1; digits <= 17; ++digits) {
     std::snprintf(buffer.data(), buffer.size(), "%.*g", digits, number);
     if (std::strtod(buffer.data(), nullptr) == number) break;
+  }
+  // 700 and 3350 are easier to read than 7e+02 and 3.35e+03.
+  if (std::fabs(number) < 1e6 && number == std::trunc(number)) {
+    std::snprintf(buffer.data(), buffer.size(), "%.0f", number);
   }
   return buffer.data();
 }

@@ -16,9 +16,6 @@ inline double round_up(double x) {
   return below + static_cast<double>(below < x);
 }
 
-/// The format that the device computes in when asked for `precision`.
-[[nodiscard]] Precision format_on(const Accelerator& device, Precision precision);
-
 /// How a format runs on a device.
 struct Format {
   double flops_per_s;      ///< peak of the data sheet

@@ -58,6 +58,8 @@ struct AttentionShape {
 [[nodiscard]] double peak_flops_per_s(const Accelerator& device, Precision precision);
 /// Whether the device computes in that format (else it falls back as above).
 [[nodiscard]] bool supports(const Accelerator& device, Precision precision);
+/// The format that the device computes in when asked for `precision`.
+[[nodiscard]] Precision format_on(const Accelerator& device, Precision precision);
 
 /// Device power while it waits in a collective (spinning kernels, links busy), while it waits with nothing to do but
 /// its context and clocks up (pipeline bubble, stall), and in its hungriest sustained phase. Watts.

@@ -4,6 +4,7 @@
 #include "campaign/run.hpp"
 #include "compute/kernels.hpp"
 #include "estimate/answer.hpp"
+#include "estimate/plausibility.hpp"
 #include "power/site_power.hpp"
 #include "step/conflicts.hpp"
 #include "step/pace.hpp"
@@ -28,7 +29,10 @@ void add_warnings(const Training& job, const Cluster& cluster, const step::Pace&
   const auto used = static_cast<double>(result.accelerators);
   if (!result.memory.fits()) warn(Caveat::does_not_fit, result.memory.total_bytes(), result.memory.capacity_bytes);
   if (pace.partitions > 1) warn(Caveat::mixed_generations, static_cast<double>(pace.partitions));
-  if (!compute::supports(*pace.device, job.precision)) warn(Caveat::precision_fallback);
+  if (!compute::supports(*pace.device, job.precision)) {
+    warn(Caveat::precision_fallback, static_cast<double>(job.precision),
+         static_cast<double>(compute::format_on(*pace.device, job.precision)));
+  }
   if (job.tokens <= 0) warn(Caveat::no_tokens);
   const double dropped = workload::dropped_fraction(job, result.layout);
   if (job.model.is_moe() && job.expert_imbalance == 0) warn(Caveat::balanced_experts);
@@ -71,6 +75,7 @@ void answer(const Training& job, const Cluster& cluster, const Layout& layout, c
       campaign::training_run(cluster, result.accelerators, tokens, tokens_per_step, result.step_time_s, result.power);
   result.warnings.clear();
   add_warnings(job, cluster, pace, result);
+  add_implausible(job, cluster, layout, result.warnings);
 }
 
 namespace {

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "ampacity/estimate.hpp"
+#include "estimate/plausibility.hpp"
 
 namespace ampacity {
 namespace {
@@ -17,6 +18,10 @@ std::string whole(double value) {
   return buffer;
 }
 
+std::string precision_name(double code) {
+  return std::string(name_of(static_cast<Precision>(code)));
+}
+
 }  // namespace
 
 std::string Warning::text() const {
@@ -27,7 +32,8 @@ std::string Warning::text() const {
       return "the job spans " + whole(value) +
              " kinds of node; the slowest sets the pace and the smallest memory must hold it";
     case Caveat::precision_fallback:
-      return "the device does not compute in this format; the next wider one is used";
+      return "training.precision is " + precision_name(value) + ", in which the device does not compute; it runs as " +
+             precision_name(limit);
     case Caveat::no_tokens:
       return "neither job nor model says how many tokens to train; the run is one step";
     case Caveat::power_limit_exceeded:
@@ -57,6 +63,8 @@ std::string Warning::text() const {
       return whole(value) +
              " accelerators are more than the largest measured job that this release is checked against (" +
              whole(limit) + ")";
+    case Caveat::implausible:
+      return implausible_text(*this);
   }
   return {};
 }

@@ -16,6 +16,7 @@
 #include "base/text.hpp"
 #include "spec/ranges.hpp"
 #include "spec/rules.hpp"
+#include "spec/unit_hint.hpp"
 
 namespace ampacity::spec {
 
@@ -99,11 +100,11 @@ class Decoder {
 
   void read(const Value& value, const std::string& path, Range range, double& out) {
     if (!value.is_number()) {
-      note(path, value.describe(), "must be a number" + interval(range));
+      note(path, value.describe(), "must be a number" + interval(range), unit_hint(path));
     } else if (const double number = value.number(); !std::isfinite(number)) {
-      note(path, value.describe(), "must be a finite number" + interval(range));
+      note(path, value.describe(), "must be a finite number" + interval(range), unit_hint(path));
     } else if (number < range.minimum || number > range.maximum) {
-      note(path, value.describe(), "must be" + interval(range));
+      note(path, value.describe(), "must be" + interval(range), unit_hint(path));
     } else {
       out = number;
     }

@@ -11,6 +11,7 @@
 #include "ampacity/error.hpp"
 #include "ampacity/field.hpp"
 #include "base/text.hpp"
+#include "spec/unit_hint.hpp"
 
 namespace ampacity::spec {
 
@@ -64,10 +65,9 @@ bool value_in_range(const std::vector<T>& items, Range) {
 
 inline void describe(double value, Range range, const std::string& path, std::vector<Problem>& problems) {
   problems.push_back(
-      {path,
-       base::number_text(value),
+      {path, base::number_text(value),
        "must be between " + base::number_text(range.minimum) + " and " + base::number_text(range.maximum),
-       {}});
+       unit_hint(path)});
 }
 inline void describe(std::int64_t value, Range range, const std::string& path, std::vector<Problem>& problems) {
   describe(static_cast<double>(value), range, path, problems);

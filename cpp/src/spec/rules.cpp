@@ -71,6 +71,10 @@ void complete_experts(Model& model, const std::string& path, std::vector<Problem
          "must be between 1 and " + path + ".experts (" + number_text(model.experts) + ")");
   }
   check_expert_groups(model, path, problems);
+  if (model.moe_layer_interval > model.layers) {
+    note(problems, path + ".moe_layer_interval", number_text(model.moe_layer_interval),
+         "must not exceed " + path + ".layers (" + number_text(model.layers) + "): no layer would have experts");
+  }
   if (model.dense_layers > model.layers) {
     note(problems, path + ".dense_layers", number_text(model.dense_layers),
          "must not exceed " + path + ".layers (" + number_text(model.layers) + ")");
