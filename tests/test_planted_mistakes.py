@@ -119,7 +119,7 @@ ERRORS: dict[str, tuple[dict[str, dict[str, Any]], str, tuple[str, ...]]] = {
     "ep does not divide the experts": ({"model": EXPERTS}, "--ep=3", ("layout.ep = 3", "must divide model.experts (8)")),
     "more accelerators than there are": ({}, "--dp=16", ("layout = 128", "must not exceed those of the cluster (64)")),
     "batch cannot be split": ({}, "--global-batch=100", ("training.global_batch = 100", "layout.dp x layout.micro_batch")),
-    "pp does not divide the layers": ({}, "--pp=3 --dp=4", ("layout.pp = 3", "must divide model.layers (32)")),
+    "pp does not divide the layers": ({}, "--pp=7 --dp=1", ("layout.pp = 7", "must divide model.layers (32)")),
     "memory bandwidth in GB/s": ({"accelerator": {"memory_bytes_per_s": 3350.0}}, "", ("memory_bytes_per_s = 3350", "bytes per second")),
     "peak in TFLOP/s": ({"accelerator": {"bf16_flops_per_s": 989.4}}, "", ("bf16_flops_per_s = 989.4", "in FLOP/s")),
     "clock in GHz": ({"accelerator": {"tensor_clock_hz": 1.83}}, "", ("tensor_clock_hz = 1.83", "in hertz")),

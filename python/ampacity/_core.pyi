@@ -3294,6 +3294,11 @@ class Warning:
         Short name of the caveat.
         """
     @property
+    def field(self) -> str:
+        """
+        The field that the caveat is about, where it is about one.
+        """
+    @property
     def limit(self) -> float:
         """
         What that number is compared with.
