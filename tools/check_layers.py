@@ -29,6 +29,7 @@ ROWS = [
     ["step"],
     ["campaign"],
     ["estimate", "search"],
+    ["explain"],
 ]
 RANK = {layer: rank for rank, row in enumerate(ROWS) for layer in row}
 

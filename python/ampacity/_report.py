@@ -85,7 +85,14 @@ def _duration(days: float) -> str:
     return f"{hours:.1f} hours" if hours >= 1 else f"{hours * 3600:.3g} s"
 
 
-def _seconds(value: float) -> str:
+def seconds_text(value: float) -> str:
+    """Return a time of a step the way people say it.
+
+    Examples
+    --------
+    >>> seconds_text(11.4391), seconds_text(0.02)
+    ('11.439 s', '20 ms')
+    """
     return f"{value:.3f} s" if value >= 1 else f"{value * 1e3:.3g} ms"
 
 
@@ -107,7 +114,7 @@ def _head(est: Estimate) -> Iterator[str]:
 
 def _speed(est: Estimate) -> Iterator[str]:
     per_gpu = est.tokens_per_s / est.accelerators
-    yield f"Speed    {_seconds(est.step_time_s)} a step    {large(est.tokens_per_s)} tokens/s"
+    yield f"Speed    {seconds_text(est.step_time_s)} a step    {large(est.tokens_per_s)} tokens/s"
     yield (
         f"         {figure(per_gpu)} tokens/s, {figure(est.flops_per_s_per_accelerator / 1e12)} TFLOP/s "
         f"per GPU    MFU {est.mfu_fraction:.1%}"
@@ -158,15 +165,16 @@ def _time(est: Estimate, ascii_only: bool) -> Iterator[str]:
     yield "Where the time of a step goes"
     parts = sorted(est.breakdown.to_dict().items(), key=lambda part: -part[1])
     total = est.step_time_s
-    shown = [(_PART_NAMES.get(k, k), v / total, _seconds(v)) for k, v in parts if v / total >= 0.0005]
+    shown = [(_PART_NAMES.get(k, k), v / total, seconds_text(v)) for k, v in parts if v / total >= 0.0005]
     yield from bars(shown, ascii_only=ascii_only)
 
 
-def report(est: Estimate, *, ascii_only: bool = False) -> str:
-    """Return the page: speed, memory, power, run, where the time goes, warnings."""
-    sections = [_head(est), _speed(est), _memory(est), _power(est), _run(est), _time(est, ascii_only)]
-    lines = "\n\n".join("\n".join(section) for section in (sections[0], _together(sections[1:5]), sections[5]))
-    if est.warnings:
+def report(est: Estimate, *, ascii_only: bool = False, time: bool = True) -> str:
+    """Return the page: speed, memory, power, run, and (with `time`) where the time goes and the warnings."""
+    answer = _together([_speed(est), _memory(est), _power(est), _run(est)])
+    sections = [_head(est), answer, *([_time(est, ascii_only)] if time else [])]
+    lines = "\n\n".join("\n".join(section) for section in sections)
+    if est.warnings and time:
         lines += "\n\nWarnings\n" + "\n".join(f"  - {warning}" for warning in est.warnings)
     return lines
 

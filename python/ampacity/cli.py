@@ -97,6 +97,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_flags(estimate, "layout", _LAYOUT_FLAGS)
     _add_flags(estimate, "job", _JOB_FLAGS)
+    estimate.add_argument(
+        "--explain", action="store_true", help="what bounds the step, what would help most, how well founded that is"
+    )
     _add_common(estimate)
 
     listing = commands.add_parser(
@@ -160,21 +163,27 @@ def _catalogue(paths: Sequence[str]) -> Catalogue:
 def _estimate(options: argparse.Namespace) -> None:
     from ampacity._ask import ask
 
+    catalogue = _catalogue(options.catalogue)
     given = {key: value for key, value in vars(options).items() if value is not None}
     result = ask(
         given["model"],
         given["cluster"],
-        catalogue=_catalogue(options.catalogue),
+        catalogue=catalogue,
         accelerators=given.get("gpus"),
         layout={key: given[key] for key in _LAYOUT_FLAGS if key in given},
         job={key: given[key] for key in _JOB_FLAGS if key in given},
     )
+    why = result.explain(catalogue=catalogue) if options.explain else None
     if options.json:
-        _print_json(result.to_dict())
-    else:
-        from ampacity._report import report
+        _print_json(result.to_dict() | ({} if why is None else {"explain": why.to_dict()}))
+        return
+    from ampacity._explain import text
+    from ampacity._report import report
 
-        print(report(result, ascii_only=not _can_print("█")))
+    ascii_only = not _can_print("█")
+    print(report(result, ascii_only=ascii_only, time=why is None))
+    if why is not None:
+        print("\n" + text(why, ascii_only=ascii_only, head=False))
 
 
 def _list(options: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "bind_spec.hpp"
+#include "question.hpp"
 
 namespace ampacity::python {
 namespace {
@@ -296,7 +297,12 @@ void bind_batch(py::module_& module) {
           "layout", [](const C& self, py::ssize_t row) { return self.layout(checked_row(self, row)); }, py::arg("row"),
           "The layout of the row.")
       .def(
-          "estimate", [](const C& self, py::ssize_t row) { return self.estimate(checked_row(self, row)); },
+          "estimate",
+          [](const C& self, py::ssize_t row) {
+            const auto copied = py::return_value_policy::copy;
+            return told(self.estimate(checked_row(self, row)), py::cast(self.job(), copied),
+                        py::cast(self.cluster(), copied));
+          },
           py::arg("row"), "The full estimate of the row.")
       .def(
           "best",

@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "conversion.hpp"
+#include "question.hpp"
 #include "spec_text.hpp"
 
 namespace ampacity::python {
@@ -69,26 +70,46 @@ SearchResult run_search(const Training& job, const Cluster& cluster, std::size_t
   return search(job, cluster, choice, keep);
 }
 
-Estimate run_estimate_fastest(const Training& job, const Cluster& cluster, const py::KWArgs<py::object>& kwargs) {
-  const LayoutChoice choice = read_choice(kwargs);
-  const py::gil_scoped_release release;
-  return estimate_fastest(job, cluster, choice);
+/// Runs without the interpreter, and keeps with the answer what was asked.
+template <class Run>
+ToldEstimate ask(const Training& job, const Cluster& cluster, const Run& run) {
+  Estimate found = [&] {
+    const py::gil_scoped_release release;
+    return run();
+  }();
+  return told(std::move(found), object_of(job), object_of(cluster));
 }
 
-std::vector<Estimate> run_estimate_all(const Training& job, const Cluster& cluster,
-                                       const std::vector<Layout>& layouts) {
-  return estimate_all(job, cluster, layouts);
+ToldEstimate run_estimate(const Training& job, const Cluster& cluster, const Layout& layout) {
+  return ask(job, cluster, [&] { return estimate(job, cluster, layout); });
+}
+
+ToldEstimate run_estimate_fastest(const Training& job, const Cluster& cluster, const py::KWArgs<py::object>& kwargs) {
+  const LayoutChoice choice = read_choice(kwargs);
+  return ask(job, cluster, [&] { return estimate_fastest(job, cluster, choice); });
+}
+
+std::vector<ToldEstimate> run_estimate_all(const Training& job, const Cluster& cluster,
+                                           const std::vector<Layout>& layouts) {
+  std::vector<Estimate> found = [&] {
+    const py::gil_scoped_release release;
+    return estimate_all(job, cluster, layouts);
+  }();
+  const py::object asked = object_of(job);
+  const py::object on = object_of(cluster);
+  std::vector<ToldEstimate> results;
+  results.reserve(found.size());
+  for (Estimate& one : found) results.push_back(told(std::move(one), asked, on));
+  return results;
 }
 
 }  // namespace
 
 void bind_functions(py::module_& module) {
-  using EstimateOne = Estimate (*)(const Training&, const Cluster&, const Layout&);
-  module.def("estimate", static_cast<EstimateOne>(&estimate), py::arg("job"), py::arg("cluster"), py::arg("layout"),
-             py::call_guard<py::gil_scoped_release>(),
+  module.def("estimate", &run_estimate, py::arg("job"), py::arg("cluster"), py::arg("layout"),
              "Predicts one training step and the run made of it; see ``ampacity.estimate``.");
   module.def("estimate_all", &run_estimate_all, py::arg("job"), py::arg("cluster"), py::arg("layouts"),
-             py::call_guard<py::gil_scoped_release>(), "Estimates of many layouts of one job, in their order.");
+             "Estimates of many layouts of one job, in their order.");
   module.def("search", &run_search, py::arg("job"), py::arg("cluster"), py::kw_only(), py::arg("keep").noconvert() = 10,
              "The fastest layouts that fit in memory; see ``ampacity.search``.");
   module.def("estimate_fastest", &run_estimate_fastest, py::arg("job"), py::arg("cluster"),

@@ -7,6 +7,7 @@
 
 #include "bind_spec.hpp"
 #include "described.hpp"
+#include "question.hpp"
 
 namespace ampacity::python {
 
@@ -48,6 +49,8 @@ template <class T>
 py::object state_of(const T& value) {
   if constexpr (std::is_enum_v<T>) {
     return py::int_(static_cast<int>(value));
+  } else if constexpr (std::is_same_v<T, Breakdown>) {
+    return py::cast(ToldBreakdown{value, {}});
   } else {
     return py::cast(value);
   }
@@ -57,6 +60,8 @@ template <class T>
 T from_state(const py::handle state) {
   if constexpr (std::is_enum_v<T>) {
     return static_cast<T>(state.cast<int>());
+  } else if constexpr (std::is_same_v<T, Breakdown>) {
+    return state.cast<ToldBreakdown>();
   } else {
     return state.cast<T>();
   }
@@ -81,36 +86,42 @@ Result unpickled(const State& state) {
   return result;
 }
 
-template <class Result, class T>
-void bind_item(py::class_<Result>& type, const Item<Result, T>& item) {
+template <class Class, class Result, class T>
+void bind_item(py::class_<Class>& type, const Item<Result, T>& item) {
   const auto member = item.member;
-  if constexpr (std::is_same_v<T, Caveat>) {
+  if constexpr (std::is_enum_v<T>) {
     type.def_property_readonly(
-        item.key, [member](const Result& self) { return std::string(name_of(self.*member)); }, item.doc);
-  } else if constexpr (std::is_enum_v<T>) {
-    type.def_property_readonly(
-        item.key, [member](const Result& self) { return std::string(name_of(self.*member)); }, item.doc);
+        item.key, [member](const Class& self) { return std::string(name_of(self.*member)); }, item.doc);
   } else if constexpr (is_list<T>) {
     using Items = py::typing::Tuple<typename T::value_type, py::ellipsis>;
     type.def_property_readonly(
-        item.key, [member](const Result& self) { return Items(py::tuple(py::cast(self.*member))); }, item.doc);
+        item.key, [member](const Class& self) { return Items(py::tuple(py::cast(self.*member))); }, item.doc);
+  } else if constexpr (std::is_same_v<T, Breakdown>) {
+    type.def_property_readonly(
+        item.key, [member](const Class& self) { return ToldBreakdown{self.*member, self.question}; }, item.doc);
   } else {
     type.def_readonly(item.key, member, item.doc);
   }
+}
+
+/// Properties, comparison and hash of `Class`, which is `Result` or holds more than it.
+template <class Result, class Class>
+void bind_items(py::class_<Class>& type) {
+  std::apply([&](const auto&... item) { (bind_item(type, item), ...); }, Described<Result>::items());
+  type.def(
+      "__eq__",
+      [](const Class& self, const py::object& other) {
+        return py::isinstance<Class>(other) && same<Result>(self, other.cast<const Class&>());
+      },
+      py::arg("other"));
+  type.def("__hash__", [](const Class& self) { return static_cast<py::ssize_t>(result_hash<Result>(self) >> 1U); });
 }
 
 /// Binds `Result` as a frozen class; only the library makes such objects.
 template <class Result>
 py::class_<Result> bind_result(py::module_& module, const char* name, const char* doc) {
   py::class_<Result> type(module, name, doc);
-  std::apply([&](const auto&... item) { (bind_item(type, item), ...); }, Described<Result>::items());
-  type.def(
-      "__eq__",
-      [](const Result& self, const py::object& other) {
-        return py::isinstance<Result>(other) && same(self, other.cast<const Result&>());
-      },
-      py::arg("other"));
-  type.def("__hash__", [](const Result& self) { return static_cast<py::ssize_t>(result_hash(self) >> 1U); });
+  bind_items<Result>(type);
   type.def(py::pickle(&pickled<Result>, &unpickled<Result>));
   return type;
 }

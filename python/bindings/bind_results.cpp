@@ -12,11 +12,21 @@ void bind_scaled(py::class_<Result>& type, const char* key, double Result::* mem
 }
 
 void bind_parts(py::module_& module) {
-  bind_result<Breakdown>(module, "Breakdown",
-                         "Where the seconds of a step go on the critical path; the terms sum to the step time.")
-      .def_property_readonly("total_s", &Breakdown::total_s, "Sum of all terms (s).")
-      .def("to_dict", &breakdown_dict, "The terms in seconds, without their suffix.")
-      .def("__repr__", [](const Breakdown& self) { return items_text(self, "Breakdown"); });
+  py::class_<ToldBreakdown> breakdown(
+      module, "Breakdown", "Where the seconds of a step go on the critical path; the terms sum to the step time.");
+  bind_items<Breakdown>(breakdown);
+  breakdown
+      .def(py::pickle([](const ToldBreakdown& self) { return pickled<Breakdown>(self); },
+                      [](const State& state) { return ToldBreakdown{unpickled<Breakdown>(state), {}}; }))
+      .def_property_readonly(
+          "total_s", [](const ToldBreakdown& self) { return self.total_s(); }, "Sum of all terms (s).")
+      .def_property_readonly(
+          "tree", [](const ToldBreakdown& self) { return self.question.explain(Catalogue::builtin()).time; },
+          "The step as a tree, compute by class of operator and direction; priced again at every access.")
+      .def(
+          "to_dict", [](const ToldBreakdown& self) { return breakdown_dict(self); },
+          "The terms in seconds, without their suffix.")
+      .def("__repr__", [](const ToldBreakdown& self) { return items_text<Breakdown>(self, "Breakdown"); });
   bind_result<Memory>(module, "Memory", "Memory of the fullest device.")
       .def_property_readonly("total_bytes", &Memory::total_bytes, "Sum of all parts (bytes).")
       .def_property_readonly("fits", &Memory::fits, "Whether the total is within the capacity.")
@@ -45,23 +55,74 @@ void bind_parts(py::module_& module) {
   run.def("__repr__", [](const Run& self) { return items_text(self, "Run"); });
 }
 
+constexpr const char* explain_doc =
+    R"(What bounds this step, what would help most, and how well founded the prediction is.
+
+Predicts the step again some thirty times, so it costs about 100 us.
+
+Parameters
+----------
+catalogue
+    Where the provenance of parameters is looked up (default: the built-in catalogue).
+
+Returns
+-------
+Explanation
+    The time as a tree (s), causes in words, what +10 % of each resource brings, doubts, provenance. ``print`` shows
+    the report.
+
+Examples
+--------
+>>> import ampacity as amp
+>>> job = amp.Training("llama-3.1-70b", global_batch=128, seq_len=8192)
+>>> est = amp.estimate(job, amp.cluster("hgx-h200-x1"), amp.Layout(tp=8, recompute="full"))
+>>> why = est.explain()
+>>> why.bounds[0].text
+'matrix products at the power limit'
+>>> abs(sum(part.seconds for part in why.time.parts) / est.step_time_s - 1) < 1e-9
+True
+)";
+
+Explanation explained(const ToldEstimate& self, const std::optional<Catalogue>& catalogue) {
+  return self.question.explain(catalogue ? *catalogue : Catalogue::builtin());
+}
+
+/// The fields, then job and cluster.
+State pickled_estimate(const ToldEstimate& self) {
+  const py::object none = py::none();
+  const bool known = self.question.known();
+  return pickled<Estimate>(self) +
+         py::make_tuple(known ? self.question.job : none, known ? self.question.cluster : none);
+}
+ToldEstimate unpickled_estimate(const State& state) {
+  constexpr std::size_t fields = std::tuple_size_v<decltype(Described<Estimate>::items())>;
+  if (state.size() != fields + 2) throw Error("this result was pickled by another version of Ampacity");
+  Estimate plain = unpickled<Estimate>(State(state[py::slice(0, fields, 1)]));
+  return told(std::move(plain), py::object(state[fields]), py::object(state[fields + 1]));
+}
+
 void bind_estimate(py::module_& module) {
   bind_result<Warning>(module, "Warning", "What a prediction does not model or is less sure of.")
       .def("__str__", &Warning::text)
       .def("__repr__", [](const Warning& self) { return items_text(self, "Warning"); });
-  bind_result<Estimate>(module, "Estimate", "Answer of ``estimate``: speed, memory, power, run, warnings.")
+  py::class_<ToldEstimate> type(module, "Estimate", "Answer of ``estimate``: speed, memory, power, run, warnings.");
+  bind_items<Estimate>(type);
+  type.def(py::pickle(&pickled_estimate, &unpickled_estimate))
       .def_readonly("mfu", &Estimate::mfu_fraction, "The same as ``mfu_fraction``.")
-      .def("to_dict", &estimate_dict, "The object that ``ampacity estimate --json`` prints.")
+      .def("explain", &explained, py::kw_only(), py::arg("catalogue") = py::none(), explain_doc)
+      .def(
+          "to_dict", [](const ToldEstimate& self) { return estimate_dict(self); },
+          "The object that ``ampacity estimate --json`` prints.")
       .def(
           "to_json",
-          [](const Estimate& self, const std::optional<int>& indent) {
+          [](const ToldEstimate& self, const std::optional<int>& indent) {
             const auto json = py::module_::import("json");
             return py::str(
                 json.attr("dumps")(estimate_dict(self), py::arg("indent") = indent, py::arg("allow_nan") = false));
           },
           py::kw_only(), py::arg("indent").noconvert() = py::none(), "``to_dict`` as JSON text.")
-      .def("__repr__", &estimate_text)
-      .def("_repr_html_", &estimate_html, "A small table for notebooks.");
+      .def("__repr__", [](const ToldEstimate& self) { return estimate_text(self); })
+      .def("_repr_html_", [](const ToldEstimate& self) { return estimate_html(self); }, "A small table for notebooks.");
 }
 
 }  // namespace

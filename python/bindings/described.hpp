@@ -157,4 +157,65 @@ struct Described<SearchResult> {
   }
 };
 
+template <>
+struct Described<Term> {
+  static constexpr auto items() {
+    using R = Term;
+    return std::tuple{Item{"name", &R::name, "What the time is spent on."},
+                      Item{"seconds", &R::seconds, "On the critical path (s)."},
+                      Item{"hidden_s", &R::hidden_s, "Communication that runs behind compute, beside what shows (s)."},
+                      Item{"parts", &R::parts, "What it is made of; the parts sum to it."}};
+  }
+};
+
+template <>
+struct Described<Bound> {
+  static constexpr auto items() {
+    using R = Bound;
+    return std::tuple{Item{"text", &R::text, "The cause in words."}, Item{"seconds", &R::seconds, "Its time (s)."},
+                      Item{"share_fraction", &R::share_fraction, "Its share of the step time."}};
+  }
+};
+
+template <>
+struct Described<Sensitivity> {
+  static constexpr auto items() {
+    using R = Sensitivity;
+    return std::tuple{
+        Item{"lever", &R::lever, "What is changed: arithmetic, memory-bandwidth, power-limit, ..."},
+        Item{"elasticity", &R::elasticity, "Derivative of ln(step time) by ln(lever), from +-1 %."},
+        Item{"change_fraction", &R::change_fraction, "The change tried: +0.1 of rates and limits, -0.1 of times."},
+        Item{"faster_fraction", &R::faster_fraction, "Gain in speed that this change brings."}};
+  }
+};
+
+template <>
+struct Described<Provenance> {
+  static constexpr auto items() {
+    using R = Provenance;
+    return std::tuple{Item{"parameter", &R::parameter, "Kind, name and field."},
+                      Item{"value", &R::value, "The number, in the unit that ends the field's name."},
+                      Item{"confidence", &R::confidence,
+                           "measured, vendor, inferred; default or given where the catalogue does not say it."},
+                      Item{"source", &R::source, "Where the number comes from."}};
+  }
+};
+
+template <>
+struct Described<Explanation> {
+  static constexpr auto items() {
+    using R = Explanation;
+    return std::tuple{Item{"model", &R::model, "Name of the model."},
+                      Item{"cluster", &R::cluster, "Name of the cluster."},
+                      Item{"accelerators", &R::accelerators, "Accelerators that the job runs on."},
+                      Item{"time", &R::time, "The step time as a tree."},
+                      Item{"stage_imbalance_s", &R::stage_imbalance_s,
+                           "Of that time, what a pipeline of equal stages would save (s)."},
+                      Item{"bounds", &R::bounds, "Causes of the step time in words, longest first."},
+                      Item{"sensitivities", &R::sensitivities, "What would help, most first."},
+                      Item{"doubts", &R::doubts, "Terms that are extrapolated or not modelled."},
+                      Item{"provenance", &R::provenance, "Where the parameters that matter come from."}};
+  }
+};
+
 }  // namespace ampacity::python

@@ -12,6 +12,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   bind_hardware(module, catalogue);
   bind_cluster(module, catalogue);
   bind_job(module, catalogue);
+  bind_explain(module);
   bind_results(module);
   bind_functions(module);
   bind_batch(module);

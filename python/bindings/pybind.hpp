@@ -22,6 +22,7 @@ CatalogueClass bind_catalogue(py::module_& module);
 void bind_hardware(py::module_& module, CatalogueClass& catalogue);
 void bind_cluster(py::module_& module, CatalogueClass& catalogue);
 void bind_job(py::module_& module, CatalogueClass& catalogue);
+void bind_explain(py::module_& module);
 void bind_results(py::module_& module);
 void bind_functions(py::module_& module);
 void bind_batch(py::module_& module);

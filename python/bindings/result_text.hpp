@@ -32,7 +32,7 @@ std::string items_text(const Result& result, const char* name) {
   const auto add = [&]<class T>(const Item<Result, T>& item) {
     const T& value = result.*item.member;
     std::string shown;
-    if constexpr (std::is_same_v<T, Caveat>) {
+    if constexpr (std::is_enum_v<T>) {
       shown = name_of(value);
     } else if constexpr (std::is_same_v<T, double>) {
       shown = py::str("{:.6g}").format(value);

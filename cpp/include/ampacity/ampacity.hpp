@@ -7,6 +7,7 @@
 #include "ampacity/decode.hpp"     // IWYU pragma: export
 #include "ampacity/error.hpp"      // IWYU pragma: export
 #include "ampacity/estimate.hpp"   // IWYU pragma: export
+#include "ampacity/explain.hpp"    // IWYU pragma: export
 #include "ampacity/kernels.hpp"    // IWYU pragma: export
 #include "ampacity/layout.hpp"     // IWYU pragma: export
 #include "ampacity/model.hpp"      // IWYU pragma: export

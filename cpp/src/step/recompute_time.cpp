@@ -21,6 +21,7 @@ void add_all(const Context& c, const LayerWork& work, const PassTime& forward, P
   pass.cp_comm_s += forward.cp_comm_s;
   pass.ep_comm_s += forward.ep_comm_s;
   pass.hidden_comm_s += forward.hidden_comm_s;
+  pass.imbalance_s += forward.imbalance_s;
   if (c.ledger != nullptr) {
     c.ledger->repeat(1, 1, 1, pass);
     c.ledger->spare(last.kind, spared.seconds);

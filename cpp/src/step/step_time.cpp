@@ -35,6 +35,11 @@ struct Stages {
     if (pp > 2 && middle.total_s() > found->total_s()) found = &middle;
     return *found;
   }
+  [[nodiscard]] double mean_s(std::int64_t pp) const {
+    if (pp == 1) return last.total_s();
+    const double all = first.total_s() + last.total_s() + static_cast<double>(pp - 2) * middle.total_s();
+    return all / static_cast<double>(pp);
+  }
 };
 
 Stages stages_of(const Training& job, const PartTimes& parts, const workload::StageLayers& layers, std::int64_t pp) {
@@ -116,8 +121,9 @@ StepTime step_time(const Training& job, const Layout& layout, const Accelerator&
   const schedule::PipelineTime pipeline = schedule::pipeline_time(
       layout, batches, {stages.first.total_s(), stages.middle.total_s(), stages.last.total_s()});
   b.bubble_s = pipeline.bubble_s;
-  double hidden = batches * slowest.hidden_comm_s;
-  b.pp_comm_s = pipeline_comm(job, layout, links, batches, hidden);
+  step.slowest_stage_s = slowest.total_s();
+  step.mean_stage_s = stages.mean_s(layout.pp);
+  b.pp_comm_s = pipeline_comm(job, layout, links, batches, step.hidden_pp_s);
 
   const workload::StageParameters parameters = fullest_parameters(job, layout, layers);
   const workload::LayerMix stage_layers = layout.pp == 1 ? layers.last : layers.middle;
@@ -130,7 +136,8 @@ StepTime step_time(const Training& job, const Layout& layout, const Accelerator&
   const OverlapWindow window{compute_s(&LayerTime::forward), compute_s(&LayerTime::backward)};
   const StepComm dp = data_parallel_comm(job, layout, links, parameters, stage_layers.all(), window);
   b.dp_comm_s += dp.exposed_s;
-  hidden += dp.hidden_s;
+  step.hidden_dp_s = dp.hidden_s;
+  const double hidden = batches * slowest.hidden_comm_s + step.hidden_pp_s + step.hidden_dp_s;
 
   const compute::KernelCost optimizer = optimizer_cost(job, layout, device, parameters);
   b.optimizer_s = optimizer.seconds;

@@ -1,0 +1,41 @@
+#include "ampacity/explain.hpp"
+
+#include <algorithm>
+
+#include "explain/bounds.hpp"
+#include "explain/provenance.hpp"
+#include "explain/sensitivity.hpp"
+#include "explain/tree.hpp"
+#include "step/pace.hpp"
+
+namespace ampacity {
+namespace {
+
+/// The partition whose devices set the pace.
+const Partition& pacing(const Cluster& cluster, const step::Pace& pace) {
+  return *std::find_if(cluster.partitions.begin(), cluster.partitions.end(),
+                       [&](const Partition& p) { return &p.node.accelerator == pace.device; });
+}
+
+}  // namespace
+
+Explanation explain(const Training& job, const Cluster& cluster, const Layout& layout, const Catalogue& catalogue) {
+  const Estimate checked = estimate(job, cluster, layout);
+  const step::Pace pace = step::pace_of(job, cluster, layout);
+  const Partition& partition = pacing(cluster, pace);
+
+  Explanation result;
+  result.model = checked.model;
+  result.cluster = checked.cluster;
+  result.accelerators = checked.accelerators;
+  result.time = explain_detail::time_tree(job, layout, partition, network::links_of(cluster, partition), pace.step);
+  result.stage_imbalance_s = pace.step.micro_batches * (pace.step.slowest_stage_s - pace.step.mean_stage_s);
+  result.sensitivities = explain_detail::sensitivities(job, cluster, layout);
+  result.bounds = explain_detail::bounds(pace.step.breakdown, result.sensitivities, layout);
+  result.provenance = explain_detail::provenance(job, cluster, partition.node, catalogue);
+  result.doubts = explain_detail::doubts(job, partition.node, layout, result.provenance);
+  for (const Warning& warning : checked.warnings) result.doubts.push_back(warning.text());
+  return result;
+}
+
+}  // namespace ampacity
