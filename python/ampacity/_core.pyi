@@ -3834,6 +3834,11 @@ class NetworkCore:
         See ``ampacity.Network.fat_tree``.
         """
     @staticmethod
+    def of(cluster: Cluster) -> NetworkCore:
+        """
+        See ``ampacity.Network.of``.
+        """
+    @staticmethod
     def torus(
         shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
         link_bytes_per_s: typing.SupportsFloat | typing.SupportsIndex,

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ampacity._core import InvalidSpec, NetworkCore, Problem
+from ampacity._core import Cluster, InvalidSpec, NetworkCore, Problem
 
 if TYPE_CHECKING:
     import numpy as np
@@ -247,6 +247,32 @@ class Network:
             global_bytes_per_s=global_bytes_per_s,
             hop_latency_s=hop_latency_s,
         )
+
+    @staticmethod
+    def of(cluster: Cluster) -> Network:
+        """Return the network of a cluster, as its fabric's tiers, switch, rate and oversubscription imply it.
+
+        It has at least as many endpoints as the cluster has accelerators: top switches are filled.
+
+        Parameters
+        ----------
+        cluster
+            From the catalogue, or your own.
+
+        Raises
+        ------
+        Infeasible
+            The cluster has no scale-out switches.
+
+        Examples
+        --------
+        Three tiers, 3,072 GPUs at full rate in a pod, 7:1 above:
+
+        >>> import ampacity as amp
+        >>> [(tier.name, tier.cables) for tier in amp.Network.of(amp.cluster("meta-24k-roce")).tiers][1:]
+        [('endpoint to tier 1', 24576), ('tier 1 to 2', 24576), ('tier 2 to 3', 3584)]
+        """
+        return _build("of", cluster=cluster)
 
     @property
     def endpoints(self) -> int:

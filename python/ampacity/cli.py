@@ -1,4 +1,4 @@
-"""The command line: ``ampacity estimate | list | validate | calibrate``.
+"""The command line: ``ampacity estimate | list | network | validate | calibrate``.
 
 Exit status 0 is an answer, 2 a mistake in what was asked (named on stderr), 1 a fault of Ampacity (set
 ``AMPACITY_TRACEBACK`` to see where).
@@ -112,6 +112,18 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("name", nargs="?", metavar="NAME", help="one entry: every value, unit, source")
     _add_common(listing)
 
+    network = commands.add_parser(
+        "network",
+        help="switches, cables and bandwidth of a cluster's network",
+        description="Prints tiers, bisection, and what hashing leaves of the line rate.",
+        allow_abbrev=False,
+    )
+    network.add_argument("cluster", metavar="CLUSTER", help="catalogue name or .toml file")
+    network.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of the permutation and the hashes (default 0)"
+    )
+    _add_common(network)
+
     validate = commands.add_parser(
         "validate",
         help="predictions beside measurements",
@@ -196,6 +208,17 @@ def _list(options: argparse.Namespace) -> None:
         print(_listing.listing(catalogue, options.kind, options.name))
 
 
+def _network(options: argparse.Namespace) -> None:
+    from ampacity._lookup import cluster
+    from ampacity._network_report import network_object, network_text
+
+    found = network_object(cluster(options.cluster, catalogue=_catalogue(options.catalogue)), options.seed)
+    if options.json:
+        _print_json(found)
+    else:
+        print(network_text(found))
+
+
 def _validate(options: argparse.Namespace) -> None:
     from ampacity._validation import validate
 
@@ -252,7 +275,13 @@ def _fail(error: Error) -> NoReturn:
 
 def _run(arguments: Sequence[str] | None) -> None:
     options = _parser().parse_args(arguments)
-    commands: dict[str, Any] = {"estimate": _estimate, "list": _list, "validate": _validate, "calibrate": _calibrate}
+    commands: dict[str, Any] = {
+        "estimate": _estimate,
+        "list": _list,
+        "network": _network,
+        "validate": _validate,
+        "calibrate": _calibrate,
+    }
     commands[options.command](options)
     sys.stdout.flush()
 

@@ -125,6 +125,7 @@ void bind_network(py::module_& module) {
       py::arg("groups"), py::arg("switches_per_group"), py::arg("endpoints_per_switch"), py::arg("global_links"),
       py::arg("endpoint_bytes_per_s"), py::arg("local_bytes_per_s"), py::arg("global_bytes_per_s"),
       py::arg("hop_latency_s"), "See ``ampacity.Network.dragonfly``.");
+  type.def_static("of", &Network::of, py::arg("cluster"), "See ``ampacity.Network.of``.");
   type.def_property_readonly("endpoints", &Network::endpoints, "Number of endpoints.")
       .def_property_readonly("links", &Network::links, "Number of directed links.")
       .def_property_readonly("bisection_bytes_per_s", &Network::bisection_bytes_per_s,

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ampacity/cluster.hpp"
 #include "ampacity/field.hpp"
 
 namespace ampacity {
@@ -109,6 +110,10 @@ class Network {
   static Network fat_tree(const FatTree& shape, const NetworkOptions& options = {});
   static Network torus(const Torus& shape, const NetworkOptions& options = {});
   static Network dragonfly(const Dragonfly& shape, const NetworkOptions& options = {});
+
+  /// The network of a cluster, as its fabric's tiers, switch, rate and oversubscription imply it; at least as many
+  /// endpoints as accelerators. \throws Infeasible where the cluster has no scale-out switches.
+  static Network of(const Cluster& cluster);
 
   [[nodiscard]] std::int64_t endpoints() const;
   [[nodiscard]] std::int64_t links() const;

@@ -63,12 +63,6 @@ void check_options(Problems& problems, const NetworkOptions& options) {
   if (options.domain > 1) problems.rate("domain_bytes_per_s", options.domain_bytes_per_s);
 }
 
-void check_domain(Problems& problems, double endpoints, const NetworkOptions& options) {
-  if (std::fmod(endpoints, static_cast<double>(options.domain)) != 0) {
-    problems.add("domain", std::to_string(options.domain), "must divide the " + number(endpoints) + " endpoints");
-  }
-}
-
 /// Calls `problem(index)` for the first few indices that are bad.
 template <class Bad, class Name>
 void name_some(std::size_t count, const Bad& bad, const Name& name) {
@@ -132,7 +126,6 @@ void check(const FatTree& shape, const NetworkOptions& options) {
     }
   }
   check_size(problems, endpoints, links, options);
-  check_domain(problems, endpoints, options);
   problems.raise();
 }
 
@@ -150,7 +143,6 @@ void check(const Torus& shape, const NetworkOptions& options) {
   double endpoints = 1;
   for (const std::int64_t side : shape.shape) endpoints *= static_cast<double>(side);
   check_size(problems, endpoints, endpoints * 2 * static_cast<double>(shape.shape.size()), options);
-  check_domain(problems, endpoints, options);
   problems.raise();
 }
 
@@ -171,7 +163,6 @@ void check(const Dragonfly& shape, const NetworkOptions& options) {
   const double links =
       2 * endpoints + groups * switches * switches + groups * groups * static_cast<double>(shape.global_links);
   check_size(problems, endpoints, links, options);
-  check_domain(problems, endpoints, options);
   problems.raise();
 }
 

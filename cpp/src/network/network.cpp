@@ -65,7 +65,7 @@ std::vector<NetworkTier> Network::tiers() const {
     tier.bytes_per_s /= plan_->planes();
   }
   if (plan_->options.domain > 1) {
-    const std::int64_t domains = plan_->endpoints() / plan_->options.domain;
+    const std::int64_t domains = (plan_->endpoints() + plan_->options.domain - 1) / plan_->options.domain;
     found.insert(found.begin(), {"scale-up domain", domains, plan_->endpoints(), plan_->options.domain_bytes_per_s});
   }
   return found;
