@@ -83,6 +83,7 @@ def test_a_pattern_needs_its_window(changes: dict[str, object], path: str) -> No
         ("gemma-3-27b", 1024, 10),
         ("gpt-oss-120b", 128, 18),
         ("gpt-oss-20b", 128, 12),
+        ("mistral-7b", 4096, 0),
         ("llama-4-scout", 8192, 12),
         ("llama-4-maverick", 8192, 12),
     ],
@@ -195,3 +196,15 @@ def test_sending_tokens_once_per_node_is_faster_across_nodes() -> None:
 
     # NIC bytes: 8 copies x 7/8 against 3.6 nodes x 7/8, less what forwarding kernels lose.
     assert exposed("all-to-all") / exposed("deduplicated") == pytest.approx(8 / 3.6 * 0.85, rel=0.2)
+
+
+def test_weights_that_stay_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    ask = ("llama-3.1-8b", "--on", "eos-10752", "--gpus", "64", "--seq-len", "8192", "--global-batch", "64")
+    ask += ("--software", "torchtitan", "--zero", "3", "--tp", "1", "--pp", "1", "--cp", "1", "--recompute", "full")
+    dropped = _estimate(capsys, *ask)
+    kept = _estimate(capsys, *ask, "--no-reshard-after-forward")
+    assert kept["layout"]["reshard_after_forward"] is False
+    # One of two gatherings a layer less, 16-bit weights of 30 more layers of 218 million parameters.
+    assert kept["breakdown_s"]["dp_comm"] < dropped["breakdown_s"]["dp_comm"]
+    more = kept["memory_bytes"]["weights"] - dropped["memory_bytes"]["weights"]
+    assert more == pytest.approx(30 * 2 * 218.1e6, rel=0.01)

@@ -7,7 +7,9 @@
 #include "scenario.hpp"
 #include "step/attention_time.hpp"
 #include "step/context_parallel.hpp"
+#include "step/layer_comm.hpp"
 #include "workload/attention_mask.hpp"
+#include "workload/memory.hpp"
 #include "workload/parameters.hpp"
 
 using namespace ampacity;
@@ -143,4 +145,69 @@ TEST_CASE("a ring over several nodes goes at the pace of the network") {
   const Scene across("llama-3.1-8b", 262144, 16, ContextParallel::ring);  // slices as long as those
   const double one = inside.exchange().cp_comm_s / 7;
   CHECK(across.exchange().cp_comm_s / 15 > 4 * one);  // NVLink has nine times the bandwidth of a NIC
+}
+
+TEST_CASE("weights that stay between the passes travel once and take their room") {
+  const Training job = testing::job_of("llama-3.1-8b", 64, "torchtitan");
+  const Cluster cluster = testing::cluster_of("eos-10752");
+  const network::Links links = network::links_of(cluster, cluster.partitions.front());
+  const Accelerator& device = cluster.partitions.front().node.accelerator;
+  Layout layout;
+  layout.dp = 64;
+  layout.zero_stage = 3;
+  const workload::StageParameters layer = workload::layer_parameters(job.model, layout, {1, 0});
+  const step::Context dropped{job, layout, device, links, nullptr};
+  const step::ShardingTimes twice = step::sharding_times(dropped, layer);
+  CHECK(twice.backward_gather_s == twice.forward_gather_s);
+  CHECK(twice.forward_gather_s == network::all_gather_s(links, {64, 1}, 2 * layer.all()));
+  const double before = workload::memory_of(job, layout, device).weights_bytes;
+  layout.reshard_after_forward = false;
+  const step::Context kept{job, layout, device, links, nullptr};
+  CHECK(step::sharding_times(kept, layer).backward_gather_s == 0);
+  CHECK(step::sharding_times(kept, layer).scatter_s == twice.scatter_s);
+  // 32 layers in 16 bits instead of two.
+  CHECK(workload::memory_of(job, layout, device).weights_bytes - before == Approx(30 * 2 * layer.all()));
+}
+
+TEST_CASE("sharded experts travel among the devices that hold copies of them") {
+  const Training job = testing::job_of("mixtral-8x7b", 64);
+  const Cluster cluster = testing::cluster_of("eos-10752");
+  const network::Links links = network::links_of(cluster, cluster.partitions.front());
+  Layout layout;
+  layout.dp = 64;
+  layout.zero_stage = 3;
+  layout.ep = 8;
+  const workload::StageParameters layer = workload::layer_parameters(job.model, layout, {0, 1});
+  const step::Context c{job, layout, cluster.partitions.front().node.accelerator, links, nullptr};
+  CHECK(step::sharding_times(c, layer).forward_gather_s ==
+        Approx(network::all_gather_s(links, {64, 1}, 2 * layer.shared) +
+               network::all_gather_s(links, {8, 8}, 2 * layer.experts)));
+}
+
+TEST_CASE("hidden communication of every kind takes its part of the SMs") {
+  Training job = testing::job_of("llama-3.1-70b", 64);
+  job.software.tp_overlap_fraction = 0.5;
+  job.software.pp_overlap_fraction = 1;
+  const Cluster cluster = testing::cluster_of("eos-10752");
+  Layout layout;
+  layout.tp = 4;
+  layout.pp = 4;
+  layout.cp = 2;
+  layout.dp = 2;
+  job.software.comm_sm_fraction = 0;
+  const Breakdown free = estimate(job, cluster, layout).breakdown;
+  job.software.comm_sm_fraction = 0.1;
+  const Breakdown paid = estimate(job, cluster, layout).breakdown;
+  CHECK(paid.tp_comm_s > free.tp_comm_s);
+  CHECK(paid.cp_comm_s > free.cp_comm_s);
+  CHECK(paid.pp_comm_s > free.pp_comm_s);
+  CHECK(paid.dp_comm_s > free.dp_comm_s);
+  // Half of four collectives in each direction is hidden, and two further gatherings in the backward pass.
+  const network::Links links = network::links_of(cluster, cluster.partitions.front());
+  const step::Context c{job, layout, cluster.partitions.front().node.accelerator, links, nullptr};
+  double hidden = 0;
+  const double shown = step::tp_comm(c, true, hidden);
+  const double gather = network::all_gather_s(links, {4, 1}, step::activation_bytes(c));
+  CHECK(hidden == Approx(4 * gather));                           // a scatter takes as long as a gathering
+  CHECK(shown == Approx(2 * gather + 0.1 * (hidden - gather)));  // chunks of gatherings go by copy engines
 }

@@ -91,7 +91,7 @@ TEST_CASE("the step shows the exchange, and hides what the software overlaps") {
   CHECK(inside.breakdown.total_s() == Approx(inside.step_time_s).epsilon(1e-12));
   job.software.ep_overlap_fraction = 0.75;
   CHECK(estimate(job, cluster, spread(8, 8)).breakdown.ep_comm_s ==
-        Approx(inside.breakdown.ep_comm_s / 4).epsilon(1e-9));
+        Approx(inside.breakdown.ep_comm_s * (0.25 + 0.75 * job.software.comm_sm_fraction)).epsilon(1e-9));
 }
 
 TEST_CASE("layers that predict further tokens cost a layer and a loss each") {

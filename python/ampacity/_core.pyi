@@ -2348,7 +2348,7 @@ class Software:
     ep_dispatch_bytes : float, optional
         bytes of an activation on its way to its expert (1: sent in 8 bits, scales left out). From 0.5 to 4.
     comm_sm_fraction : float, optional
-        what a second of collectives costs the compute that it runs beside, in seconds: SMs, memory bandwidth, prefetch held back. From 0 to 1.
+        what a second of collectives costs the compute that it runs beside, in seconds: SMs, memory bandwidth, prefetch held back; messages between two devices cost an eighth of it. From 0 to 1.
     host_gap_s : float, optional
         time that the host needs to launch one kernel. From 0 to 0.001.
     launches_behind_collectives : bool, optional
@@ -2508,7 +2508,7 @@ class Software:
     @property
     def comm_sm_fraction(self) -> float:
         """
-        what a second of collectives costs the compute that it runs beside, in seconds: SMs, memory bandwidth, prefetch held back
+        what a second of collectives costs the compute that it runs beside, in seconds: SMs, memory bandwidth, prefetch held back; messages between two devices cost an eighth of it
         """
     @property
     def context_bytes(self) -> float:

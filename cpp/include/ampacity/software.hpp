@@ -103,7 +103,7 @@ struct Software {
         optional(
             "comm_sm_fraction", &S::comm_sm_fraction, share,
             "what a second of collectives costs the compute that it runs beside, in seconds: SMs, memory bandwidth, "
-            "prefetch held back"),
+            "prefetch held back; messages between two devices cost an eighth of it"),
         optional("host_gap_s", &S::host_gap_s, Range{0, 1e-3}, "time that the host needs to launch one kernel"),
         optional("launches_behind_collectives", &S::launches_behind_collectives,
                  "the host goes on launching kernels while the device is in a tensor-parallel collective"),

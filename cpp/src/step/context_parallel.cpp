@@ -47,8 +47,9 @@ void add_ring(const Context& c, const Slice& slice, bool backward, PassTime& pas
   const std::int64_t stride = inside ? c.layout.tp : std::max(c.layout.tp, c.links.scaleup_domain);
   const double send = network::send_s(c.links, stride, bytes);
   const double behind = (pass.attention_s + pass.imbalance_s) / ranks;
-  pass.hidden_comm_s += (ranks - 1) * std::min(send, behind);
-  pass.cp_comm_s += (ranks - 1) * std::max(0.0, send - behind);
+  const double hidden = (ranks - 1) * std::min(send, behind);
+  pass.hidden_comm_s += hidden;
+  pass.cp_comm_s += (ranks - 1) * std::max(0.0, send - behind) + message_overlap_cost_s(software, hidden);
 }
 
 /// Keys and values are gathered before attention, and again before its backward pass, which scatters their gradients

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "step/pass_kernels.hpp"
 #include "workload/parameters.hpp"
 
 namespace ampacity::step {
@@ -12,7 +13,7 @@ namespace {
 StepComm behind(double comm_s, double window_s, double layers, const Software& software) {
   const double hideable = comm_s * (1 - 1 / std::max(2.0, layers));
   const double hidden = std::min(hideable, window_s);
-  return {comm_s - hidden + software.comm_sm_fraction * hidden, hidden};
+  return {comm_s - hidden + overlap_cost_s(software, hidden), hidden};
 }
 
 constexpr double wire_weight_bytes = 2;  // weights travel in 16 bits

@@ -54,7 +54,7 @@ void add_expert_comm(const Context& c, const LayerWork& work, PassTime& pass) {
   }
   const double hidden = c.job.software.ep_overlap_fraction * exchange;
   pass.hidden_comm_s += hidden;
-  pass.ep_comm_s += exchange - hidden;
+  pass.ep_comm_s += exchange - hidden + overlap_cost_s(c.job.software, hidden);
 }
 
 }  // namespace ampacity::step

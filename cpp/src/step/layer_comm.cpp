@@ -18,14 +18,19 @@ double tp_comm(const Context& c, bool backward, double& hidden) {
   const double overlap = c.job.software.tp_overlap_fraction;
   if (!c.layout.sequence_parallel) {
     const double reduce = 2 * network::all_reduce_s(c.links, group, bytes);
-    hidden += overlap * reduce;
-    return (1 - overlap) * reduce;
+    const double behind = overlap * reduce;
+    hidden += behind;
+    return reduce - behind + overlap_cost_s(c.job.software, behind);
   }
   const double gather = network::all_gather_s(c.links, group, bytes);
   const double scatter = network::reduce_scatter_s(c.links, group, bytes);
   const double all = 2 * (gather + scatter);
-  hidden += overlap * all + (backward ? 2 * gather : 0);
-  return (1 - overlap) * all;
+  const double inputs_again = backward ? 2 * gather : 0;
+  hidden += overlap * all + inputs_again;
+  // Chunks of a gathering that a product overlaps are moved by copy engines, without SMs (Transformer Engine user
+  // buffers, method ring_exchange; PyTorch symmetric memory). Scatters have sums to do, and gatherings in one piece
+  // ("bulk") are kernels.
+  return (1 - overlap) * all + overlap_cost_s(c.job.software, 2 * overlap * scatter + inputs_again);
 }
 
 /// Sharded weights (ZeRO stage 3) are gathered ahead of the pass, and gradients scattered behind it. What is longer
@@ -34,25 +39,33 @@ void add_sharding(const Context& c, PassTime& pass, double comm) {
   const double compute = pass.compute_s() + pass.launch_s;
   const double behind = std::min(comm, compute);
   pass.hidden_comm_s += behind;
-  pass.dp_comm_s += comm - behind + c.job.software.comm_sm_fraction * behind;
+  pass.dp_comm_s += comm - behind + overlap_cost_s(c.job.software, behind);
 }
 
-ShardingTimes sharding_times(const Context& c, double parameters) {
+/// Routed experts are sharded over the devices that hold copies of them, all else over the data-parallel group.
+/// Replicas of a sharding group (hybrid sharding) sum their shards of the gradients, behind the backward pass like the
+/// scatter.
+ShardingTimes sharding_times(const Context& c, const workload::StageParameters& parameters) {
   if (c.layout.zero_stage < 3) return {};
   const std::int64_t shards = workload::state_shards(c.layout);
   const network::Group group{shards, c.layout.tp};
-  const double gather = network::all_gather_s(c.links, group, 2 * parameters);
-  double scatter = network::reduce_scatter_s(c.links, group, c.job.software.gradient_reduce_bytes * parameters);
+  const network::Group experts{workload::expert_replicas(c.layout), c.layout.ep * c.layout.etp};
+  const double weight = 2;
+  const double gradient = c.job.software.gradient_reduce_bytes;
+  const double gather = network::all_gather_s(c.links, group, weight * parameters.shared) +
+                        network::all_gather_s(c.links, experts, weight * parameters.experts);
+  double scatter = network::reduce_scatter_s(c.links, group, gradient * parameters.shared) +
+                   network::reduce_scatter_s(c.links, experts, gradient * parameters.experts);
   if (c.layout.shard_group > 0 && c.layout.dp > c.layout.shard_group) {
     const network::Group replicas{c.layout.dp / c.layout.shard_group, c.layout.tp * shards};
-    scatter += network::all_reduce_s(c.links, replicas,
-                                     c.job.software.gradient_reduce_bytes * parameters / static_cast<double>(shards));
+    scatter += network::all_reduce_s(c.links, replicas, gradient * parameters.shared / static_cast<double>(shards));
   }
   if (!c.job.software.reduces_every_micro_batch) {
     scatter /=
         static_cast<double>(std::max<std::int64_t>(1, c.job.global_batch / (c.layout.dp * c.layout.micro_batch)));
   }
-  return {gather, scatter};
+  // Weights that stay from the forward to the backward pass (FSDP2: reshard_after_forward = False) travel once.
+  return {gather, c.layout.reshard_after_forward ? gather : 0, scatter};
 }
 
 }  // namespace ampacity::step

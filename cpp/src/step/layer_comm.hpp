@@ -2,6 +2,7 @@
 #pragma once
 
 #include "step/pass_kernels.hpp"
+#include "workload/stage_parameters.hpp"
 
 namespace ampacity::step {
 
@@ -10,10 +11,11 @@ namespace ampacity::step {
 
 /// Gathering of sharded weights and scattering of their gradients (ZeRO stage 3), per layer and micro-batch.
 struct ShardingTimes {
-  double gather_s = 0;
+  double forward_gather_s = 0;
+  double backward_gather_s = 0;
   double scatter_s = 0;
 };
-[[nodiscard]] ShardingTimes sharding_times(const Context& c, double parameters);
+[[nodiscard]] ShardingTimes sharding_times(const Context& c, const workload::StageParameters& parameters);
 
 /// Puts that communication behind the compute of a pass.
 void add_sharding(const Context& c, PassTime& pass, double comm);

@@ -93,10 +93,10 @@ LayerTime layer_time(const Context& c, const LayerWork& work, const workload::La
   LayerTime time;
   time.forward = layer_forward(c, work);
   time.backward = layer_backward(c, work, time.forward);
-  const ShardingTimes sharding = sharding_times(c, workload::layer_parameters(c.job.model, c.layout, one).all());
+  const ShardingTimes sharding = sharding_times(c, workload::layer_parameters(c.job.model, c.layout, one));
   const double hidden_s = time.forward.hidden_comm_s + time.backward.hidden_comm_s;
-  add_sharding(c, time.forward, sharding.gather_s);
-  add_sharding(c, time.backward, sharding.gather_s + sharding.scatter_s);
+  add_sharding(c, time.forward, sharding.forward_gather_s);
+  add_sharding(c, time.backward, sharding.backward_gather_s + sharding.scatter_s);
   if (c.ledger != nullptr) {
     c.ledger->hide(Comm::sharding, time.forward.hidden_comm_s + time.backward.hidden_comm_s - hidden_s);
   }

@@ -59,6 +59,17 @@ inline void add_launch(const Context& c, PassTime& pass, double kernels, double 
   pass.launch_s += std::max(0.0, software.host_gap_s * kernels + more_s - covered_s);
 }
 
+/// What hidden communication still costs: it takes part of the SMs and of the memory bandwidth from the kernels that it
+/// runs beside.
+inline double overlap_cost_s(const Software& software, double hidden_s) {
+  return software.comm_sm_fraction * hidden_s;
+}
+/// The same for messages between two devices, which NCCL sends on 2 channels (NCCL_NCHANNELS_PER_NET_PEER) where a
+/// collective has 16.
+inline double message_overlap_cost_s(const Software& software, double hidden_s) {
+  return 2.0 / 16.0 * software.comm_sm_fraction * hidden_s;
+}
+
 /// Bytes of one activation of the width of the model, before the split over tensor parallelism.
 inline double activation_bytes(const Context& c) {
   const workload::Sizes size = workload::sizes_of(c.job, c.layout);

@@ -6,6 +6,7 @@
 #include "compute/kernels.hpp"
 #include "schedule/pipeline.hpp"
 #include "step/data_parallel.hpp"
+#include "step/pass_kernels.hpp"
 #include "step/stage_time.hpp"
 #include "workload/stage_parameters.hpp"
 #include "workload/stages.hpp"
@@ -84,7 +85,8 @@ double pipeline_comm(const Training& job, const Layout& layout, const network::L
   const double overlap = job.software.pp_overlap_fraction;
   const double steady = 2 * static_cast<double>(layout.vp) * micro_batches * send;
   hidden += overlap * steady;
-  return (1 - overlap) * steady + 2 * static_cast<double>(layout.pp - 1) * send;
+  return (1 - overlap) * steady + message_overlap_cost_s(job.software, overlap * steady) +
+         2 * static_cast<double>(layout.pp - 1) * send;
 }
 
 void add_pass(Breakdown& breakdown, double times, const PassTime& pass) {

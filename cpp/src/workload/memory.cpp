@@ -109,7 +109,10 @@ Memory stage_memory(const Training& job, const Layout& layout, const LayerMix& l
   if (layout.zero_stage >= 3) {
     // Whole layers in 16 bits: the one at work and the one prefetched; and the gradient of one before it is scattered.
     const double layer_parameters_held = layer_parameters(job.model, layout, one).all();
-    memory.weights_bytes += 2 * 2 * layer_parameters_held;
+    // Weights that are not dropped after the forward pass are there whole when the backward pass begins.
+    const double gathered =
+        layout.reshard_after_forward ? 2 * layer_parameters_held : layer_parameters(job.model, layout, layers).all();
+    memory.weights_bytes += 2 * gathered;
     memory.gradients_bytes += software.gradient_reduce_bytes * layer_parameters_held;
   } else {
     memory.weights_bytes += cast_weight_bytes(job.precision) * layer_parameters(job.model, layout, layers).all();
