@@ -21,10 +21,6 @@ from ampacity._scoreboard.rows import Row, Skip, read_rows
 from ampacity._scoreboard.training import REQUIRED_COLUMNS
 from ampacity._validation import BUILTIN_TRAINING
 
-# Predicted and shown on the scoreboard, but not fitted to, each for a reason found outside its step times.
-NOT_FITTED = {
-    "simumax_b200": "its authors' own table of matrix products is 30 % below two other databases of that device",
-}
 GRID = [round(0.66 + 0.02 * i, 2) for i in range(17)]
 Errors = dict[str, dict[float, list[float]]]  # source -> fraction -> signed errors
 
@@ -72,13 +68,12 @@ def best_fraction(sources: Errors) -> float:
 def main() -> None:
     """Print the fit of each family and its left-out errors."""
     for family, sources in sorted(errors_by_family(list(read_rows(BUILTIN_TRAINING, REQUIRED_COLUMNS))).items()):
-        fitted = {name: errors for name, errors in sources.items() if name not in NOT_FITTED}
-        fraction = best_fraction(fitted)
-        print(f"{family}: sustained_fraction = {fraction:.3f} ({len(fitted)} sources)")
+        fraction = best_fraction(sources)
+        print(f"{family}: sustained_fraction = {fraction:.3f} ({len(sources)} sources)")
         for source, errors in sorted(sources.items()):
-            others = {name: e for name, e in fitted.items() if name != source}
+            others = {name: e for name, e in sources.items() if name != source}
             line = f"  {source:<22} {len(errors[GRID[0]]):4d} rows  median error {median_error(errors, fraction):+7.1%}"
-            if others and source in fitted:
+            if others:
                 left_out = best_fraction(others)
                 line += f"  left out: {left_out:.3f} gives {median_error(errors, left_out):+7.1%}"
             print(line)

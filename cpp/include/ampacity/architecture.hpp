@@ -20,6 +20,7 @@ struct Architecture {
   double tensor_efficiency_fraction = 0.9;
   double block_scale_efficiency_fraction = 0.95;
   double fp4_efficiency_fraction = 0.85;
+  double fp8_backward_efficiency_fraction = 1;
   double tile_overhead_clocks = 3000;
   double tile_half_depth = 5;
   double split_k_overhead_s = 4e-6;
@@ -62,6 +63,9 @@ struct Architecture {
                  "matrix rate of block-scaled FP8 over that of FP8 with one scale per tensor"),
         optional("fp4_efficiency_fraction", &S::fp4_efficiency_fraction, share,
                  "share of peak of FP4 products over that of BF16 products"),
+        optional("fp8_backward_efficiency_fraction", &S::fp8_backward_efficiency_fraction, share,
+                 "rate of FP8 products with full accumulation (gradients) over that of forward products: below 1 where "
+                 "tensor cores keep too few bits and partial sums are promoted outside them"),
         optional("tile_overhead_clocks", &S::tile_overhead_clocks, Range{0, 1e6},
                  "clocks that a tile spends outside its main loop: pipeline fill, epilogue"),
         optional("tile_half_depth", &S::tile_half_depth, Range{0, 1e3},

@@ -44,6 +44,11 @@ struct Software {
   ExpertExchange ep_exchange = ExpertExchange::all_to_all;
   double ep_dispatch_bytes = 2;
   double comm_sm_fraction = 0.1;
+  bool copies_shards = false;
+  bool copies_sequence_splits = false;
+  double rotary_bytes = 4;
+  bool gathers_in_8_bits = false;
+  bool groups_experts = false;
   double host_gap_s = 0;
   bool launches_behind_collectives = true;
   double checkpoint_host_s = 0;
@@ -104,6 +109,18 @@ struct Software {
             "comm_sm_fraction", &S::comm_sm_fraction, share,
             "what a second of collectives costs the compute that it runs beside, in seconds: SMs, memory bandwidth, "
             "prefetch held back; messages between two devices cost an eighth of it"),
+        optional("copies_shards", &S::copies_shards,
+                 "gathered weights are copied out of, and gradients into, the buffers of their collectives (FSDP2)"),
+        optional("copies_sequence_splits", &S::copies_sequence_splits,
+                 "tensor-parallel gathers and scatters along the sequence copy the activation, which the collective "
+                 "wants along the first dimension (DTensor)"),
+        optional("rotary_bytes", &S::rotary_bytes, Range{0, 64},
+                 "bytes moved per element and pass of a rotary embedding (4: one fused kernel in 16 bits)"),
+        optional("gathers_in_8_bits", &S::gathers_in_8_bits,
+                 "with products in 8 or 4 bits, tensor-parallel gathers carry activations already cast to 8 bits"),
+        optional("groups_experts", &S::groups_experts,
+                 "products of routed experts run as one grouped kernel; else each expert's is launched by itself "
+                 "(Transformer Engine GroupedLinear)"),
         optional("host_gap_s", &S::host_gap_s, Range{0, 1e-3}, "time that the host needs to launch one kernel"),
         optional("launches_behind_collectives", &S::launches_behind_collectives,
                  "the host goes on launching kernels while the device is in a tensor-parallel collective"),

@@ -22,7 +22,7 @@ double tp_comm(const Context& c, bool backward, double& hidden) {
     hidden += behind;
     return reduce - behind + overlap_cost_s(c.job.software, behind);
   }
-  const double gather = network::all_gather_s(c.links, group, bytes);
+  const double gather = network::all_gather_s(c.links, group, workload::gathered_share(c.job) * bytes);
   const double scatter = network::reduce_scatter_s(c.links, group, bytes);
   const double all = 2 * (gather + scatter);
   const double inputs_again = backward ? 2 * gather : 0;

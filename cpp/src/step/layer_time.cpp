@@ -62,6 +62,8 @@ PassTime layer_forward(const Context& c, const LayerWork& work) {
   add_expert_comm(c, work, pass);
   note(c, Comm::expert, pass);
   add_launch(c, pass, work.forward_kernels());
+  // The host reads back how many tokens each expert got and starts the experts with no lead over the device.
+  pass.launch_s = std::max(pass.launch_s, c.job.software.host_gap_s * work.expert_forward_kernels - expert_gemm_s);
   return pass;
 }
 
@@ -87,13 +89,25 @@ PassTime layer_backward(const Context& c, const LayerWork& work, const PassTime&
   return pass;
 }
 
+/// Weights of the layer, in 16 bits, out of the buffer that they were gathered into, before either pass; gradients into
+/// the buffer that they are scattered from, as wide as they travel.
+void add_shard_copies(const Context& c, double parameters, LayerTime& time) {
+  if (c.layout.zero_stage < 3 || !c.job.software.copies_shards) return;
+  const double weights = 2 * 2 * parameters;
+  const double gradients = (2 + c.job.software.gradient_reduce_bytes) * parameters;
+  add_stream(c, time.forward, compute::streaming(c.device, weights, 1));
+  add_stream(c, time.backward, compute::streaming(c.device, weights + gradients, 2));
+}
+
 }  // namespace
 
 LayerTime layer_time(const Context& c, const LayerWork& work, const workload::LayerMix& one) {
   LayerTime time;
   time.forward = layer_forward(c, work);
   time.backward = layer_backward(c, work, time.forward);
-  const ShardingTimes sharding = sharding_times(c, workload::layer_parameters(c.job.model, c.layout, one));
+  const workload::StageParameters parameters = workload::layer_parameters(c.job.model, c.layout, one);
+  const ShardingTimes sharding = sharding_times(c, parameters);
+  add_shard_copies(c, parameters.all(), time);
   const double hidden_s = time.forward.hidden_comm_s + time.backward.hidden_comm_s;
   add_sharding(c, time.forward, sharding.forward_gather_s);
   add_sharding(c, time.backward, sharding.backward_gather_s + sharding.scatter_s);

@@ -10,6 +10,24 @@ namespace {
 constexpr double half = 2;  // bytes of an activation in 16 bits
 constexpr Operator projections = Operator::attention_projections;
 
+/// Launches to make the operands of one product, forward and backward. Scales per tensor: maximum, cast. Scales per
+/// block of a row: cast, and scales of each operand brought into the order that the tensor core reads (Transformer
+/// Engine, swizzle.cu), for two products backward. NVFP4: the Hadamard transform besides.
+Stream cast_launches(Precision precision) {
+  switch (precision) {
+    case Precision::fp8:
+      return {0, 0, 2, 2};
+    case Precision::fp8_block:
+      return {0, 0, 1, 1};
+    case Precision::mxfp8:
+      return {0, 0, 3, 5};
+    case Precision::nvfp4:
+      return {0, 0, 4, 6};
+    default:
+      return {};
+  }
+}
+
 /// Bytes to make the 8- or 4-bit operands of one activation element: read in 16 bits, written row- and column-wise with
 /// its scales (NVIDIA Transformer Engine user guide, "FP8 primer": both layouts are kept for the two backward
 /// products). Formats with a scale per tensor read the tensor once more for its maximum ("current scaling").
@@ -26,10 +44,10 @@ double cast_bytes(Precision precision) {
   }
 }
 
-void add_rotary(const Model& m, const Sizes& size, double heads, double width, LayerWork& work) {
-  if (m.learned_positions) return;
+void add_rotary(const Training& job, const Sizes& size, double heads, double width, LayerWork& work) {
+  if (job.model.learned_positions) return;
   // Rotary embedding reads and writes queries and keys.
-  const double rotary = 2 * half * size.tokens * heads * width;
+  const double rotary = job.software.rotary_bytes * size.tokens * heads * width;
   work.add(Operator::rotary, {rotary, rotary, 2, 2});
 }
 
@@ -57,7 +75,7 @@ void add_latent_attention(const Training& job, const Sizes& size, LayerWork& wor
   work.add(projections, size.split_tokens, size.hidden, rank + rotary_dim);
   work.add(projections, size.tokens, rank, heads * (plain_dim + value_dim));
   work.add(projections, size.tokens, heads * value_dim, size.hidden);
-  add_rotary(m, size, heads + 1, rotary_dim, work);
+  add_rotary(job, size, heads + 1, rotary_dim, work);
   // Norms of both latents, and keys put together from their plain and rotary parts.
   const double together = half * size.tokens * (2 * heads * (plain_dim + rotary_dim) + 2 * (query_rank + rank));
   work.add(Operator::norms_and_residuals, {together, together, 4, 5});
@@ -81,7 +99,7 @@ void add_attention(const Training& job, const Sizes& size, LayerWork& work) {
   work.score_elements = size.tokens * size.sequence * heads;
   work.add(projections, size.tokens, size.hidden, heads * key_dim + kv_heads * (key_dim + value_dim));
   work.add(projections, size.tokens, heads * value_dim, size.hidden);
-  add_rotary(m, size, heads + kv_heads, key_dim, work);
+  add_rotary(job, size, heads + kv_heads, key_dim, work);
 }
 
 /// A feed-forward block of `batch` equal experts (1: a dense block) with `tokens` tokens each.
@@ -123,11 +141,21 @@ void add_experts(const Training& job, const Layout& layout, const Sizes& size, L
   work.exchange_bytes = half * routed * size.hidden;
   // Permuting and un-permuting read and write every routed token, before and after the exchange; the weighted sum of a
   // token's experts reads them once more. Router scores in 32 bits: softmax, top-k, counting.
-  const double moved = (layout.ep > 1 ? 4 : 2) * 2 * half * routed * size.hidden;
-  if (layout.ep > 1) work.routed_stream += {moved / 2, moved / 2, 0, 0};  // the half on the experts' side
+  // DeepEP and HybridEP send tokens as they are and sort them on the experts' side alone.
+  const bool sorts_twice = layout.ep > 1 && job.software.ep_exchange == ExpertExchange::all_to_all;
+  const double pass = 2 * 2 * half * routed * size.hidden;
+  const double moved = sorts_twice ? 2 * pass : pass;
+  if (layout.ep > 1) work.routed_stream += {pass, pass, 0, 0};
   const double scores = 6 * 4 * split * experts;
   work.add(Operator::permutation, {moved, moved, 6, 6});
   work.add(Operator::router, {scores, scores, 6, 6});
+}
+
+/// Two gathers and two scatters of the activation in each direction, each with a copy of all of it.
+void add_sequence_copies(const Training& job, const Layout& layout, const Sizes& size, LayerWork& work) {
+  if (layout.tp == 1 || !layout.sequence_parallel || !job.software.copies_sequence_splits) return;
+  const double copies = (2 + 2 * gathered_share(job)) * 2 * half * size.tokens * size.hidden;
+  work.add(Operator::norms_and_residuals, {copies, copies, 4, 4});
 }
 
 void add_norms_and_residuals(const Training& job, const Sizes& size, LayerWork& work) {
@@ -143,19 +171,41 @@ void add_norms_and_residuals(const Training& job, const Sizes& size, LayerWork& 
   work.add(Operator::norms_and_residuals, stream);
 }
 
+/// Launches of a product: routed experts run one by one unless the software groups them into one kernel.
+double launches_of(const Training& job, const Linear& linear) {
+  return job.software.groups_experts ? 1 : linear.batch;
+}
+
 void add_casts(const Training& job, LayerWork& work) {
   const double bytes = cast_bytes(job.precision);
   if (bytes == 0) return;
+  const Stream each = cast_launches(job.precision);
   for (std::size_t i = 0; i < work.linear_count; ++i) {
     const Linear& linear = work.linears[i];
     const double elements = bytes * linear.batch * linear.tokens;
-    const Stream casts{elements * linear.in, elements * linear.out, 1, 1};
+    const double times = launches_of(job, linear);
+    const Stream casts{elements * linear.in, elements * linear.out, times * each.forward_kernels,
+                       times * each.backward_kernels};
     work.add(Operator::casts, casts);
-    if (linear.kind == Operator::experts) work.routed_stream += casts;
+    if (linear.kind != Operator::experts) continue;
+    work.routed_stream += casts;
+    work.expert_forward_kernels += casts.forward_kernels;
+  }
+}
+
+void count_products(const Training& job, LayerWork& work) {
+  for (std::size_t i = 0; i < work.linear_count; ++i) {
+    const double times = launches_of(job, work.linears[i]);
+    work.products += times;
+    if (work.linears[i].kind == Operator::experts) work.expert_forward_kernels += times;
   }
 }
 
 }  // namespace
+
+double gathered_share(const Training& job) {
+  return job.software.gathers_in_8_bits && job.precision >= Precision::fp8 ? 0.5 : 1;
+}
 
 Sizes sizes_of(const Training& job, const Layout& layout) {
   Sizes size;
@@ -173,7 +223,9 @@ LayerWork dense_layer(const Training& job, const Layout& layout) {
   add_attention(job, size, work);
   add_ffn(job, size, Operator::feed_forward, size.tokens, static_cast<double>(job.model.ffn) / size.tp, 1, work);
   add_norms_and_residuals(job, size, work);
+  add_sequence_copies(job, layout, size, work);
   add_casts(job, work);
+  count_products(job, work);
   return work;
 }
 
@@ -183,7 +235,9 @@ LayerWork moe_layer(const Training& job, const Layout& layout) {
   add_attention(job, size, work);
   add_experts(job, layout, size, work);
   add_norms_and_residuals(job, size, work);
+  add_sequence_copies(job, layout, size, work);
   add_casts(job, work);
+  count_products(job, work);
   return work;
 }
 

@@ -48,6 +48,8 @@ struct LayerWork {
   double busiest_load = 1;    ///< tokens that the busiest device of an expert-parallel group gets, over their mean
   Stream routed_stream;       ///< of `stream`, what grows with the tokens that a device gets
   Stream stream;              ///< all memory-bound operators
+  double products = 0;        ///< launches of matrix products in the forward pass
+  double expert_forward_kernels = 0;  ///< launches of the forward pass for products of routed experts and their casts
   std::array<Stream, operator_count> streams{};  ///< the same by class
 
   void add(Operator kind, double tokens, double in, double out, double batch = 1) {
@@ -58,12 +60,8 @@ struct LayerWork {
     streams[static_cast<std::size_t>(kind)] += more;
   }
   /// All launches of a pass: matrix products (backward: of input and weight), attention (backward: and its row sums).
-  [[nodiscard]] double forward_kernels() const {
-    return stream.forward_kernels + static_cast<double>(linear_count) + 1;
-  }
-  [[nodiscard]] double backward_kernels() const {
-    return stream.backward_kernels + 2 * static_cast<double>(linear_count) + 2;
-  }
+  [[nodiscard]] double forward_kernels() const { return stream.forward_kernels + products + 1; }
+  [[nodiscard]] double backward_kernels() const { return stream.backward_kernels + 2 * products + 2; }
 };
 
 /// Sizes that all layers of a job share on one device.
@@ -75,6 +73,9 @@ struct Sizes {
   double tp = 1;
 };
 [[nodiscard]] Sizes sizes_of(const Training& job, const Layout& layout);
+
+/// Bytes of an activation in a tensor-parallel gather over those of 16 bits.
+[[nodiscard]] double gathered_share(const Training& job);
 
 /// A dense layer. All linears run in the job's precision.
 [[nodiscard]] LayerWork dense_layer(const Training& job, const Layout& layout);

@@ -35,12 +35,17 @@ _SOFTWARE = (
     ("hugging", "fsdp"),
 )
 _FALLBACK_SOFTWARE = "megatron-core"
+# What a source's documents say of the software of all its runs, where the framework column is silent.
+_SOURCE_SOFTWARE = {
+    # SimuMax, docs/b200/b200_real_repro_guide.md, section 3.3: no overlap of any communication.
+    "simumax_b200": "megatron-lm",
+}
 
 
 def software_of(row: Row) -> tuple[Software, str]:
     """Return the software that ran, and a note where it had to be guessed."""
     framework = row.lower("framework")
-    name = next((name for word, name in _SOFTWARE if word in framework), None)
+    name = _SOURCE_SOFTWARE.get(row.source_id) or next((name for word, name in _SOFTWARE if word in framework), None)
     note = "" if name else f"software {row.text('framework') or 'unknown'!r} taken as {_FALLBACK_SOFTWARE}"
     name = name or _FALLBACK_SOFTWARE
     year = row.number("year") or 2024
@@ -71,6 +76,8 @@ def _feature_changes(row: Row) -> dict[str, Any]:
         changes |= {"fused_kernels": False, "loss_bytes_per_logit": 48.0}
     if "megatron-fsdp" in features or "megatron_fsdp=true" in features:
         changes["reduces_every_micro_batch"] = True
+    if "rowwise" in row.lower("precision"):
+        changes["gathers_in_8_bits"] = False  # torchtitan has no 8-bit gather with a scale per row
     if re.search(r"cuda_graph_impl=(?!none)", features) and "full_iteration" in features:
         changes["host_gap_s"] = 0.0
     return changes

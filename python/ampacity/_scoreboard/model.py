@@ -131,9 +131,14 @@ def _experts(row: Row, base: dict[str, Any]) -> dict[str, Any]:
     }
     noted = re.search(r"first (\d+) layers? dense", row.lower("model_notes"))
     dense = int(noted.group(1)) if noted else base.get("dense_layers", 0)
-    fields["dense_layers"] = min(dense, row.required("layers"))
     further = re.search(r"(\d+) mtp layer", row.lower("model_notes"))
     fields["mtp_layers"] = int(further.group(1)) if further else 0
+    if re.search(r"\d layers only", row.lower("notes")):
+        # A model cut to a few layers to fit a node: one dense layer stands for all, and none predicts further tokens
+        # (SimuMax, simu_tools/megatron_scripts: moe-layer-freq [0]*1+[1]*(layers-1), no MTP).
+        dense = min(dense, 1)
+        fields["mtp_layers"] = 0
+    fields["dense_layers"] = min(dense, row.required("layers"))
     return fields
 
 
