@@ -14,7 +14,6 @@ import numpy.typing
 __all__: list[str] = [
     "Accelerator",
     "Architecture",
-    "Bound",
     "Breakdown",
     "Candidate",
     "Catalogue",
@@ -22,7 +21,6 @@ __all__: list[str] = [
     "Error",
     "Estimate",
     "EstimateColumns",
-    "Explanation",
     "Fabric",
     "Grid",
     "Infeasible",
@@ -37,15 +35,12 @@ __all__: list[str] = [
     "Partition",
     "Power",
     "Problem",
-    "Provenance",
     "Reliability",
     "Run",
     "SearchResult",
-    "Sensitivity",
     "Site",
     "Software",
     "Switch",
-    "Term",
     "Training",
     "UnknownName",
     "Warning",
@@ -234,6 +229,8 @@ class Architecture:
         matrix rate of block-scaled FP8 over that of FP8 with one scale per tensor. From 0.05 to 1.
     fp4_efficiency_fraction : float, optional
         share of peak of FP4 products over that of BF16 products. From 0.05 to 1.
+    fp8_backward_efficiency_fraction : float, optional
+        rate of FP8 products with full accumulation (gradients) over that of forward products: below 1 where tensor cores keep too few bits and partial sums are promoted outside them. From 0.05 to 1.
     tile_overhead_clocks : float, optional
         clocks that a tile spends outside its main loop: pipeline fill, epilogue. From 0 to 1e+06.
     tile_half_depth : float, optional
@@ -304,6 +301,7 @@ class Architecture:
         tensor_efficiency_fraction: float = 0.9,
         block_scale_efficiency_fraction: float = 0.95,
         fp4_efficiency_fraction: float = 0.85,
+        fp8_backward_efficiency_fraction: float = 1.0,
         tile_overhead_clocks: float = 3000.0,
         tile_half_depth: float = 5.0,
         split_k_overhead_s: float = 4e-06,
@@ -338,6 +336,7 @@ class Architecture:
         tensor_efficiency_fraction: float = ...,
         block_scale_efficiency_fraction: float = ...,
         fp4_efficiency_fraction: float = ...,
+        fp8_backward_efficiency_fraction: float = ...,
         tile_overhead_clocks: float = ...,
         tile_half_depth: float = ...,
         split_k_overhead_s: float = ...,
@@ -431,6 +430,11 @@ class Architecture:
     def fp4_energy_fraction(self) -> float:
         """
         energy of an FP4 FLOP over a BF16 FLOP
+        """
+    @property
+    def fp8_backward_efficiency_fraction(self) -> float:
+        """
+        rate of FP8 products with full accumulation (gradients) over that of forward products: below 1 where tensor cores keep too few bits and partial sums are promoted outside them
         """
     @property
     def fp8_energy_fraction(self) -> float:
@@ -2348,7 +2352,17 @@ class Software:
     ep_dispatch_bytes : float, optional
         bytes of an activation on its way to its expert (1: sent in 8 bits, scales left out). From 0.5 to 4.
     comm_sm_fraction : float, optional
-        what a second of collectives costs the compute that it runs beside, in seconds: SMs, memory bandwidth, prefetch held back; messages between two devices cost an eighth of it. From 0 to 1.
+        what a second of collectives costs the compute that it runs beside, in seconds: SMs, memory bandwidth, prefetch held back. From 0 to 1.
+    copies_shards : bool, optional
+        gathered weights are copied out of, and gradients into, the buffers of their collectives (FSDP2).
+    copies_sequence_splits : bool, optional
+        tensor-parallel gathers and scatters along the sequence copy the activation, which the collective wants along the first dimension (DTensor).
+    rotary_bytes : float, optional
+        bytes moved per element and pass of a rotary embedding (4: one fused kernel in 16 bits). From 0 to 64.
+    gathers_in_8_bits : bool, optional
+        with products in 8 or 4 bits, tensor-parallel gathers carry activations already cast to 8 bits.
+    groups_experts : bool, optional
+        products of routed experts run as one grouped kernel; else each expert's is launched by itself (Transformer Engine GroupedLinear).
     host_gap_s : float, optional
         time that the host needs to launch one kernel. From 0 to 0.001.
     launches_behind_collectives : bool, optional
@@ -2418,6 +2432,11 @@ class Software:
         ep_exchange: str = "all-to-all",
         ep_dispatch_bytes: float = 2.0,
         comm_sm_fraction: float = 0.1,
+        copies_shards: bool = False,
+        copies_sequence_splits: bool = False,
+        rotary_bytes: float = 4.0,
+        gathers_in_8_bits: bool = False,
+        groups_experts: bool = False,
         host_gap_s: float = 0.0,
         launches_behind_collectives: bool = True,
         checkpoint_host_s: float = 0.0,
@@ -2459,6 +2478,11 @@ class Software:
         ep_exchange: str = ...,
         ep_dispatch_bytes: float = ...,
         comm_sm_fraction: float = ...,
+        copies_shards: bool = ...,
+        copies_sequence_splits: bool = ...,
+        rotary_bytes: float = ...,
+        gathers_in_8_bits: bool = ...,
+        groups_experts: bool = ...,
         host_gap_s: float = ...,
         launches_behind_collectives: bool = ...,
         checkpoint_host_s: float = ...,
@@ -2508,12 +2532,22 @@ class Software:
     @property
     def comm_sm_fraction(self) -> float:
         """
-        what a second of collectives costs the compute that it runs beside, in seconds: SMs, memory bandwidth, prefetch held back; messages between two devices cost an eighth of it
+        what a second of collectives costs the compute that it runs beside, in seconds: SMs, memory bandwidth, prefetch held back
         """
     @property
     def context_bytes(self) -> float:
         """
         device memory of driver context, libraries and communicators
+        """
+    @property
+    def copies_sequence_splits(self) -> bool:
+        """
+        tensor-parallel gathers and scatters along the sequence copy the activation, which the collective wants along the first dimension (DTensor)
+        """
+    @property
+    def copies_shards(self) -> bool:
+        """
+        gathered weights are copied out of, and gradients into, the buffers of their collectives (FSDP2)
         """
     @property
     def cp_expands_kv(self) -> bool:
@@ -2566,6 +2600,11 @@ class Software:
         bias, dropout, residual, activation, norm and casts are fused
         """
     @property
+    def gathers_in_8_bits(self) -> bool:
+        """
+        with products in 8 or 4 bits, tensor-parallel gathers carry activations already cast to 8 bits
+        """
+    @property
     def gradient_bytes(self) -> float:
         """
         bytes of a stored gradient
@@ -2579,6 +2618,11 @@ class Software:
     def gradient_reduce_bytes(self) -> float:
         """
         bytes of a gradient on the wire
+        """
+    @property
+    def groups_experts(self) -> bool:
+        """
+        products of routed experts run as one grouped kernel; else each expert's is launched by itself (Transformer Engine GroupedLinear)
         """
     @property
     def host_gap_s(self) -> float:
@@ -2629,6 +2673,11 @@ class Software:
     def reduces_every_micro_batch(self) -> bool:
         """
         sharded weights are gathered and gradients reduced in every micro-batch, not once a step
+        """
+    @property
+    def rotary_bytes(self) -> float:
+        """
+        bytes moved per element and pass of a rotary embedding (4: one fused kernel in 16 bits)
         """
     @property
     def splits_stage_transfers(self) -> bool:
@@ -2952,199 +3001,6 @@ class Layout:
         what the data-parallel group shards: 1 optimizer, 2 + gradients, 3 + weights (FSDP)
         """
 
-class Term:
-    """
-    A term of a step's time and what it is made of.
-    """
-    def __eq__(self, other: typing.Any) -> bool: ...
-    def __getitem__(self, name: str) -> Term:
-        """
-        The part of that name.
-        """
-    def __getstate__(self) -> tuple[typing.Any, ...]: ...
-    def __hash__(self) -> int: ...
-    def __repr__(self) -> str: ...
-    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
-    def to_dict(self) -> dict[str, typing.Any]:
-        """
-        The tree as nested dictionaries.
-        """
-    @property
-    def hidden_s(self) -> float:
-        """
-        Communication that runs behind compute, beside what shows (s).
-        """
-    @property
-    def name(self) -> str:
-        """
-        What the time is spent on.
-        """
-    @property
-    def parts(self) -> tuple[Term, ...]:
-        """
-        What it is made of; the parts sum to it.
-        """
-    @property
-    def seconds(self) -> float:
-        """
-        On the critical path (s).
-        """
-
-class Bound:
-    """
-    One cause of the step time.
-    """
-    def __eq__(self, other: typing.Any) -> bool: ...
-    def __getstate__(self) -> tuple[typing.Any, ...]: ...
-    def __hash__(self) -> int: ...
-    def __repr__(self) -> str: ...
-    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
-    def __str__(self) -> str: ...
-    @property
-    def seconds(self) -> float:
-        """
-        Its time (s).
-        """
-    @property
-    def share_fraction(self) -> float:
-        """
-        Its share of the step time.
-        """
-    @property
-    def text(self) -> str:
-        """
-        The cause in words.
-        """
-
-class Sensitivity:
-    """
-    What a change of hardware or software does to the step time.
-    """
-    def __eq__(self, other: typing.Any) -> bool: ...
-    def __getstate__(self) -> tuple[typing.Any, ...]: ...
-    def __hash__(self) -> int: ...
-    def __repr__(self) -> str: ...
-    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
-    @property
-    def change_fraction(self) -> float:
-        """
-        The change tried: +0.1 of rates and limits, -0.1 of times.
-        """
-    @property
-    def elasticity(self) -> float:
-        """
-        Derivative of ln(step time) by ln(lever), from +-1 %.
-        """
-    @property
-    def faster_fraction(self) -> float:
-        """
-        Gain in speed that this change brings.
-        """
-    @property
-    def lever(self) -> str:
-        """
-        What is changed: arithmetic, memory-bandwidth, power-limit, ...
-        """
-
-class Provenance:
-    """
-    Where a parameter comes from.
-    """
-    def __eq__(self, other: typing.Any) -> bool: ...
-    def __getstate__(self) -> tuple[typing.Any, ...]: ...
-    def __hash__(self) -> int: ...
-    def __repr__(self) -> str: ...
-    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
-    @property
-    def confidence(self) -> str:
-        """
-        measured, vendor, inferred; default or given where the catalogue does not say it.
-        """
-    @property
-    def parameter(self) -> str:
-        """
-        Kind, name and field.
-        """
-    @property
-    def source(self) -> str:
-        """
-        Where the number comes from.
-        """
-    @property
-    def value(self) -> float:
-        """
-        The number, in the unit that ends the field's name.
-        """
-
-class Explanation:
-    """
-    What bounds a step, what would help, how well founded that is.
-    """
-    def __eq__(self, other: typing.Any) -> bool: ...
-    def __getstate__(self) -> tuple[typing.Any, ...]: ...
-    def __hash__(self) -> int: ...
-    def __repr__(self) -> str: ...
-    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
-    def __str__(self) -> str: ...
-    def _repr_html_(self) -> str:
-        """
-        Tables for notebooks.
-        """
-    def to_dict(self) -> dict[str, typing.Any]:
-        """
-        The object that ``ampacity estimate --explain --json`` adds.
-        """
-    @property
-    def accelerators(self) -> int:
-        """
-        Accelerators that the job runs on.
-        """
-    @property
-    def bounds(self) -> tuple[Bound, ...]:
-        """
-        Causes of the step time in words, longest first.
-        """
-    @property
-    def cluster(self) -> str:
-        """
-        Name of the cluster.
-        """
-    @property
-    def doubts(self) -> tuple[str, ...]:
-        """
-        Terms that are extrapolated or not modelled.
-        """
-    @property
-    def model(self) -> str:
-        """
-        Name of the model.
-        """
-    @property
-    def provenance(self) -> tuple[Provenance, ...]:
-        """
-        Where the parameters that matter come from.
-        """
-    @property
-    def sensitivities(self) -> tuple[Sensitivity, ...]:
-        """
-        What would help, most first.
-        """
-    @property
-    def stage_imbalance_s(self) -> float:
-        """
-        Of that time, what a pipeline of equal stages would save (s).
-        """
-    @property
-    def text(self) -> str:
-        """
-        The report that ``ampacity estimate --explain`` prints.
-        """
-    @property
-    def time(self) -> Term:
-        """
-        The step time as a tree.
-        """
-
 class Breakdown:
     """
     Where the seconds of a step go on the critical path; the terms sum to the step time.
@@ -3237,11 +3093,6 @@ class Breakdown:
     def tp_comm_s(self) -> float:
         """
         Exposed tensor-parallel communication (s).
-        """
-    @property
-    def tree(self) -> Term:
-        """
-        The step as a tree, compute by class of operator and direction; priced again at every access.
         """
 
 class Memory:
@@ -3525,34 +3376,6 @@ class Estimate:
         """
         A small table for notebooks.
         """
-    def explain(self, *, catalogue: Catalogue | None = None) -> Explanation:
-        """
-        What bounds this step, what would help most, and how well founded the prediction is.
-
-        Predicts the step again some thirty times, so it costs about 100 us.
-
-        Parameters
-        ----------
-        catalogue
-            Where the provenance of parameters is looked up (default: the built-in catalogue).
-
-        Returns
-        -------
-        Explanation
-            The time as a tree (s), causes in words, what +10 % of each resource brings, doubts, provenance. ``print`` shows
-            the report.
-
-        Examples
-        --------
-        >>> import ampacity as amp
-        >>> job = amp.Training("llama-3.1-70b", global_batch=128, seq_len=8192)
-        >>> est = amp.estimate(job, amp.cluster("hgx-h200-x1"), amp.Layout(tp=8, recompute="full"))
-        >>> why = est.explain()
-        >>> why.bounds[0].text
-        'matrix products at the power limit'
-        >>> abs(sum(part.seconds for part in why.time.parts) / est.step_time_s - 1) < 1e-9
-        True
-        """
     def to_dict(self) -> dict[str, typing.Any]:
         """
         The object that ``ampacity estimate --json`` prints.
@@ -3832,11 +3655,6 @@ class NetworkCore:
     ) -> NetworkCore:
         """
         See ``ampacity.Network.fat_tree``.
-        """
-    @staticmethod
-    def of(cluster: Cluster) -> NetworkCore:
-        """
-        See ``ampacity.Network.of``.
         """
     @staticmethod
     def torus(

@@ -29,23 +29,19 @@ _SOFTWARE = (
     ("fsdp", "fsdp"),
     ("megatron-bridge", "nemo"),
     ("nemo", "nemo"),
+    ("megatron-lm without overlap", "megatron-lm"),
     ("megatron", "megatron-core"),
     ("transformer engine", "megatron-core"),
     ("pytorch", "fsdp"),
     ("hugging", "fsdp"),
 )
 _FALLBACK_SOFTWARE = "megatron-core"
-# What a source's documents say of the software of all its runs, where the framework column is silent.
-_SOURCE_SOFTWARE = {
-    # SimuMax, docs/b200/b200_real_repro_guide.md, section 3.3: no overlap of any communication.
-    "simumax_b200": "megatron-lm",
-}
 
 
 def software_of(row: Row) -> tuple[Software, str]:
     """Return the software that ran, and a note where it had to be guessed."""
     framework = row.lower("framework")
-    name = _SOURCE_SOFTWARE.get(row.source_id) or next((name for word, name in _SOFTWARE if word in framework), None)
+    name = next((name for word, name in _SOFTWARE if word in framework), None)
     note = "" if name else f"software {row.text('framework') or 'unknown'!r} taken as {_FALLBACK_SOFTWARE}"
     name = name or _FALLBACK_SOFTWARE
     year = row.number("year") or 2024

@@ -40,6 +40,16 @@ READINGS = (
             "0.389 s; with 1 (m = 240, 192, 160) they give 0.219, 0.222, 0.229 s, which no single stage time explains."
         ),
     ),
+    Reading(
+        source_id="simumax_b200",
+        cells={"framework": "Megatron-LM without overlap"},
+        note="read as Megatron-LM without overlap of communication",
+        evidence=(
+            "The SimuMax repository, docs/b200/b200_real_repro_guide.md, section 3.3: the runs avoid overlap, launcher "
+            "defaults keep it off (--no-overlap-p2p-communication, --disable-tp-comm-overlap-ag and -rs); its scripts "
+            "give neither --overlap-grad-reduce nor --overlap-param-gather."
+        ),
+    ),
 )
 
 
