@@ -36,8 +36,7 @@ double tp_comm(const Context& c, bool backward, double& hidden) {
 /// Sharded weights (ZeRO stage 3) are gathered ahead of the pass, and gradients scattered behind it. What is longer
 /// than the compute shows; what is not still takes part of the SMs.
 void add_sharding(const Context& c, PassTime& pass, double comm) {
-  const double compute = pass.compute_s() + pass.launch_s;
-  const double behind = std::min(comm, compute);
+  const double behind = std::min(comm, pass.window_s());
   pass.hidden_comm_s += behind;
   pass.dp_comm_s += comm - behind + overlap_cost_s(c.job.software, behind);
 }

@@ -55,7 +55,9 @@ inline void add_waiting(const Context& c, PassTime& pass, double seconds) {
 /// Time that the device waits because the host, which launches `kernels` and does `more_s` beside, is slower.
 inline void add_launch(const Context& c, PassTime& pass, double kernels, double more_s = 0) {
   const Software& software = c.job.software;
-  const double covered_s = pass.compute_s() + (software.launches_behind_collectives ? pass.tp_comm_s : 0);
+  // The host runs ahead while the device waits for a slice of its ring (a message, not a collective).
+  const double covered_s =
+      pass.compute_s() + pass.cp_comm_s + (software.launches_behind_collectives ? pass.tp_comm_s : 0);
   pass.launch_s += std::max(0.0, software.host_gap_s * kernels + more_s - covered_s);
 }
 

@@ -19,6 +19,9 @@ struct PassTime {
   double hidden_comm_s = 0;  ///< communication behind compute (its watts count)
 
   [[nodiscard]] double compute_s() const { return gemm_s + attention_s + memory_bound_s + recompute_s; }
+  /// Time behind which traffic of other groups can hide: also while the device waits for its host or for the slices of
+  /// its ring, which both grow as compute shrinks.
+  [[nodiscard]] double window_s() const { return compute_s() + launch_s + cp_comm_s; }
   [[nodiscard]] double total_s() const {
     return compute_s() + launch_s + imbalance_s + tp_comm_s + cp_comm_s + ep_comm_s + dp_comm_s;
   }

@@ -131,11 +131,11 @@ StepTime step_time(const Training& job, const Layout& layout, const Accelerator&
   const workload::LayerMix stage_layers = layout.pp == 1 ? layers.last : layers.middle;
   // With virtual stages only the chunks before the last one leave time behind which their gradients can travel.
   const double chunk_share = layout.vp > 1 ? 1 - 1 / static_cast<double>(layout.vp) : 1;
-  const auto compute_s = [&](PassTime LayerTime::* direction) {
-    return chunk_share * (stage_layers.dense * (parts.dense.*direction).compute_s() +
-                          stage_layers.moe * (parts.moe.*direction).compute_s());
+  const auto window_s = [&](PassTime LayerTime::* direction) {
+    return chunk_share * (stage_layers.dense * (parts.dense.*direction).window_s() +
+                          stage_layers.moe * (parts.moe.*direction).window_s());
   };
-  const OverlapWindow window{compute_s(&LayerTime::forward), compute_s(&LayerTime::backward)};
+  const OverlapWindow window{window_s(&LayerTime::forward), window_s(&LayerTime::backward)};
   const StepComm dp = data_parallel_comm(job, layout, links, parameters, stage_layers.all(), window);
   b.dp_comm_s += dp.exposed_s;
   step.hidden_dp_s = dp.hidden_s;
