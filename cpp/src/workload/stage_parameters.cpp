@@ -4,8 +4,10 @@
 
 namespace ampacity::workload {
 
-StageParameters layer_parameters(const Model& model, const Layout& layout, const LayerMix& layers) {
-  const ParameterCount count = count_parameters(model);
+namespace {
+
+StageParameters layers_of(const Model& model, const ParameterCount& count, const Layout& layout,
+                          const LayerMix& layers) {
   const auto tp = static_cast<double>(layout.tp);
   const double shared_experts = static_cast<double>(model.shared_experts) * count.expert_ffn;
   const double dense = layers.dense * ((count.attention + count.dense_ffn) / tp + count.norms);
@@ -14,10 +16,16 @@ StageParameters layer_parameters(const Model& model, const Layout& layout, const
   return {dense + moe, layers.moe * local_experts * count.expert_ffn};
 }
 
+}  // namespace
+
+StageParameters layer_parameters(const Model& model, const Layout& layout, const LayerMix& layers) {
+  return layers_of(model, count_parameters(model), layout, layers);
+}
+
 StageParameters stage_parameters(const Model& model, const Layout& layout, const LayerMix& layers, StagePlace place) {
   const ParameterCount count = count_parameters(model);
   const auto tp = static_cast<double>(layout.tp);
-  StageParameters parameters = layer_parameters(model, layout, layers);
+  StageParameters parameters = layers_of(model, count, layout, layers);
   if (place.first) parameters.shared += count.embedding / tp;
   // Tied embeddings on different stages are kept twice.
   if (place.last && (count.head > 0 || !place.first)) {
