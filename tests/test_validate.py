@@ -219,13 +219,15 @@ def test_short_and_long_rows(tmp_path):
     assert [bool(r.skipped) for r in rows] == [False, True, True]
 
 
-def test_uneven_interleaving_is_taken_as_none(tmp_path):
-    """32 layers on 2 stages of 5 chunks need a schedule that the core does not know."""
+def test_uneven_interleaving_is_modelled(tmp_path):
+    """32 layers on 2 stages of 5 chunks: a chunk has three layers or four, as torchtitan spreads them."""
     records = [{**GOOD, "pp": "2", "dp": "4", "vp": vp} for vp in ("5", "1")]
     path = write(tmp_path / "rows.csv", *records, columns=[*GOOD, "vp"])
     uneven, plain = ampacity.validate("training", data=[path]).rows
-    assert uneven.predicted == plain.predicted
-    assert "interleave 5" in uneven.assumed
+    assert "layers spread unevenly" in uneven.assumed
+    assert "unevenly" not in plain.assumed
+    # The bubble of two stages shrinks to a fifth, and 9 of 16 chunks' worth of layers may stand on the slower stage.
+    assert uneven.predicted == pytest.approx(plain.predicted, rel=0.15)
 
 
 def test_unknown_kind():

@@ -1,6 +1,8 @@
 // Parameters, FLOPs and memory against published counts and closed forms.
 #include <doctest/doctest.h>
 
+#include <vector>
+
 #include "scenario.hpp"
 #include "workload/layer.hpp"
 #include "workload/memory.hpp"
@@ -97,11 +99,90 @@ TEST_CASE("embedding and head may stand for a layer each") {
   layout.pp = 16;
   const workload::StageLayers stages = workload::stage_layers(m, layout);
   CHECK(stages.possible);
-  CHECK(stages.first.dense == 7);  // arXiv:2407.21783, section 3.3.2
-  CHECK(stages.middle.dense == 8);
-  CHECK(stages.last.dense == 7);
+  REQUIRE(stages.count == 3);
+  CHECK(stages.runs[0].layers.dense == 7);  // arXiv:2407.21783, section 3.3.2
+  CHECK(stages.runs[1].layers.dense == 8);
+  CHECK(stages.runs[1].ranks == 14);
+  CHECK(stages.runs[2].layers.dense == 7);
   layout.pp = 5;
   CHECK_FALSE(workload::stage_layers(m, layout).possible);
+}
+
+namespace {
+
+/// Layers of each rank.
+std::vector<double> layers_by_rank(const Model& m, const Layout& layout) {
+  std::vector<double> layers;
+  for (const workload::StageRun& run : workload::stage_layers(m, layout)) {
+    CHECK(run.first_rank == static_cast<std::int64_t>(layers.size()));
+    layers.insert(layers.end(), static_cast<std::size_t>(run.ranks), run.layers.all());
+  }
+  return layers;
+}
+
+}  // namespace
+
+TEST_CASE("first and last stage may have a number of layers of their own") {
+  const Model m = Catalogue::builtin().get<Model>("llama-3.1-8b");  // 32 layers
+  Layout layout;
+  layout.pp = 4;
+  layout.first_stage_layers = 7;
+  layout.last_stage_layers = 5;
+  CHECK(layers_by_rank(m, layout) == std::vector<double>{7, 10, 10, 5});
+  layout.vp = 2;
+  CHECK_FALSE(workload::stages_possible(m, layout));  // 7 and 5 do not split into two chunks
+  layout.first_stage_layers = 6;
+  layout.last_stage_layers = 2;
+  CHECK(layers_by_rank(m, layout) == std::vector<double>{6, 12, 12, 2});
+  layout.vp = 1;
+  layout.first_stage_layers = 5;
+  layout.last_stage_layers = 0;
+  CHECK(layers_by_rank(m, layout) == std::vector<double>{5, 9, 9, 9});
+}
+
+TEST_CASE("uneven stages take a layer more one by one, as torchtitan's") {
+  // generate_llm_fqn_per_model_part: 32 layers, embedding and head as one each: 34 on 4 stages are 9, 9, 8, 8.
+  const Model m = Catalogue::builtin().get<Model>("llama-3.1-8b");
+  Layout layout;
+  layout.pp = 4;
+  layout.uneven_stages = true;
+  CHECK(layers_by_rank(m, layout) == std::vector<double>{8, 9, 8, 7});
+  layout.vp = 2;  // 34 on 8: 5, 5, then 4
+  CHECK(layers_by_rank(m, layout) == std::vector<double>{8, 9, 8, 7});
+  layout.schedule = Schedule::zb_v;  // first with last, second with second last
+  CHECK(layers_by_rank(m, layout) == std::vector<double>{7, 9, 8, 8});
+  layout.schedule = Schedule::dualpipe;
+  layout.vp = 1;
+  CHECK(layers_by_rank(m, layout) == std::vector<double>{15, 17, 17, 15});
+}
+
+TEST_CASE("the dense layers of a mixture of experts are in its first chunks") {
+  const Model m = Catalogue::builtin().get<Model>("deepseek-v3");  // 61 layers of which 3 are dense, and one more
+  for (const Schedule schedule : {Schedule::one_f_one_b, Schedule::zb_v, Schedule::dualpipe}) {
+    for (const std::int64_t pp : {2, 4, 8, 16}) {
+      for (const std::int64_t vp : {1, 2, 4}) {
+        Layout layout;
+        layout.pp = pp;
+        layout.vp = vp;
+        layout.schedule = schedule;
+        layout.uneven_stages = true;
+        if ((schedule == Schedule::zb_v) != (vp == 2) && schedule != Schedule::one_f_one_b) continue;
+        if (schedule == Schedule::dualpipe && vp > 1) continue;
+        if (!workload::stages_possible(m, layout)) continue;
+        double dense = 0;
+        double moe = 0;
+        for (const workload::StageRun& run : workload::stage_layers(m, layout)) {
+          dense += static_cast<double>(run.ranks) * run.layers.dense;
+          moe += static_cast<double>(run.ranks) * run.layers.moe;
+        }
+        const double copies = schedule == Schedule::dualpipe ? 2 : 1;
+        CAPTURE(pp);
+        CAPTURE(vp);
+        CHECK(dense == 3 * copies);
+        CHECK(moe == 59 * copies);
+      }
+    }
+  }
 }
 
 TEST_CASE("tensor parallelism splits the products of a layer") {

@@ -36,6 +36,7 @@ from ampacity._core import (
     Node,
     Optic,
     Partition,
+    PipelineTimeline,
     Power,
     Problem,
     Provenance,
@@ -72,6 +73,7 @@ from ampacity._lookup import (
 )
 from ampacity._measured import MeasuredKernels, measured_kernels
 from ampacity._network import Network, NetworkTier, Rates, Transfer
+from ampacity._pipeline import pipeline_timeline
 from ampacity._validation import Validation, ValidationRow, ValidationSummary, validate
 
 __all__ = [
@@ -104,6 +106,7 @@ __all__ = [
     "Node",
     "Optic",
     "Partition",
+    "PipelineTimeline",
     "Power",
     "Problem",
     "Provenance",
@@ -141,6 +144,7 @@ __all__ = [
     "nic",
     "node",
     "optic",
+    "pipeline_timeline",
     "reliability",
     "search",
     "site",

@@ -33,6 +33,7 @@ __all__: list[str] = [
     "Node",
     "Optic",
     "Partition",
+    "PipelineTimeline",
     "Power",
     "Problem",
     "Reliability",
@@ -54,6 +55,7 @@ __all__: list[str] = [
     "estimate_layouts",
     "gemm_costs",
     "nearest_names",
+    "pipeline_timeline",
     "search",
     "streaming_costs",
 ]
@@ -2849,8 +2851,14 @@ class Layout:
         replicas that share one copy of the sharded state (hybrid sharding); 0 = all. From 0 to 1e+07.
     reshard_after_forward : bool, optional
         ZeRO stage 3: weights are dropped after the forward pass and gathered again in the backward pass; else they stay from one to the other (FSDP2).
+    first_stage_layers : int, optional
+        layers of the first pipeline stage; 0 = as the others. From 0 to 100000.
+    last_stage_layers : int, optional
+        layers of the last pipeline stage; 0 = as the others. From 0 to 100000.
+    uneven_stages : bool, optional
+        layers that do not divide are spread one by one over the first virtual stages.
     schedule : str, optional
-        pipeline schedule. One of ``1f1b``, ``gpipe``.
+        pipeline schedule. One of ``1f1b``, ``gpipe``, ``zb-h1``, ``zb-v``, ``dualpipe``, ``dualpipe-v``.
     recompute : str, optional
         what is computed again in the backward pass. One of ``none``, ``selective``, ``selective-op``, ``full``.
     sequence_parallel : bool, optional
@@ -2888,6 +2896,9 @@ class Layout:
         zero_stage: int = 1,
         shard_group: int = 0,
         reshard_after_forward: bool = True,
+        first_stage_layers: int = 0,
+        last_stage_layers: int = 0,
+        uneven_stages: bool = False,
         schedule: str = "1f1b",
         recompute: str = "none",
         sequence_parallel: bool = True,
@@ -2909,6 +2920,9 @@ class Layout:
         zero_stage: int = ...,
         shard_group: int = ...,
         reshard_after_forward: bool = ...,
+        first_stage_layers: int = ...,
+        last_stage_layers: int = ...,
+        uneven_stages: bool = ...,
         schedule: str = ...,
         recompute: str = ...,
         sequence_parallel: bool = ...,
@@ -2951,6 +2965,16 @@ class Layout:
         tensor-parallel degree of routed experts (ep * etp within tp * cp * dp)
         """
     @property
+    def first_stage_layers(self) -> int:
+        """
+        layers of the first pipeline stage; 0 = as the others
+        """
+    @property
+    def last_stage_layers(self) -> int:
+        """
+        layers of the last pipeline stage; 0 = as the others
+        """
+    @property
     def micro_batch(self) -> int:
         """
         sequences per micro-batch and replica
@@ -2989,6 +3013,11 @@ class Layout:
     def tp(self) -> int:
         """
         tensor-parallel degree
+        """
+    @property
+    def uneven_stages(self) -> bool:
+        """
+        layers that do not divide are spread one by one over the first virtual stages
         """
     @property
     def vp(self) -> int:
@@ -3740,6 +3769,50 @@ class NetworkCore:
         Number of directed links.
         """
 
+class PipelineTimeline:
+    """
+    Tasks of a pipeline, rank by rank in the order in which each is worked off; columns are read-only views.
+    """
+
+    kinds: typing.ClassVar[tuple] = ("forward", "backward", "input-gradient", "weight-gradient")
+    def __len__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    @property
+    def end_s(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        End (s).
+        """
+    @property
+    def kind(self) -> numpy.typing.NDArray[numpy.uint8]:
+        """
+        What is done, an index into ``kinds``.
+        """
+    @property
+    def makespan_s(self) -> float:
+        """
+        End of the last task (s).
+        """
+    @property
+    def micro_batch(self) -> numpy.typing.NDArray[numpy.int32]:
+        """
+        Micro-batch.
+        """
+    @property
+    def rank(self) -> numpy.typing.NDArray[numpy.int32]:
+        """
+        Pipeline rank that works.
+        """
+    @property
+    def stage(self) -> numpy.typing.NDArray[numpy.int32]:
+        """
+        Stage of the model that it works on, first to last.
+        """
+    @property
+    def start_s(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Start (s).
+        """
+
 def active_w(device: Accelerator) -> float:
     """
     Watts while kernels run, before arithmetic and data.
@@ -3800,6 +3873,22 @@ def gemm_costs(
 def nearest_names(name: str, known: collections.abc.Sequence[str]) -> list[str]:
     """
     The names that are spelled most like ``name``, nearest first (at most three).
+    """
+
+def pipeline_timeline(
+    schedule: str,
+    *,
+    pp: typing.SupportsInt | typing.SupportsIndex,
+    micro_batches: typing.SupportsInt | typing.SupportsIndex,
+    vp: typing.SupportsInt | typing.SupportsIndex,
+    forward_s: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    input_gradient_s: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    weight_gradient_s: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    transfer_s: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    saved_s: typing.SupportsFloat | typing.SupportsIndex,
+) -> PipelineTimeline:
+    """
+    See ``ampacity.pipeline_timeline``.
     """
 
 def search(job: Training, cluster: Cluster, *, keep: int = 10, **kwargs: typing.Any) -> SearchResult:

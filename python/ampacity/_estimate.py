@@ -108,6 +108,9 @@ def search(
     shard_group: int | None = None,
     reshard_after_forward: bool | None = None,
     global_batch: int | None = None,
+    first_stage_layers: int | None = None,
+    last_stage_layers: int | None = None,
+    uneven_stages: bool | None = None,
     schedule: str | None = None,
     recompute: str | None = None,
     sequence_parallel: bool | None = None,
@@ -125,7 +128,7 @@ def search(
     accelerators
         How many accelerators to use (default: all of the cluster).
     tp, pp, vp, cp, cp_kind, ep, etp, dp, micro_batch, zero_stage, shard_group, reshard_after_forward, global_batch, \
-schedule, recompute, sequence_parallel
+first_stage_layers, last_stage_layers, uneven_stages, schedule, recompute, sequence_parallel
         What is decided already; whatever is None is searched. See `Layout` for their meaning.
 
     Returns
@@ -165,6 +168,9 @@ schedule, recompute, sequence_parallel
         shard_group=shard_group,
         reshard_after_forward=reshard_after_forward,
         global_batch=global_batch,
+        first_stage_layers=first_stage_layers,
+        last_stage_layers=last_stage_layers,
+        uneven_stages=uneven_stages,
         schedule=schedule,
         recompute=recompute,
         sequence_parallel=sequence_parallel,

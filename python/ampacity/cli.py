@@ -31,11 +31,14 @@ _LAYOUT_FLAGS = {
     "zero_stage": "ZeRO stage 0 to 3",
     "shard_group": "replicas that share one copy of the sharded state",
     "reshard_after_forward": "ZeRO 3: gather weights again for the backward pass (default: true)",
-    "schedule": "1f1b or gpipe",
+    "first_stage_layers": "layers of the first pipeline stage (default: as the others)",
+    "last_stage_layers": "layers of the last pipeline stage (default: as the others)",
+    "uneven_stages": "spread layers that do not divide over the first virtual stages",
+    "schedule": "1f1b (default), gpipe, zb-h1, zb-v, dualpipe or dualpipe-v",
 }
 _FLAG_NAMES = {"zero_stage": "--zero"}
 _NAME_FLAGS = ("software", "precision", "recompute", "schedule", "cp_kind")
-_SWITCHES = ("reshard_after_forward",)
+_SWITCHES = ("reshard_after_forward", "uneven_stages")
 _JOB_FLAGS = {
     "global_batch": "sequences per step (default: as published)",
     "seq_len": "tokens per sequence (default: as published)",

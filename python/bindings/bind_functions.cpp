@@ -57,6 +57,9 @@ LayoutChoice read_choice(const py::dict& kwargs) {
   take("zero_stage", &Layout::zero_stage, choice.zero_stage);
   take("shard_group", &Layout::shard_group, choice.shard_group);
   take("reshard_after_forward", &Layout::reshard_after_forward, choice.reshard_after_forward);
+  take("first_stage_layers", &Layout::first_stage_layers, choice.first_stage_layers);
+  take("last_stage_layers", &Layout::last_stage_layers, choice.last_stage_layers);
+  take("uneven_stages", &Layout::uneven_stages, choice.uneven_stages);
   take("schedule", &Layout::schedule, choice.schedule);
   take("recompute", &Layout::recompute, choice.recompute);
   take("sequence_parallel", &Layout::sequence_parallel, choice.sequence_parallel);

@@ -18,4 +18,5 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   bind_batch(module);
   bind_kernels(module);
   bind_network(module);
+  bind_pipeline(module);
 }

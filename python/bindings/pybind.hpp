@@ -28,5 +28,6 @@ void bind_functions(py::module_& module);
 void bind_batch(py::module_& module);
 void bind_kernels(py::module_& module);
 void bind_network(py::module_& module);
+void bind_pipeline(py::module_& module);
 
 }  // namespace ampacity::python

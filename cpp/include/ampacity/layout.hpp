@@ -19,12 +19,23 @@ struct EnumNames<Recompute> {
   static constexpr std::array<std::string_view, 4> names{"none", "selective", "selective-op", "full"};
 };
 
-/// Pipeline schedule. `one_f_one_b` with more than one virtual stage is the interleaved schedule.
-enum class Schedule { one_f_one_b, gpipe };
+/// Pipeline schedule. `one_f_one_b` with more than one virtual stage is the interleaved schedule. `zb_h1` and `zb_v`
+/// take the weight gradients apart (Qi et al. 2024, arXiv:2401.10241); `dualpipe` keeps two copies of the model that
+/// run in opposite directions (DeepSeek-V3, arXiv:2412.19437), `dualpipe_v` is its half with one copy. The V schedules
+/// have two virtual stages per device, placed there and back.
+enum class Schedule { one_f_one_b, gpipe, zb_h1, zb_v, dualpipe, dualpipe_v };
 template <>
 struct EnumNames<Schedule> {
-  static constexpr std::array<std::string_view, 2> names{"1f1b", "gpipe"};
+  static constexpr std::array<std::string_view, 6> names{"1f1b", "gpipe", "zb-h1", "zb-v", "dualpipe", "dualpipe-v"};
 };
+/// Whether the schedule places two virtual stages per device there and back.
+[[nodiscard]] constexpr bool is_v(Schedule schedule) {
+  return schedule == Schedule::zb_v || schedule == Schedule::dualpipe_v;
+}
+/// Whether a forward and a backward pass run into one another.
+[[nodiscard]] constexpr bool overlaps_passes(Schedule schedule) {
+  return schedule == Schedule::dualpipe || schedule == Schedule::dualpipe_v;
+}
 
 /// How context parallelism shares one attention over devices that hold a slice of the sequence each. `software` = as
 /// the training software does by default. `ring`: keys and values go round, slices are paired first with last so that a
@@ -52,6 +63,9 @@ struct Layout {
   std::int64_t zero_stage = 1;
   std::int64_t shard_group = 0;
   bool reshard_after_forward = true;
+  std::int64_t first_stage_layers = 0;
+  std::int64_t last_stage_layers = 0;
+  bool uneven_stages = false;
   Schedule schedule = Schedule::one_f_one_b;
   Recompute recompute = Recompute::none;
   bool sequence_parallel = true;
@@ -79,6 +93,12 @@ struct Layout {
         optional("reshard_after_forward", &S::reshard_after_forward,
                  "ZeRO stage 3: weights are dropped after the forward pass and gathered again in the "
                  "backward pass; else they stay from one to the other (FSDP2)"),
+        optional("first_stage_layers", &S::first_stage_layers, Range{0, 1e5},
+                 "layers of the first pipeline stage; 0 = as the others"),
+        optional("last_stage_layers", &S::last_stage_layers, Range{0, 1e5},
+                 "layers of the last pipeline stage; 0 = as the others"),
+        optional("uneven_stages", &S::uneven_stages,
+                 "layers that do not divide are spread one by one over the first virtual stages"),
         optional("schedule", &S::schedule, "pipeline schedule"),
         optional("recompute", &S::recompute, "what is computed again in the backward pass"),
         optional("sequence_parallel", &S::sequence_parallel,

@@ -29,6 +29,9 @@ struct LayoutChoice {
   std::optional<std::int64_t> shard_group;
   std::optional<bool> reshard_after_forward;
   std::optional<std::int64_t> global_batch;
+  std::optional<std::int64_t> first_stage_layers;
+  std::optional<std::int64_t> last_stage_layers;
+  std::optional<bool> uneven_stages;
   std::optional<Schedule> schedule;
   std::optional<Recompute> recompute;
   std::optional<bool> sequence_parallel;

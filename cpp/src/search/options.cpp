@@ -30,10 +30,11 @@ Options options_of(const Training& job, const Cluster& cluster, const LayoutChoi
   if (choice.pp) {
     options.pp = {*choice.pp};
   } else {
+    Layout layout = skeleton(choice, 1);
+    layout.vp = is_v(layout.schedule) ? 2 : 1;
     for (std::int64_t pp = 1; pp <= std::min(job.model.layers, accelerators); ++pp) {
-      Layout layout;
       layout.pp = pp;
-      if (workload::stage_layers(job.model, layout).possible) options.pp.push_back(pp);
+      if (workload::stages_possible(job.model, layout)) options.pp.push_back(pp);
     }
   }
   // Slices of a sequence under 4,096 tokens are too short to hide their exchange.
@@ -58,22 +59,29 @@ Options options_of(const Training& job, const Cluster& cluster, const LayoutChoi
 std::vector<std::int64_t> virtual_stages(const Model& model, const LayoutChoice& choice, std::int64_t pp) {
   if (choice.vp) return {*choice.vp};
   std::vector<std::int64_t> values;
-  const bool interleaves = pp > 1 && choice.schedule.value_or(Schedule::one_f_one_b) == Schedule::one_f_one_b;
-  const std::int64_t most = interleaves ? (model.layers + 2) / pp : 1;
-  for (std::int64_t vp = 1; vp <= most; ++vp) {
-    Layout layout;
-    layout.pp = pp;
+  Layout layout = skeleton(choice, 1);
+  const bool interleaves = pp > 1 && layout.schedule == Schedule::one_f_one_b;
+  const std::int64_t least = is_v(layout.schedule) ? 2 : 1;
+  const std::int64_t most = interleaves ? (model.layers + 2) / pp : least;
+  layout.pp = pp;
+  for (std::int64_t vp = least; vp <= most; ++vp) {
     layout.vp = vp;
-    if (workload::stage_layers(model, layout).possible) values.push_back(vp);
+    if (workload::stages_possible(model, layout)) values.push_back(vp);
   }
   return values;
+}
+
+std::int64_t multiple_of_batches(const Layout& layout) {
+  if (layout.schedule == Schedule::one_f_one_b && layout.vp > 1) return layout.pp;
+  return layout.schedule == Schedule::dualpipe ? 2 : 1;
 }
 
 Layout skeleton(const LayoutChoice& choice, std::int64_t accelerators) {
   Layout layout;
   layout.tp = choice.tp.value_or(1);
   layout.pp = choice.pp.value_or(1);
-  layout.vp = choice.vp.value_or(1);
+  layout.schedule = choice.schedule.value_or(Schedule::one_f_one_b);
+  layout.vp = choice.vp.value_or(is_v(layout.schedule) ? 2 : 1);
   layout.cp = choice.cp.value_or(1);
   layout.cp_kind = choice.cp_kind.value_or(ContextParallel::software);
   layout.ep = choice.ep.value_or(1);
@@ -82,7 +90,9 @@ Layout skeleton(const LayoutChoice& choice, std::int64_t accelerators) {
   layout.zero_stage = choice.zero_stage.value_or(1);
   layout.shard_group = choice.shard_group.value_or(0);
   layout.reshard_after_forward = choice.reshard_after_forward.value_or(true);
-  layout.schedule = choice.schedule.value_or(Schedule::one_f_one_b);
+  layout.first_stage_layers = choice.first_stage_layers.value_or(0);
+  layout.last_stage_layers = choice.last_stage_layers.value_or(0);
+  layout.uneven_stages = choice.uneven_stages.value_or(false);
   layout.recompute = choice.recompute.value_or(Recompute::none);
   layout.sequence_parallel = choice.sequence_parallel.value_or(true);
   layout.dp = choice.dp.value_or(std::max<std::int64_t>(1, accelerators / (layout.tp * layout.pp * layout.cp)));

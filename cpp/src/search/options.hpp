@@ -26,4 +26,7 @@ struct Options {
 /// The layout that the choice describes, with 1 for what is open and dp from the rest.
 [[nodiscard]] Layout skeleton(const LayoutChoice& choice, std::int64_t accelerators);
 
+/// What the number of micro-batches must be a multiple of.
+[[nodiscard]] std::int64_t multiple_of_batches(const Layout& layout);
+
 }  // namespace ampacity::search_detail

@@ -106,8 +106,8 @@ class Search {
       layout.vp = vp;
       for (const std::int64_t micro_batch : options_.micro_batch) {
         layout.micro_batch = micro_batch;
-        // The interleaved schedule wants micro-batches in multiples of the pipeline.
-        const std::int64_t at_once = layout.dp * micro_batch * (vp > 1 ? layout.pp : 1);
+        // The interleaved schedule wants micro-batches in multiples of the pipeline, DualPipe in pairs.
+        const std::int64_t at_once = layout.dp * micro_batch * search_detail::multiple_of_batches(layout);
         const std::int64_t batch = choice_.global_batch ? *choice_.global_batch : split_batch(target_batch_, at_once);
         if (batch * 10 > target_batch_ * 11) continue;
         job_.global_batch = batch;

@@ -48,9 +48,38 @@ void check_model_split(const Training& job, const Layout& layout, Finder& find) 
   find.require(!layout.sequence_parallel || (job.seq_len / layout.cp) % layout.tp == 0 || layout.tp == 1, "layout.tp",
                layout.tp, "must divide the sequence of one device (", job.seq_len / layout.cp,
                ") for sequence parallelism");
-  find.require(workload::stage_layers(m, layout).possible, "layout.pp", layout.pp, "times layout.vp (", layout.vp,
-               ") must divide model.layers (", m.layers + m.mtp_layers,
-               "), counting embedding and head as up to one layer each");
+}
+
+/// Whether the layers can be spread over the stages.
+void check_stages(const Training& job, const Layout& layout, Finder& find) {
+  const Model& m = job.model;
+  const std::int64_t first = layout.first_stage_layers;
+  const std::int64_t last = layout.last_stage_layers;
+  const bool given = first > 0 || last > 0;
+  const char* end = first > 0 ? "layout.first_stage_layers" : "layout.last_stage_layers";
+  if (given && (layout.pp == 1 || is_v(layout.schedule))) {
+    find.require(layout.pp > 1, end, first > 0 ? first : last, "must be 0 without pipeline stages");
+    find.require(!is_v(layout.schedule), end, first > 0 ? first : last,
+                 "must be 0 with the zb-v and dualpipe-v schedules: one rank has the first and the last stage");
+    return;
+  }
+  find.require(!given || !layout.uneven_stages, end, first > 0 ? first : last,
+               "must be 0 where layout.uneven_stages spreads the layers");
+  if (given && layout.uneven_stages) return;
+  const bool possible = workload::stages_possible(m, layout);
+  if (given) {
+    const std::int64_t others = layout.pp - (first > 0 ? 1 : 0) - (last > 0 ? 1 : 0);
+    find.require(possible, end, first > 0 ? first : last, "and layout.last_stage_layers (", last, ") must leave ",
+                 others, " x layout.vp (", layout.vp, ") virtual stages the same share of model.layers (", m.layers,
+                 "), and be multiples of layout.vp");
+  } else if (layout.uneven_stages) {
+    find.require(possible, "layout.pp", layout.pp, "times layout.vp (", layout.vp,
+                 ") must leave each virtual stage a layer of model.layers (", m.layers + m.mtp_layers,
+                 "), counting embedding and head as one layer each");
+  } else {
+    find.require(possible, "layout.pp", layout.pp, "times layout.vp (", layout.vp, ") must divide model.layers (",
+                 m.layers + m.mtp_layers, "), counting embedding and head as up to one layer each");
+  }
 }
 
 void check_context_parallel(const Training& job, const Layout& layout, Finder& find) {
@@ -84,16 +113,38 @@ void check_experts(const Training& job, const Layout& layout, Finder& find) {
                ") must divide layout.tp x layout.cp x layout.dp (", across, ")");
 }
 
+/// What the schedule asks of degrees and micro-batches. The number of micro-batches is no field: what it follows from
+/// is named.
+void check_pipeline(const Layout& layout, std::int64_t batches, Finder& find) {
+  const bool v = is_v(layout.schedule);
+  const bool interleaved = layout.schedule == Schedule::one_f_one_b && layout.vp > 1;
+  find.require(!v || layout.pp > 1, "layout.pp", layout.pp,
+               "must be at least 2 with the zb-v and dualpipe-v schedules");
+  find.require(v || layout.vp == 1 || layout.pp > 1, "layout.vp", layout.vp, "must be 1 without pipeline stages");
+  find.require(!v || layout.vp == 2, "layout.vp", layout.vp,
+               "must be 2 with the zb-v and dualpipe-v schedules: stages go there and back");
+  find.require(v || layout.vp == 1 || interleaved, "layout.vp", layout.vp,
+               "must be 1 with the gpipe, zb-h1 and dualpipe schedules");
+  const bool dual = layout.schedule == Schedule::dualpipe;
+  find.require(!dual || layout.pp % 2 == 0, "layout.pp", layout.pp,
+               "must be even with the dualpipe schedule: two directions meet in the middle");
+  if (batches == 0) return;
+  find.require(!interleaved || batches % layout.pp == 0, "layout.vp", layout.vp, "needs micro-batches (", batches,
+               ") in multiples of layout.pp (", layout.pp, ")");
+  find.require(!dual || batches % 2 == 0, "layout.schedule", batches,
+               "micro-batches: dualpipe sends half of them in each direction and needs an even number");
+  find.require(!overlaps_passes(layout.schedule) || batches >= 2 * layout.pp, "layout.pp", layout.pp,
+               "must be at most half of the micro-batches (", batches, ") with the dualpipe and dualpipe-v schedules");
+  find.require(layout.schedule != Schedule::zb_v || batches >= 2 * layout.pp - 1, "layout.pp", layout.pp,
+               "times 2 less 1 must be at most the micro-batches (", batches, ") with the zb-v schedule");
+}
+
 void check_schedule(const Training& job, const Layout& layout, Finder& find) {
   const std::int64_t batches = workload::micro_batches(job.global_batch, layout);
   find.require(batches > 0, "training.global_batch", job.global_batch,
                "must be a multiple of layout.dp x layout.micro_batch (", layout.dp, " x ", layout.micro_batch, " = ",
                layout.dp * layout.micro_batch, ")");
-  find.require(layout.vp == 1 || layout.pp > 1, "layout.vp", layout.vp, "must be 1 without pipeline stages");
-  find.require(layout.vp == 1 || layout.schedule == Schedule::one_f_one_b, "layout.vp", layout.vp,
-               "must be 1 with the gpipe schedule");
-  find.require(layout.vp == 1 || batches == 0 || batches % layout.pp == 0, "layout.vp", layout.vp,
-               "needs micro-batches (", batches, ") in multiples of layout.pp (", layout.pp, ")");
+  check_pipeline(layout, batches, find);
   find.require(layout.shard_group == 0 || layout.dp % layout.shard_group == 0, "layout.shard_group", layout.shard_group,
                "must divide layout.dp (", layout.dp, ")");
   find.require(layout.reshard_after_forward || layout.zero_stage == 3, "layout.zero_stage", layout.zero_stage,
@@ -102,6 +153,7 @@ void check_schedule(const Training& job, const Layout& layout, Finder& find) {
 
 void check_all(const Training& job, const Layout& layout, Finder& find) {
   check_model_split(job, layout, find);
+  check_stages(job, layout, find);
   check_context_parallel(job, layout, find);
   check_experts(job, layout, find);
   check_schedule(job, layout, find);

@@ -24,7 +24,7 @@ struct Groups {
   network::Group experts;
 };
 Groups groups_of(const Layout& layout) {
-  return {{layout.dp * layout.cp, layout.tp}, {workload::expert_replicas(layout), layout.ep * layout.etp}};
+  return {{workload::state_replicas(layout), layout.tp}, {workload::expert_replicas(layout), layout.ep * layout.etp}};
 }
 
 /// One collective for each kind of parameter, one after the other.
@@ -52,7 +52,7 @@ StepComm unhidden_shards(const Training& job, const Layout& layout, const networ
 
 StepComm data_parallel_comm(const Training& job, const Layout& layout, const network::Links& links,
                             const workload::StageParameters& parameters, double layers, const OverlapWindow& window) {
-  if (layout.dp * layout.cp == 1) return {};
+  if (workload::state_replicas(layout) == 1) return {};
   if (layout.zero_stage >= 3) return unhidden_shards(job, layout, links);
   const Software& software = job.software;
   const Groups groups = groups_of(layout);

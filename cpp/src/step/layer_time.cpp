@@ -38,7 +38,11 @@ double add_products(const Context& c, const LayerWork& work, bool backward, Pass
   for (std::size_t i = 0; i < work.linear_count; ++i) {
     const workload::Linear& linear = work.linears[i];
     const double before_s = pass.gemm_s;
-    add_gemm(c, pass, backward ? backward_gemms(c, c.job.precision, linear) : forward_gemm(c, c.job.precision, linear));
+    if (backward) {
+      add_backward_gemms(c, pass, c.job.precision, linear);
+    } else {
+      add_gemm(c, pass, forward_gemm(c, c.job.precision, linear));
+    }
     if (linear.kind == Operator::experts) experts_s += pass.gemm_s - before_s;
     if (backward) add_accumulation(c, pass, linear);
     note(c, linear.kind, pass);

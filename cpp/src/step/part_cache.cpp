@@ -17,11 +17,14 @@ PartKey part_key(const Training& job, const Layout& layout) {
   const Layout standard;
   key.layout.pp = standard.pp;
   key.layout.vp = standard.vp;
-  key.layout.schedule = standard.schedule;
+  key.layout.first_stage_layers = standard.first_stage_layers;
+  key.layout.last_stage_layers = standard.last_stage_layers;
+  key.layout.uneven_stages = standard.uneven_stages;
   if (layout.zero_stage < 3) {
     key.layout.dp = standard.dp;
     key.layout.zero_stage = standard.zero_stage;
     key.layout.shard_group = standard.shard_group;
+    key.layout.schedule = standard.schedule;  // its copies of a stage only matter for sharded weights
   } else {
     // Sharded weights: a scatter per step is spread over its micro-batches (sharding_times in layer_comm.cpp).
     key.global_batch = job.global_batch;

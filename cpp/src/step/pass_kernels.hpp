@@ -81,14 +81,16 @@ inline double activation_bytes(const Context& c) {
 inline compute::KernelCost forward_gemm(const Context& c, Precision precision, const workload::Linear& l) {
   return compute::gemm(c.device, precision, {l.tokens, l.out, l.in, l.batch, false});
 }
-/// Gradients of input and weight; the latter is added to the stored gradient. FP8 with a scale per tensor accumulates
-/// them in full precision (Transformer Engine: split accumulators in backward products).
-inline compute::KernelCost backward_gemms(const Context& c, Precision precision, const workload::Linear& l) {
-  const compute::KernelCost cost =
-      compute::gemm(c.device, precision, {l.tokens, l.in, l.out, l.batch, false}) +
-      compute::gemm(c.device, precision, {l.in, l.out, l.tokens, l.batch, c.job.software.fused_kernels});
-  if (precision != Precision::fp8) return cost;
-  return (1 / c.device.architecture.fp8_backward_efficiency_fraction) * cost;
+/// Adds the gradients of input and weight; the latter is added to the stored gradient. FP8 with a scale per tensor
+/// accumulates them in full precision (Transformer Engine: split accumulators in backward products).
+inline void add_backward_gemms(const Context& c, PassTime& pass, Precision precision, const workload::Linear& l) {
+  const double slower = precision == Precision::fp8 ? 1 / c.device.architecture.fp8_backward_efficiency_fraction : 1;
+  const compute::KernelCost input =
+      slower * compute::gemm(c.device, precision, {l.tokens, l.in, l.out, l.batch, false});
+  const compute::KernelCost weight =
+      slower * compute::gemm(c.device, precision, {l.in, l.out, l.tokens, l.batch, c.job.software.fused_kernels});
+  add_gemm(c, pass, input + weight);
+  pass.weight_gradient_s += sustained(c, weight).seconds;
 }
 
 }  // namespace ampacity::step

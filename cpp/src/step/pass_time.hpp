@@ -13,10 +13,11 @@ struct PassTime {
   double tp_comm_s = 0;
   double cp_comm_s = 0;
   double ep_comm_s = 0;
-  double imbalance_s = 0;    ///< waiting for the busiest device of a context- or expert-parallel group
-  double dp_comm_s = 0;      ///< exposed gathering and scattering of sharded weights
-  double joules = 0;         ///< of the device while it computes; waiting is priced by the caller
-  double hidden_comm_s = 0;  ///< communication behind compute (its watts count)
+  double imbalance_s = 0;        ///< waiting for the busiest device of a context- or expert-parallel group
+  double dp_comm_s = 0;          ///< exposed gathering and scattering of sharded weights
+  double joules = 0;             ///< of the device while it computes; waiting is priced by the caller
+  double hidden_comm_s = 0;      ///< communication behind compute (its watts count)
+  double weight_gradient_s = 0;  ///< part of `gemm_s`: nothing on the way back waits for these products
 
   [[nodiscard]] double compute_s() const { return gemm_s + attention_s + memory_bound_s + recompute_s; }
   /// Time behind which traffic of other groups can hide: also while the device waits for its host or for the slices of

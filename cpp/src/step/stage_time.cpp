@@ -34,7 +34,7 @@ PassTime head_part(const Context& c) {
   add_gemm(c, pass, forward_gemm(c, precision, head));
   note(c, Operator::output_head, pass);
   if (c.ledger != nullptr) c.ledger->turn();
-  add_gemm(c, pass, backward_gemms(c, precision, head));
+  add_backward_gemms(c, pass, precision, head);
   add_accumulation(c, pass, head);
   note(c, Operator::output_head, pass);
   add_stream(c, pass, compute::streaming(c.device, workload::loss_stream_bytes(c.job, c.layout), loss_kernels));

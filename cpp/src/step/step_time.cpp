@@ -7,6 +7,7 @@
 #include "schedule/pipeline.hpp"
 #include "step/data_parallel.hpp"
 #include "step/pass_kernels.hpp"
+#include "step/pipeline_work.hpp"
 #include "step/stage_time.hpp"
 #include "workload/stage_parameters.hpp"
 #include "workload/stages.hpp"
@@ -14,66 +15,34 @@
 namespace ampacity::step {
 namespace {
 
-PassTime layers_of(const PartTimes& parts, const workload::LayerMix& layers) {
-  return layers.dense * (parts.dense.forward + parts.dense.backward) +
-         layers.moe * (parts.moe.forward + parts.moe.backward);
-}
-
-/// One stage for one micro-batch.
-struct Stage : PassTime {
-  PartCounts parts;
-};
-
-/// The stages of a pipeline, per micro-batch.
-struct Stages {
-  Stage first;
-  Stage middle;
-  Stage last;
-
-  [[nodiscard]] const Stage& slowest(std::int64_t pp) const {
-    const Stage* found = &last;
-    if (pp > 1 && first.total_s() > found->total_s()) found = &first;
-    if (pp > 2 && middle.total_s() > found->total_s()) found = &middle;
-    return *found;
-  }
-  [[nodiscard]] double mean_s(std::int64_t pp) const {
-    if (pp == 1) return last.total_s();
-    const double all = first.total_s() + last.total_s() + static_cast<double>(pp - 2) * middle.total_s();
-    return all / static_cast<double>(pp);
-  }
-};
-
-Stages stages_of(const Training& job, const PartTimes& parts, const workload::StageLayers& layers, std::int64_t pp) {
-  // Each layer that predicts a further token has a loss of its own.
-  const auto heads = static_cast<double>(1 + job.model.mtp_layers);
-  Stages stages{{layers_of(parts, layers.first), {layers.first, 1, 0}},
-                {layers_of(parts, layers.middle), {layers.middle, 0, 0}},
-                {layers_of(parts, layers.last), {layers.last, pp == 1 ? 1.0 : 0.0, heads}}};
-  stages.first += parts.embedding;
-  stages.last += heads * parts.head;
-  if (pp == 1) stages.last += parts.embedding;
-  return stages;
-}
-
 /// Parameters of the stage that reduces most, on one device.
 workload::StageParameters fullest_parameters(const Training& job, const Layout& layout,
-                                             const workload::StageLayers& layers) {
-  const auto of = [&](const workload::LayerMix& mix, workload::StagePlace place) {
-    return workload::stage_parameters(job.model, layout, mix, place);
-  };
-  if (layout.pp == 1) return of(layers.last, {true, true});
-  workload::StageParameters fullest = of(layers.first, {true, false});
-  for (const workload::StageParameters& stage : {of(layers.middle, {false, false}), of(layers.last, {false, true})}) {
+                                             const workload::StageLayers& stages) {
+  workload::StageParameters fullest;
+  for (const workload::StageRun& run : stages) {
+    const workload::StageParameters stage =
+        workload::stage_parameters(job.model, layout, run.layers, {run.embedding, run.head});
     if (stage.all() > fullest.all()) fullest = stage;
+  }
+  return fullest;
+}
+
+/// The stage with most layers.
+workload::LayerMix fullest_layers(const workload::StageLayers& stages) {
+  workload::LayerMix fullest;
+  for (const workload::StageRun& run : stages) {
+    if (run.layers.all() > fullest.all()) fullest = run.layers;
   }
   return fullest;
 }
 
 /// Stage-to-stage transfers that show: two per micro-batch and virtual stage, and those of the fill. With sequence
 /// parallelism each tensor-parallel rank sends its slice; the scatter/gather optimisation of Narayanan et al. 2021
-/// (section 4.1) does the same without it, and gathers the slices within the node that receives them.
+/// (section 4.1) does the same without it, and gathers the slices within the node that receives them. Weight gradients
+/// that are put off fill the time that a gradient is on its way, and so does what DualPipe runs beside it (DeepSeek-V3,
+/// arXiv:2412.19437, section 3.2.1).
 double pipeline_comm(const Training& job, const Layout& layout, const network::Links& links, double micro_batches,
-                     double& hidden) {
+                     double weight_gradient_s, double& hidden) {
   if (layout.pp == 1) return 0;
   const double tokens = static_cast<double>(layout.micro_batch * job.seq_len) / static_cast<double>(layout.cp);
   const bool split = layout.sequence_parallel || job.software.splits_stage_transfers;
@@ -82,11 +51,40 @@ double pipeline_comm(const Training& job, const Layout& layout, const network::L
   if (split && !layout.sequence_parallel) {
     send += network::all_gather_s(links, {layout.tp, 1}, bytes * static_cast<double>(layout.tp));
   }
-  const double overlap = job.software.pp_overlap_fraction;
-  const double steady = 2 * static_cast<double>(layout.vp) * micro_batches * send;
+  const double passes = static_cast<double>(layout.vp) * micro_batches;
+  const double steady = 2 * passes * send;
+  double overlap = job.software.pp_overlap_fraction;
+  if (overlaps_passes(layout.schedule)) {
+    overlap = std::max(overlap, schedule::overlapped_share(layout.schedule, layout.pp, micro_batches));
+  } else if (layout.schedule == Schedule::zb_h1 || layout.schedule == Schedule::zb_v) {
+    if (steady > 0) overlap = std::max(overlap, std::min(1.0, micro_batches * weight_gradient_s / steady));
+  }
   hidden += overlap * steady;
   return (1 - overlap) * steady + message_overlap_cost_s(job.software, overlap * steady) +
          2 * static_cast<double>(layout.pp - 1) * send;
+}
+
+/// DualPipe runs a forward and a backward pass into one another so that the exchange with experts of the one is behind
+/// the compute of the other (DeepSeek-V3, arXiv:2412.19437, section 3.2.1), as far as there is compute; the kernels of
+/// the exchange keep their share of the SMs. Returns seconds of the exchange that do not show.
+double overlapped_exchange_s(const Training& job, const Layout& layout, double micro_batches, const PassTime& pass) {
+  const double share = schedule::overlapped_share(layout.schedule, layout.pp, micro_batches);
+  return share * micro_batches * (1 - job.software.comm_sm_fraction) * std::min(pass.ep_comm_s, pass.compute_s());
+}
+
+/// Passes of the last (first) micro-batch behind which gradients (weights) travel. With virtual stages only the chunks
+/// before the last one leave time behind which their gradients can travel; where weight gradients are put off, they
+/// come at the end and only they.
+OverlapWindow overlap_window(const Layout& layout, const PartTimes& parts, const workload::LayerMix& layers) {
+  const double chunks = static_cast<double>(layout.vp * workload::stage_copies(layout));
+  const double share = chunks > 1 ? 1 - 1 / chunks : 1;
+  const auto sum = [&](const auto& seconds) {
+    return share * (layers.dense * seconds(parts.dense) + layers.moe * seconds(parts.moe));
+  };
+  const bool at_once = layout.schedule == Schedule::one_f_one_b || layout.schedule == Schedule::gpipe;
+  return {sum([](const LayerTime& layer) { return layer.forward.window_s(); }), sum([&](const LayerTime& layer) {
+            return at_once ? layer.backward.window_s() : layer.backward.weight_gradient_s;
+          })};
 }
 
 void add_pass(Breakdown& breakdown, double times, const PassTime& pass) {
@@ -110,36 +108,30 @@ StepTime step_time(const Training& job, const Layout& layout, const Accelerator&
 
 StepTime step_time(const Training& job, const Layout& layout, const Accelerator& device, const network::Links& links,
                    const PartTimes& parts) {
-  const workload::StageLayers layers = workload::stage_layers(job.model, layout);
-  const Stages stages = stages_of(job, parts, layers, layout.pp);
-  const Stage& slowest = stages.slowest(layout.pp);
+  const workload::StageLayers stages = workload::stage_layers(job.model, layout);
   const auto batches = static_cast<double>(workload::micro_batches(job.global_batch, layout));
+  const PipelineWork pipeline = pipeline_work(job, layout, parts, stages, batches);
+  const PassTime& slowest = pipeline.slowest;
 
   StepTime step;
   step.micro_batches = batches;
-  step.slowest = slowest.parts;
+  step.slowest = pipeline.slowest_parts;
   Breakdown& b = step.breakdown;
   add_pass(b, batches, slowest);
-  const schedule::PipelineTime pipeline = schedule::pipeline_time(
-      layout, batches, {stages.first.total_s(), stages.middle.total_s(), stages.last.total_s()});
   b.bubble_s = pipeline.bubble_s;
   step.slowest_stage_s = slowest.total_s();
-  step.mean_stage_s = stages.mean_s(layout.pp);
-  b.pp_comm_s = pipeline_comm(job, layout, links, batches, step.hidden_pp_s);
+  step.mean_stage_s = pipeline.mean_fraction * slowest.total_s();
+  const double overlapped_s = overlapped_exchange_s(job, layout, batches, slowest);
+  b.ep_comm_s -= overlapped_s;
+  b.pp_comm_s = pipeline_comm(job, layout, links, batches, slowest.weight_gradient_s, step.hidden_pp_s);
 
-  const workload::StageParameters parameters = fullest_parameters(job, layout, layers);
-  const workload::LayerMix stage_layers = layout.pp == 1 ? layers.last : layers.middle;
-  // With virtual stages only the chunks before the last one leave time behind which their gradients can travel.
-  const double chunk_share = layout.vp > 1 ? 1 - 1 / static_cast<double>(layout.vp) : 1;
-  const auto window_s = [&](PassTime LayerTime::* direction) {
-    return chunk_share * (stage_layers.dense * (parts.dense.*direction).window_s() +
-                          stage_layers.moe * (parts.moe.*direction).window_s());
-  };
-  const OverlapWindow window{window_s(&LayerTime::forward), window_s(&LayerTime::backward)};
-  const StepComm dp = data_parallel_comm(job, layout, links, parameters, stage_layers.all(), window);
+  const workload::StageParameters parameters = fullest_parameters(job, layout, stages);
+  const workload::LayerMix layers = fullest_layers(stages);
+  const OverlapWindow window = overlap_window(layout, parts, layers);
+  const StepComm dp = data_parallel_comm(job, layout, links, parameters, layers.all(), window);
   b.dp_comm_s += dp.exposed_s;
   step.hidden_dp_s = dp.hidden_s;
-  const double hidden = batches * slowest.hidden_comm_s + step.hidden_pp_s + step.hidden_dp_s;
+  const double hidden = batches * slowest.hidden_comm_s + overlapped_s + step.hidden_pp_s + step.hidden_dp_s;
 
   const compute::KernelCost optimizer = optimizer_cost(job, layout, device, parameters);
   b.optimizer_s = optimizer.seconds;
@@ -156,6 +148,10 @@ StepTime step_time(const Training& job, const Layout& layout, const Accelerator&
   const double stalled_w = compute::stalled_w(device);
   step.joules = batches * slowest.joules + optimizer.joules + communicating * communicating_w + waiting * stalled_w +
                 hidden * (communicating_w - stalled_w);
+  // The mean rank has less to do in each micro-batch than the slowest, for which it waits.
+  const double in_pass_comm = slowest.tp_comm_s + slowest.cp_comm_s + slowest.ep_comm_s + slowest.dp_comm_s;
+  const double in_pass_j = slowest.joules + in_pass_comm * communicating_w + slowest.launch_s * stalled_w;
+  step.joules -= (1 - pipeline.mean_fraction) * batches * (in_pass_j - slowest.total_s() * stalled_w);
   return step;
 }
 

@@ -7,17 +7,10 @@
 #include "ampacity/training.hpp"
 #include "base/statistics.hpp"
 #include "network/collectives.hpp"
+#include "step/pipeline_work.hpp"
 #include "step/stage_time.hpp"
-#include "workload/stages.hpp"
 
 namespace ampacity::step {
-
-/// What one stage of a pipeline is made of.
-struct PartCounts {
-  workload::LayerMix layers;
-  double embeddings = 0;
-  double heads = 0;
-};
 
 /// A step on one kind of device.
 struct StepTime {

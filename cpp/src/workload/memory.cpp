@@ -163,15 +163,13 @@ double moe_activation_bytes_per_layer(const Training& job, const Layout& layout,
 
 Memory memory_of(const Training& job, const Layout& layout, const Accelerator& device) {
   const StageLayers stages = stage_layers(job.model, layout);
-  const bool one = layout.pp == 1;
-  const auto behind = static_cast<double>(layout.pp - 1);
-  Memory fullest = stage_memory(job, layout, stages.first, {true, one}, behind);
-  const auto consider = [&fullest](const Memory& stage) {
+  Memory fullest;
+  // Of equal ranks the first holds most micro-batches.
+  for (const StageRun& run : stages) {
+    const auto behind = static_cast<double>(layout.pp - 1 - run.first_rank);
+    const Memory stage = stage_memory(job, layout, run.layers, {run.embedding, run.head}, behind);
     if (stage.total_bytes() > fullest.total_bytes()) fullest = stage;
-  };
-  if (!one) consider(stage_memory(job, layout, stages.last, {false, true}, 0));
-  // The second stage has one micro-batch less in flight than the first, but may have more or larger layers.
-  if (layout.pp > 2) consider(stage_memory(job, layout, stages.middle, {false, false}, behind - 1));
+  }
   fullest.capacity_bytes = device.memory_bytes;
   return fullest;
 }

@@ -1,7 +1,8 @@
 // How layers are spread over pipeline stages.
 #pragma once
 
-#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "ampacity/layout.hpp"
@@ -17,48 +18,34 @@ struct LayerMix {
   [[nodiscard]] double all() const { return dense + moe; }
 };
 
-/// Layers on the first, a middle and the last stage; layers of multi-token prediction are on the last. Embedding and
-/// head may each stand for one layer, as in Llama 3 (arXiv:2407.21783, section 3.3.2): 126 layers on 16 stages are 7 +
-/// 14 x 8
-/// + 7.
-struct StageLayers {
-  LayerMix first;
-  LayerMix middle;
-  LayerMix last;
-  bool possible = false;
+/// Neighbouring pipeline ranks that hold the same number of layers.
+struct StageRun {
+  LayerMix layers;       ///< all that a rank holds; both copies' stages with the dualpipe schedule
+  LayerMix first_chunk;  ///< its first virtual stage
+  LayerMix last_chunk;   ///< its last virtual stage
+  std::int64_t ranks = 0;
+  std::int64_t first_rank = 0;
+  bool embedding = false;  ///< it has the input embedding too
+  bool head = false;       ///< and the output embedding with the loss, and the layers of multi-token prediction
 };
 
-namespace detail {
+/// The ranks of a pipeline, first to last.
+struct StageLayers {
+  std::array<StageRun, 12> runs{};
+  std::size_t count = 0;
+  bool possible = false;
 
-/// `layers` layers of which the first `dense` are dense whatever the model's pattern.
-inline LayerMix mix_of(const Model& model, double layers, double dense) {
-  if (!model.is_moe()) return {layers, 0};
-  const double kept = std::min(layers, dense);
-  const double moe = (layers - kept) / static_cast<double>(model.moe_layer_interval);
-  return {layers - moe, moe};
-}
+  [[nodiscard]] const StageRun* begin() const { return runs.data(); }
+  [[nodiscard]] const StageRun* end() const { return runs.data() + count; }
+};
 
-}  // namespace detail
+/// How layers are spread over the ranks, virtual stage by virtual stage (`Layout::first_stage_layers`,
+/// `Layout::uneven_stages`). Otherwise all have the same number, and embedding and head may each stand for one layer,
+/// as in Llama 3 (arXiv:2407.21783, section 3.3.2): 126 layers on 16 stages are 7 + 14 x 8 + 7.
+[[nodiscard]] StageLayers stage_layers(const Model& model, const Layout& layout);
 
-[[nodiscard]] inline StageLayers stage_layers(const Model& model, const Layout& layout) {
-  const std::int64_t chunks = layout.pp * layout.vp;
-  const std::int64_t layers = model.layers + model.mtp_layers;
-  const auto dense = static_cast<double>(model.dense_layers);
-  if (layout.pp == 1) {
-    const LayerMix all = detail::mix_of(model, static_cast<double>(layers), dense);
-    return {all, all, all, layout.vp == 1};
-  }
-  for (std::int64_t spared = 0; spared <= 2; ++spared) {
-    if ((layers + spared) % chunks != 0) continue;
-    const std::int64_t per_stage = (layers + spared) / layout.pp;
-    const auto whole = static_cast<double>(per_stage);
-    const double last = whole - (spared >= 1 ? 1 : 0);
-    const double first = whole - (spared == 2 ? 1 : 0);
-    return {detail::mix_of(model, first, dense), detail::mix_of(model, whole, 0), detail::mix_of(model, last, 0),
-            first >= 1 && last >= 1};
-  }
-  return {};
-}
+/// The same question without the answer.
+[[nodiscard]] bool stages_possible(const Model& model, const Layout& layout);
 
 /// Micro-batches of one replica in one step; 0 where the batch cannot be split so.
 [[nodiscard]] inline std::int64_t micro_batches(std::int64_t global_batch, const Layout& layout) {
@@ -66,14 +53,24 @@ inline LayerMix mix_of(const Model& model, double layers, double dense) {
   return global_batch % at_once == 0 ? global_batch / at_once : 0;
 }
 
+/// Copies of each stage in one replica: the two directions of DualPipe (DeepSeek-V3, section 3.2.1).
+[[nodiscard]] inline std::int64_t stage_copies(const Layout& layout) {
+  return layout.schedule == Schedule::dualpipe ? 2 : 1;
+}
+
+/// Devices that hold the same weights (all but routed experts).
+[[nodiscard]] inline std::int64_t state_replicas(const Layout& layout) {
+  return layout.dp * layout.cp * stage_copies(layout);
+}
+
 /// Devices over which weights, gradients and optimizer state (all but routed experts) are sharded.
 [[nodiscard]] inline std::int64_t state_shards(const Layout& layout) {
-  return (layout.shard_group > 0 ? layout.shard_group : layout.dp) * layout.cp;
+  return layout.shard_group > 0 ? layout.shard_group * layout.cp : state_replicas(layout);
 }
 
 /// Devices that hold the same routed experts: what expert parallelism leaves of tensor, context and data parallelism.
 [[nodiscard]] inline std::int64_t expert_replicas(const Layout& layout) {
-  return layout.tp * layout.cp * layout.dp / (layout.ep * layout.etp);
+  return stage_copies(layout) * layout.tp * layout.cp * layout.dp / (layout.ep * layout.etp);
 }
 
 }  // namespace ampacity::workload

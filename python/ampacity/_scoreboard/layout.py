@@ -12,6 +12,7 @@ from ampacity._scoreboard.rows import Row, Skip
 # Least recomputation first: where it is unknown, the first that fits in memory is taken.
 RECOMPUTE_ORDER = ("none", "selective", "selective-op", "full")
 _LARGEST_MICRO_BATCH = 64
+_UNEVEN = "layers spread unevenly over the stages"
 
 # Framework column to the catalogue's software; the first word found decides.
 _SOFTWARE = (
@@ -169,11 +170,17 @@ class LayoutOptions:
         if "offload" in row.lower("recompute") + row.lower("features"):
             self.notes.append("offload to the host is not modelled")
 
-    def drop_interleave(self) -> bool:
-        """Take a schedule that the core does not know (uneven virtual stages) as plain 1F1B; False if it is that already."""
+    def relax(self) -> bool:
+        """Take what agrees with no layout less strictly: uneven stages, then plain 1F1B; False where nothing is left."""
+        if self._degrees["pp"] > 1 and not self._fixed.get("uneven_stages", False):
+            self._fixed["uneven_stages"] = True
+            self.notes.append(_UNEVEN)
+            return True
         if self.virtual_stages == [1]:
             return False
-        self.notes.append(f"interleave {self.virtual_stages[-1]} with uneven chunks taken as 1")
+        self._fixed["uneven_stages"] = False
+        self.notes = [note for note in self.notes if note != _UNEVEN]
+        self.notes.append(f"interleave {self.virtual_stages[-1]} taken as 1")
         self.virtual_stages = [1]
         return True
 

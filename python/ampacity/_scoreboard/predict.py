@@ -58,7 +58,7 @@ def _fastest_that_fits(job: Training, row: Row, options: LayoutOptions) -> tuple
                 best = result
         if best is not None:
             return best, True
-    if smallest is None and options.drop_interleave():
+    if smallest is None and options.relax():
         return _fastest_that_fits(job, row, options)
     if smallest is None:
         raise refusal if refusal is not None else Skip("no layout agrees with the row")
