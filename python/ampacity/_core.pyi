@@ -14,6 +14,7 @@ import numpy.typing
 __all__: list[str] = [
     "Accelerator",
     "Architecture",
+    "Bound",
     "Breakdown",
     "Candidate",
     "Catalogue",
@@ -21,6 +22,7 @@ __all__: list[str] = [
     "Error",
     "Estimate",
     "EstimateColumns",
+    "Explanation",
     "Fabric",
     "Grid",
     "Infeasible",
@@ -36,12 +38,15 @@ __all__: list[str] = [
     "PipelineTimeline",
     "Power",
     "Problem",
+    "Provenance",
     "Reliability",
     "Run",
     "SearchResult",
+    "Sensitivity",
     "Site",
     "Software",
     "Switch",
+    "Term",
     "Training",
     "UnknownName",
     "Warning",
@@ -2354,7 +2359,7 @@ class Software:
     ep_dispatch_bytes : float, optional
         bytes of an activation on its way to its expert (1: sent in 8 bits, scales left out). From 0.5 to 4.
     comm_sm_fraction : float, optional
-        what a second of collectives costs the compute that it runs beside, in seconds: SMs, memory bandwidth, prefetch held back. From 0 to 1.
+        what a second of collectives costs the compute that it runs beside, in seconds: SMs, memory bandwidth, prefetch held back; messages between two devices cost an eighth of it. From 0 to 1.
     copies_shards : bool, optional
         gathered weights are copied out of, and gradients into, the buffers of their collectives (FSDP2).
     copies_sequence_splits : bool, optional
@@ -2534,7 +2539,7 @@ class Software:
     @property
     def comm_sm_fraction(self) -> float:
         """
-        what a second of collectives costs the compute that it runs beside, in seconds: SMs, memory bandwidth, prefetch held back
+        what a second of collectives costs the compute that it runs beside, in seconds: SMs, memory bandwidth, prefetch held back; messages between two devices cost an eighth of it
         """
     @property
     def context_bytes(self) -> float:
@@ -3030,6 +3035,199 @@ class Layout:
         what the data-parallel group shards: 1 optimizer, 2 + gradients, 3 + weights (FSDP)
         """
 
+class Term:
+    """
+    A term of a step's time and what it is made of.
+    """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getitem__(self, name: str) -> Term:
+        """
+        The part of that name.
+        """
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The tree as nested dictionaries.
+        """
+    @property
+    def hidden_s(self) -> float:
+        """
+        Communication that runs behind compute, beside what shows (s).
+        """
+    @property
+    def name(self) -> str:
+        """
+        What the time is spent on.
+        """
+    @property
+    def parts(self) -> tuple[Term, ...]:
+        """
+        What it is made of; the parts sum to it.
+        """
+    @property
+    def seconds(self) -> float:
+        """
+        On the critical path (s).
+        """
+
+class Bound:
+    """
+    One cause of the step time.
+    """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def __str__(self) -> str: ...
+    @property
+    def seconds(self) -> float:
+        """
+        Its time (s).
+        """
+    @property
+    def share_fraction(self) -> float:
+        """
+        Its share of the step time.
+        """
+    @property
+    def text(self) -> str:
+        """
+        The cause in words.
+        """
+
+class Sensitivity:
+    """
+    What a change of hardware or software does to the step time.
+    """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    @property
+    def change_fraction(self) -> float:
+        """
+        The change tried: +0.1 of rates and limits, -0.1 of times.
+        """
+    @property
+    def elasticity(self) -> float:
+        """
+        Derivative of ln(step time) by ln(lever), from +-1 %.
+        """
+    @property
+    def faster_fraction(self) -> float:
+        """
+        Gain in speed that this change brings.
+        """
+    @property
+    def lever(self) -> str:
+        """
+        What is changed: arithmetic, memory-bandwidth, power-limit, ...
+        """
+
+class Provenance:
+    """
+    Where a parameter comes from.
+    """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    @property
+    def confidence(self) -> str:
+        """
+        measured, vendor, inferred; default or given where the catalogue does not say it.
+        """
+    @property
+    def parameter(self) -> str:
+        """
+        Kind, name and field.
+        """
+    @property
+    def source(self) -> str:
+        """
+        Where the number comes from.
+        """
+    @property
+    def value(self) -> float:
+        """
+        The number, in the unit that ends the field's name.
+        """
+
+class Explanation:
+    """
+    What bounds a step, what would help, how well founded that is.
+    """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def __str__(self) -> str: ...
+    def _repr_html_(self) -> str:
+        """
+        Tables for notebooks.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The object that ``ampacity estimate --explain --json`` adds.
+        """
+    @property
+    def accelerators(self) -> int:
+        """
+        Accelerators that the job runs on.
+        """
+    @property
+    def bounds(self) -> tuple[Bound, ...]:
+        """
+        Causes of the step time in words, longest first.
+        """
+    @property
+    def cluster(self) -> str:
+        """
+        Name of the cluster.
+        """
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """
+        Terms that are extrapolated or not modelled.
+        """
+    @property
+    def model(self) -> str:
+        """
+        Name of the model.
+        """
+    @property
+    def provenance(self) -> tuple[Provenance, ...]:
+        """
+        Where the parameters that matter come from.
+        """
+    @property
+    def sensitivities(self) -> tuple[Sensitivity, ...]:
+        """
+        What would help, most first.
+        """
+    @property
+    def stage_imbalance_s(self) -> float:
+        """
+        Of that time, what a pipeline of equal stages would save (s).
+        """
+    @property
+    def text(self) -> str:
+        """
+        The report that ``ampacity estimate --explain`` prints.
+        """
+    @property
+    def time(self) -> Term:
+        """
+        The step time as a tree.
+        """
+
 class Breakdown:
     """
     Where the seconds of a step go on the critical path; the terms sum to the step time.
@@ -3122,6 +3320,11 @@ class Breakdown:
     def tp_comm_s(self) -> float:
         """
         Exposed tensor-parallel communication (s).
+        """
+    @property
+    def tree(self) -> Term:
+        """
+        The step as a tree, compute by class of operator and direction; priced again at every access.
         """
 
 class Memory:
@@ -3405,6 +3608,34 @@ class Estimate:
         """
         A small table for notebooks.
         """
+    def explain(self, *, catalogue: Catalogue | None = None) -> Explanation:
+        """
+        What bounds this step, what would help most, and how well founded the prediction is.
+
+        Predicts the step again some thirty times, so it costs about 100 us.
+
+        Parameters
+        ----------
+        catalogue
+            Where the provenance of parameters is looked up (default: the built-in catalogue).
+
+        Returns
+        -------
+        Explanation
+            The time as a tree (s), causes in words, what +10 % of each resource brings, doubts, provenance. ``print`` shows
+            the report.
+
+        Examples
+        --------
+        >>> import ampacity as amp
+        >>> job = amp.Training("llama-3.1-70b", global_batch=128, seq_len=8192)
+        >>> est = amp.estimate(job, amp.cluster("hgx-h200-x1"), amp.Layout(tp=8, recompute="full"))
+        >>> why = est.explain()
+        >>> why.bounds[0].text
+        'matrix products at the power limit'
+        >>> abs(sum(part.seconds for part in why.time.parts) / est.step_time_s - 1) < 1e-9
+        True
+        """
     def to_dict(self) -> dict[str, typing.Any]:
         """
         The object that ``ampacity estimate --json`` prints.
@@ -3684,6 +3915,11 @@ class NetworkCore:
     ) -> NetworkCore:
         """
         See ``ampacity.Network.fat_tree``.
+        """
+    @staticmethod
+    def of(cluster: Cluster) -> NetworkCore:
+        """
+        See ``ampacity.Network.of``.
         """
     @staticmethod
     def torus(
