@@ -20,7 +20,7 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str
 
 
 def _sources(result: Validation) -> Iterator[str]:
-    header = ("source", "quantity", "rows", "median error", "mean error", "90th percentile")
+    header = ("source", "quantity", "rows", "median error", "mean error", "90th percentile", "in 90 % interval")
     rows = [
         (
             s.source_id,
@@ -29,12 +29,13 @@ def _sources(result: Validation) -> Iterator[str]:
             f"{s.median_abs_error:.1%}",
             f"{s.mean_error:+.1%}",
             f"{s.p90_abs_error:.1%}",
+            "" if s.coverage_90 is None else f"{s.coverage_90:.0%}",
         )
         for s in result.summary
     ]
     if result.mean_median_abs_error is not None:
         total = sum(s.n for s in result.summary)
-        rows.append(("**mean of sources**", "", f"{total:,}", f"**{result.mean_median_abs_error:.1%}**", "", ""))
+        rows.append(("**mean of sources**", "", f"{total:,}", f"**{result.mean_median_abs_error:.1%}**", "", "", ""))
     return _table(header, rows)
 
 

@@ -63,8 +63,11 @@ def test_estimates_keep_their_job_alive():
 
 def test_sensitivities_agree_with_estimates_of_other_hardware():
     fabric = CLUSTER.fabric
+    [partition] = CLUSTER.partitions
+    nic = partition.node.nic
     faster = CLUSTER.replace(
-        fabric=fabric.replace(bytes_per_s_per_accelerator=1.1 * fabric.bytes_per_s_per_accelerator)
+        fabric=fabric.replace(bytes_per_s_per_accelerator=1.1 * fabric.bytes_per_s_per_accelerator),
+        partitions=[partition.replace(node=partition.node.replace(nic=nic.replace(bytes_per_s=1.1 * nic.bytes_per_s)))],
     )
     gain = EST.step_time_s / amp.estimate(JOB, faster, LAYOUT).step_time_s - 1
     found = {one.lever: one for one in WHY.sensitivities}["scaleout-bandwidth"]

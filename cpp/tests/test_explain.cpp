@@ -161,10 +161,21 @@ TEST_CASE("A lever's elasticity is the derivative of estimate itself") {
   const Explanation why = explain(s.job, s.cluster, s.layout);
   Cluster faster = s.cluster;
   faster.fabric.bytes_per_s_per_accelerator *= 1.1;
+  for (Partition& partition : faster.partitions) partition.node.nic.bytes_per_s *= 1.1;
   const double gain =
       estimate(s.job, s.cluster, s.layout).step_time_s / estimate(s.job, faster, s.layout).step_time_s - 1;
   for (const Sensitivity& one : why.sensitivities) {
     if (one.lever == Lever::scaleout_bandwidth) CHECK(one.faster_fraction == doctest::Approx(gain).epsilon(1e-9));
+  }
+}
+
+TEST_CASE("Exposed exchange between nodes follows the network") {
+  const Training job = job_of("deepseek-v3", 4096);
+  const Explanation why = explain(job, cluster_of("deepseek-h800-2k"), layout_of(1, 16, 64, 128));
+  const double share = find(why.time, "expert-parallel")->seconds / why.time.seconds;
+  for (const Sensitivity& one : why.sensitivities) {
+    // All of the exchange is bytes on the network, but for what is hidden elsewhere behind the same wires.
+    if (one.lever == Lever::scaleout_bandwidth) CHECK(-one.elasticity > 0.7 * share);
   }
 }
 

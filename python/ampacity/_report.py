@@ -112,9 +112,17 @@ def _head(est: Estimate) -> Iterator[str]:
     )
 
 
+def _interval(est: Estimate) -> str:
+    """Return the 90 % interval in the unit of the step time."""
+    low, high = est.interval.low_90_s, est.interval.high_90_s
+    if est.step_time_s < 1:
+        return f"90 %: {figure(low * 1e3, 3)}-{figure(high * 1e3, 3)} ms"
+    return f"90 %: {figure(low, 3)}-{figure(high, 3)} s"
+
+
 def _speed(est: Estimate) -> Iterator[str]:
     per_gpu = est.tokens_per_s / est.accelerators
-    yield f"Speed    {seconds_text(est.step_time_s)} a step    {large(est.tokens_per_s)} tokens/s"
+    yield f"Speed    {seconds_text(est.step_time_s)} a step ({_interval(est)})    {large(est.tokens_per_s)} tokens/s"
     yield (
         f"         {figure(per_gpu)} tokens/s, {figure(est.flops_per_s_per_accelerator / 1e12)} TFLOP/s "
         f"per GPU    MFU {est.mfu_fraction:.1%}"

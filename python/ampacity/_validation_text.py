@@ -14,7 +14,10 @@ def _row_line(row: ValidationRow, width: int, quantity: str) -> str:
     start = f"{row.row_id:<{width}}  {quantity}{gpus:>8}  "
     if row.skipped is not None:
         return f"{start}{'skipped: ' + row.skipped}"
-    return f"{start}{row.predicted:>10.4g}  {row.measured:>10.4g}  {row.error_fraction:>+8.1%}  {row.assumed}".rstrip()
+    numbers = f"{row.predicted:>10.4g}  {row.measured:>10.4g}  {row.error_fraction:>+8.1%}"
+    if row.low_90 is not None:
+        numbers += f"  {row.low_90:>10.4g}  {row.high_90:>10.4g}"
+    return f"{start}{numbers}  {row.assumed}".rstrip()
 
 
 def _quantity_cells(result: Validation) -> Callable[[str], str]:
@@ -26,10 +29,18 @@ def _quantity_cells(result: Validation) -> Callable[[str], str]:
     return lambda quantity: f"{quantity:<{width}}  "
 
 
+def _has_intervals(result: Validation) -> bool:
+    return any(row.low_90 is not None for row in result.rows)
+
+
 def _rows(result: Validation) -> Iterator[str]:
     width = max([len(row.row_id) for row in result.rows] + [3])
     cell = _quantity_cells(result)
-    yield f"{'row':<{width}}  {cell('quantity')}{'gpus':>8}  {'predicted':>10}  {'measured':>10}  {'error':>8}  assumed"
+    bounds = f"  {'low 90':>10}  {'high 90':>10}" if _has_intervals(result) else ""
+    yield (
+        f"{'row':<{width}}  {cell('quantity')}{'gpus':>8}  {'predicted':>10}  {'measured':>10}  {'error':>8}{bounds}"
+        "  assumed"
+    )
     for row in result.rows:
         yield _row_line(row, width, cell(row.quantity))
 
@@ -39,11 +50,13 @@ def _summary(result: Validation) -> Iterator[str]:
     cell = _quantity_cells(result)
     yield (
         f"{'source':<{width}}  {cell('quantity')}{'rows':>6}  {'median |error|':>14}  {'mean error':>10}  {'p90 |error|':>11}"
+        + ("  in 90 % interval" if _has_intervals(result) else "")
     )
     for source in result.summary:
         yield (
             f"{source.source_id:<{width}}  {cell(source.quantity)}{source.n:>6}  {source.median_abs_error:>14.1%}  "
             f"{source.mean_error:>+10.1%}  {source.p90_abs_error:>11.1%}"
+            + ("" if source.coverage_90 is None else f"  {source.coverage_90:>16.0%}")
         )
     mean = result.mean_median_abs_error
     if mean is not None:

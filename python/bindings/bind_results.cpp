@@ -11,6 +11,20 @@ void bind_scaled(py::class_<Result>& type, const char* key, double Result::* mem
   type.def_property_readonly(key, [member, scale](const Result& self) { return self.*member / scale; }, doc);
 }
 
+constexpr const char* interval_doc = R"(Where the measured step time of such a run lies with 50 and 90 % probability.
+
+From how far off the predictions of each source of the scoreboard have been when that source was left out, every source
+weighted equally (``tools/fit_intervals.py``); wider where no measured run resembles this one.
+
+Examples
+--------
+>>> import ampacity as amp
+>>> job = amp.Training("llama-3.1-8b", global_batch=64, seq_len=8192)
+>>> est = amp.estimate(job, amp.cluster("dgx-h100-x1"), amp.Layout(dp=8))
+>>> est.interval.low_90_s < est.interval.low_50_s < est.step_time_s < est.interval.high_50_s < est.interval.high_90_s
+True
+)";
+
 void bind_parts(py::module_& module) {
   py::class_<ToldBreakdown> breakdown(
       module, "Breakdown", "Where the seconds of a step go on the critical path; the terms sum to the step time.");
@@ -27,6 +41,10 @@ void bind_parts(py::module_& module) {
           "to_dict", [](const ToldBreakdown& self) { return breakdown_dict(self); },
           "The terms in seconds, without their suffix.")
       .def("__repr__", [](const ToldBreakdown& self) { return items_text<Breakdown>(self, "Breakdown"); });
+  bind_result<Interval>(module, "Interval", interval_doc)
+      .def(
+          "to_dict", [](const Interval& self) { return interval_dict(self); }, "The four bounds (s).")
+      .def("__repr__", [](const Interval& self) { return items_text(self, "Interval"); });
   bind_result<Memory>(module, "Memory", "Memory of the fullest device.")
       .def_property_readonly("total_bytes", &Memory::total_bytes, "Sum of all parts (bytes).")
       .def_property_readonly("fits", &Memory::fits, "Whether the total is within the capacity.")

@@ -45,6 +45,17 @@ struct Described<Breakdown> {
 };
 
 template <>
+struct Described<Interval> {
+  static constexpr auto items() {
+    using R = Interval;
+    return std::tuple{Item{"low_50_s", &R::low_50_s, "The step is faster than that with 25 % probability (s)."},
+                      Item{"high_50_s", &R::high_50_s, "The step is slower than that with 25 % probability (s)."},
+                      Item{"low_90_s", &R::low_90_s, "The step is faster than that with 5 % probability (s)."},
+                      Item{"high_90_s", &R::high_90_s, "The step is slower than that with 5 % probability (s)."}};
+  }
+};
+
+template <>
 struct Described<Memory> {
   static constexpr auto items() {
     using R = Memory;
@@ -117,6 +128,7 @@ struct Described<Estimate> {
         Item{"precision", &R::precision, "Format of matrix products."},
         Item{"layout", &R::layout, "The parallel layout."},
         Item{"step_time_s", &R::step_time_s, "Time of one training step (s)."},
+        Item{"interval", &R::interval, "Where a measured step time would lie with 50 and 90 % probability (s)."},
         Item{"tokens_per_s", &R::tokens_per_s, "Tokens per second of the whole job, without interruptions."},
         Item{"model_flops_per_step", &R::model_flops_per_step,
              "FLOPs of the algorithm in one step: no recompute, causal attention counted once."},

@@ -45,6 +45,12 @@ Numbers breakdown_dict(const Breakdown& breakdown) {
   return table;
 }
 
+Numbers interval_dict(const Interval& interval) {
+  py::dict table;
+  add_items(table, interval, "");
+  return table;
+}
+
 Dict memory_dict(const Memory& memory) {
   py::dict table;
   table["total"] = memory.total_bytes();
@@ -96,6 +102,7 @@ Dict estimate_dict(const Estimate& estimate) {
   table["gpus"] = estimate.accelerators;
   table["layout"] = layout_dict(estimate);
   table["step_time_s"] = estimate.step_time_s;
+  table["interval"] = interval_dict(estimate.interval);
   table["tokens_per_s"] = estimate.tokens_per_s;
   table["tokens_per_s_per_gpu"] = estimate.tokens_per_s / static_cast<double>(estimate.accelerators);
   table["tflops_per_gpu"] = estimate.flops_per_s_per_accelerator / 1e12;
@@ -124,7 +131,8 @@ std::string estimate_html(const Estimate& estimate) {
   row("model", estimate.model);
   row("cluster", estimate.cluster);
   row("layout", literal_of(estimate.layout, "Layout"));
-  row("step time", format("{:.4g} s", estimate.step_time_s));
+  row("step time", format("{:.4g} s (90 %: ", estimate.step_time_s) + format("{:.3g} to ", estimate.interval.low_90_s) +
+                       format("{:.3g} s)", estimate.interval.high_90_s));
   row("tokens/s", format("{:,.0f}", estimate.tokens_per_s));
   row("MFU", format("{:.1%}", estimate.mfu_fraction));
   row("memory per device", format("{:.1f} GiB of ", estimate.memory.total_bytes() / (1 << 30)) +

@@ -16,6 +16,7 @@ using Numbers = py::typing::Dict<py::str, py::float_>;
 using MaybeNumbers = py::typing::Dict<py::str, py::typing::Optional<py::float_>>;
 
 Numbers breakdown_dict(const Breakdown& breakdown);
+Numbers interval_dict(const Interval& interval);
 Dict memory_dict(const Memory& memory);
 Numbers power_dict(const Power& power);
 MaybeNumbers run_dict(const Run& run);

@@ -38,6 +38,16 @@ struct Breakdown {
   }
 };
 
+/// Where the measured step time of such a run lies with 50 and 90 % probability, by how far off predictions of the
+/// scoreboard's sources have been when that source was not fitted to (tools/fit_intervals.py). Wider where no measured
+/// run resembles this one: device family and format, software, or number of devices.
+struct Interval {
+  double low_50_s = 0;
+  double high_50_s = 0;
+  double low_90_s = 0;
+  double high_90_s = 0;
+};
+
 /// Memory of the fullest device.
 struct Memory {
   double weights_bytes = 0;
@@ -127,6 +137,7 @@ struct Estimate {
   Precision precision = Precision::bf16;
   Layout layout;
   double step_time_s = 0;
+  Interval interval;  ///< about the step time
   double tokens_per_s = 0;
   double model_flops_per_step = 0;  ///< of the algorithm: no recompute, causal attention counted once
   double flops_per_s_per_accelerator = 0;

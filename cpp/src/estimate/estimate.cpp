@@ -4,6 +4,7 @@
 #include "campaign/run.hpp"
 #include "compute/kernels.hpp"
 #include "estimate/answer.hpp"
+#include "estimate/interval.hpp"
 #include "estimate/plausibility.hpp"
 #include "power/site_power.hpp"
 #include "step/conflicts.hpp"
@@ -61,6 +62,8 @@ void answer(const Training& job, const Cluster& cluster, const Layout& layout, c
   const auto used = static_cast<double>(result.accelerators);
   const double tokens_per_step = static_cast<double>(job.global_batch) * static_cast<double>(job.seq_len);
   result.step_time_s = result.breakdown.total_s();
+  result.interval =
+      interval::interval_of(job, interval::unmeasured(job, *pace.device, result.accelerators), result.step_time_s);
   result.tokens_per_s = tokens_per_step / result.step_time_s;
   result.model_flops_per_step = 3 * static_cast<double>(job.global_batch) *
                                 workload::forward_flops_per_sequence(job.model, static_cast<double>(job.seq_len));

@@ -1,6 +1,7 @@
 #include "ampacity/explain.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "explain/bounds.hpp"
 #include "explain/provenance.hpp"
@@ -34,6 +35,9 @@ Explanation explain(const Training& job, const Cluster& cluster, const Layout& l
   result.bounds = explain_detail::bounds(pace.step.breakdown, result.sensitivities, layout);
   result.provenance = explain_detail::provenance(job, cluster, partition.node, catalogue);
   result.doubts = explain_detail::doubts(job, partition.node, layout, result.provenance);
+  for (std::string& reason : explain_detail::widenings(job, partition.node.accelerator, result.accelerators)) {
+    result.doubts.push_back(std::move(reason));
+  }
   for (const Warning& warning : checked.warnings) result.doubts.push_back(warning.text());
   return result;
 }

@@ -1,9 +1,11 @@
 #include "explain/provenance.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/text.hpp"
 #include "compute/device.hpp"
+#include "estimate/interval.hpp"
 
 namespace ampacity::explain_detail {
 namespace {
@@ -145,6 +147,22 @@ std::vector<std::string> doubts(const Training& job, const Node& node, const Lay
                   " devices are extrapolated: the network model is fitted "
                   "to measurements on up to " +
                   base::number_text(largest_measured_collective));
+  }
+  return all;
+}
+
+std::vector<std::string> widenings(const Training& job, const Accelerator& device, std::int64_t accelerators) {
+  const interval::Unmeasured found = interval::unmeasured(job, device, accelerators);
+  std::vector<std::string> all;
+  const std::string family = device.architecture.title.empty() ? device.architecture.name : device.architecture.title;
+  const std::string wider = ": the interval of the step time is widened";
+  if (found.format) {
+    all.push_back("no measured run on " + family + " in " + std::string(name_of(job.precision)) + wider);
+  }
+  if (found.software) all.push_back("no measured run with software " + job.software.name + wider);
+  if (found.doublings > 0) {
+    all.push_back(base::number_text(accelerators) + " devices are " + base::number_text(std::exp2(found.doublings)) +
+                  " times those of the largest measured run" + wider);
   }
   return all;
 }

@@ -16,4 +16,8 @@ namespace ampacity::explain_detail {
 [[nodiscard]] std::vector<std::string> doubts(const Training& job, const Node& node, const Layout& layout,
                                               const std::vector<Provenance>& provenance);
 
+/// What makes the interval of the step time wider than that of a run like those measured.
+[[nodiscard]] std::vector<std::string> widenings(const Training& job, const Accelerator& device,
+                                                 std::int64_t accelerators);
+
 }  // namespace ampacity::explain_detail

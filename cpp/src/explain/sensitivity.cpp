@@ -36,6 +36,8 @@ void scale(Lever lever, double factor, Training& job, Cluster& cluster) {
     if (lever == Lever::memory_bandwidth) device.memory_bytes_per_s *= factor;
     if (lever == Lever::power_limit) scale_power_limit(device, factor);
     if (lever == Lever::scaleup_bandwidth) device.scaleup_bytes_per_s *= factor;
+    // The slower of network cards and fabric sets the rate: both are moved.
+    if (lever == Lever::scaleout_bandwidth) node.nic.bytes_per_s *= factor;
     if (lever == Lever::kernel_start) device.architecture.kernel_launch_s *= factor;
     if (lever == Lever::device_spread) device.speed_spread_fraction *= factor;
     if (lever == Lever::latency) {

@@ -26,6 +26,8 @@ class ValidationRow:
         Why the row is not predicted, or None.
     assumed
         What had to be assumed because the source does not say it.
+    low_90, high_90
+        The 90 % interval of the prediction; None where the quantity has none.
     """
 
     row_id: str
@@ -37,11 +39,23 @@ class ValidationRow:
     error_fraction: float | None = None
     skipped: str | None = None
     assumed: str = ""
+    low_90: float | None = None
+    high_90: float | None = None
+
+    @property
+    def within_90(self) -> bool | None:
+        """Whether the measurement lies in the 90 % interval; None without one."""
+        if self.measured is None or self.low_90 is None or self.high_90 is None:
+            return None
+        return self.low_90 <= self.measured <= self.high_90
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class ValidationSummary:
-    """Errors over the predicted rows of one source and quantity, as fractions of what was measured."""
+    """Errors over the predicted rows of one source and quantity, as fractions of what was measured.
+
+    ``coverage_90`` is the share of rows within their 90 % interval; None where the quantity has no interval.
+    """
 
     source_id: str
     quantity: str
@@ -49,6 +63,7 @@ class ValidationSummary:
     median_abs_error: float
     mean_error: float
     p90_abs_error: float
+    coverage_90: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,12 +106,16 @@ def _percentile(ordered: Sequence[float], share: float) -> float:
 def summaries(rows: Sequence[ValidationRow]) -> tuple[ValidationSummary, ...]:
     """Return the errors of each source and quantity, in the order of their names."""
     errors: dict[tuple[str, str], list[float]] = {}
+    within: dict[tuple[str, str], list[bool]] = {}
     for row in rows:
         if row.error_fraction is not None:
             errors.setdefault((row.source_id, row.quantity), []).append(row.error_fraction)
+        if row.within_90 is not None:
+            within.setdefault((row.source_id, row.quantity), []).append(row.within_90)
     found_summaries = []
     for (source_id, quantity), found in sorted(errors.items()):
         absolute = sorted(map(abs, found))
+        covered = within.get((source_id, quantity))
         found_summaries.append(
             ValidationSummary(
                 source_id=source_id,
@@ -105,6 +124,7 @@ def summaries(rows: Sequence[ValidationRow]) -> tuple[ValidationSummary, ...]:
                 median_abs_error=_percentile(absolute, 0.5),
                 mean_error=sum(found) / len(found),
                 p90_abs_error=_percentile(absolute, 0.9),
+                coverage_90=None if covered is None else sum(covered) / len(covered),
             )
         )
     return tuple(found_summaries)

@@ -35,6 +35,8 @@ def _validated(row: Row) -> ValidationRow:
         measured=found.measured_s,
         error_fraction=found.predicted_s / found.measured_s - 1,
         assumed=found.note,
+        low_90=found.estimate.interval.low_90_s,
+        high_90=found.estimate.interval.high_90_s,
     )
 
 
