@@ -324,9 +324,9 @@ def test_open_choices():
 @pytest.mark.parametrize(
     ("framework", "name"),
     [
+        ("torchtitan", "torchtitan-2024"),
         ("LLM Foundry (PyTorch FSDP1)", "llm-foundry"),
         ("PyTorch FSDP", "fsdp"),
-        ("torchtitan", "torchtitan"),
         ("MaxText (JAX)", "jax"),
         ("Megatron-LM + DeepSpeed", "megatron-deepspeed"),
         ("Megatron-Bridge", "nemo"),
@@ -337,6 +337,10 @@ def test_open_choices():
 def test_software(framework, name):
     software, note = software_of(row(framework=framework, year="2024"))
     assert (software.name, note) == (name, "")
+
+
+def test_torchtitan_compiles_its_loss_since_2025():
+    assert software_of(row(framework="torchtitan", year="2025"))[0].name == "torchtitan"
 
 
 def test_unknown_software_is_noted():

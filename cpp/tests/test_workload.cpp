@@ -5,6 +5,7 @@
 
 #include "scenario.hpp"
 #include "workload/layer.hpp"
+#include "workload/layer_memory.hpp"
 #include "workload/memory.hpp"
 #include "workload/parameters.hpp"
 #include "workload/stages.hpp"
@@ -55,14 +56,15 @@ TEST_CASE("activation bytes equal Korthikanti et al. 2022, Table 2") {
   const double sbh = static_cast<double>(job.seq_len * job.model.hidden);
   const double scores =
       5.0 * static_cast<double>(job.model.heads * job.seq_len) / static_cast<double>(job.model.hidden);
-  layout.sequence_parallel = false;
-  CHECK(workload::activation_bytes_per_layer(job, layout, Recompute::none) ==
-        Approx(sbh * (10 + 24.0 / 8 + scores / 8)).epsilon(1e-9));
-  layout.sequence_parallel = true;
-  CHECK(workload::activation_bytes_per_layer(job, layout, Recompute::none) ==
-        Approx(sbh / 8 * (34 + scores)).epsilon(1e-9));
-  CHECK(workload::activation_bytes_per_layer(job, layout, Recompute::selective) == Approx(sbh / 8 * 34).epsilon(1e-9));
-  CHECK(workload::activation_bytes_per_layer(job, layout, Recompute::full) == Approx(sbh / 8 * 2).epsilon(1e-9));
+  const auto kept = [&](Recompute recompute, bool sequence_parallel) {
+    layout.recompute = recompute;
+    layout.sequence_parallel = sequence_parallel;
+    return workload::kept_activations(job, layout, workload::dense_activations(job, layout));
+  };
+  CHECK(kept(Recompute::none, false) == Approx(sbh * (10 + 24.0 / 8 + scores / 8)).epsilon(1e-9));
+  CHECK(kept(Recompute::none, true) == Approx(sbh / 8 * (34 + scores)).epsilon(1e-9));
+  CHECK(kept(Recompute::selective, true) == Approx(sbh / 8 * 34).epsilon(1e-9));
+  CHECK(kept(Recompute::full, true) == Approx(sbh / 8 * 2).epsilon(1e-9));
 }
 
 TEST_CASE("weights, gradients and optimizer take 18 bytes a parameter without sharding") {

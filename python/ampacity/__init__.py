@@ -47,6 +47,7 @@ from ampacity._core import (
     Sensitivity,
     Site,
     Software,
+    StageMemory,
     Switch,
     Term,
     Training,
@@ -73,6 +74,7 @@ from ampacity._lookup import (
     switch,
 )
 from ampacity._measured import MeasuredKernels, measured_kernels
+from ampacity._memory_table import memory_table
 from ampacity._network import Network, NetworkTier, Rates, Transfer
 from ampacity._pipeline import pipeline_timeline
 from ampacity._validation import Validation, ValidationRow, ValidationSummary, validate
@@ -119,6 +121,7 @@ __all__ = [
     "Sensitivity",
     "Site",
     "Software",
+    "StageMemory",
     "Switch",
     "Term",
     "Training",
@@ -142,6 +145,7 @@ __all__ = [
     "grid",
     "load_catalogue",
     "measured_kernels",
+    "memory_table",
     "model",
     "nic",
     "node",

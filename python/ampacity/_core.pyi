@@ -35,7 +35,6 @@ __all__: list[str] = [
     "Node",
     "Optic",
     "Partition",
-    "PipelineTimeline",
     "Power",
     "Problem",
     "Provenance",
@@ -45,6 +44,9 @@ __all__: list[str] = [
     "Sensitivity",
     "Site",
     "Software",
+    "StageKind",
+    "StageKinds",
+    "StageMemory",
     "Switch",
     "Term",
     "Training",
@@ -60,7 +62,6 @@ __all__: list[str] = [
     "estimate_layouts",
     "gemm_costs",
     "nearest_names",
-    "pipeline_timeline",
     "search",
     "streaming_costs",
 ]
@@ -236,8 +237,6 @@ class Architecture:
         matrix rate of block-scaled FP8 over that of FP8 with one scale per tensor. From 0.05 to 1.
     fp4_efficiency_fraction : float, optional
         share of peak of FP4 products over that of BF16 products. From 0.05 to 1.
-    fp8_backward_efficiency_fraction : float, optional
-        rate of FP8 products with full accumulation (gradients) over that of forward products: below 1 where tensor cores keep too few bits and partial sums are promoted outside them. From 0.05 to 1.
     tile_overhead_clocks : float, optional
         clocks that a tile spends outside its main loop: pipeline fill, epilogue. From 0 to 1e+06.
     tile_half_depth : float, optional
@@ -308,7 +307,6 @@ class Architecture:
         tensor_efficiency_fraction: float = 0.9,
         block_scale_efficiency_fraction: float = 0.95,
         fp4_efficiency_fraction: float = 0.85,
-        fp8_backward_efficiency_fraction: float = 1.0,
         tile_overhead_clocks: float = 3000.0,
         tile_half_depth: float = 5.0,
         split_k_overhead_s: float = 4e-06,
@@ -343,7 +341,6 @@ class Architecture:
         tensor_efficiency_fraction: float = ...,
         block_scale_efficiency_fraction: float = ...,
         fp4_efficiency_fraction: float = ...,
-        fp8_backward_efficiency_fraction: float = ...,
         tile_overhead_clocks: float = ...,
         tile_half_depth: float = ...,
         split_k_overhead_s: float = ...,
@@ -437,11 +434,6 @@ class Architecture:
     def fp4_energy_fraction(self) -> float:
         """
         energy of an FP4 FLOP over a BF16 FLOP
-        """
-    @property
-    def fp8_backward_efficiency_fraction(self) -> float:
-        """
-        rate of FP8 products with full accumulation (gradients) over that of forward products: below 1 where tensor cores keep too few bits and partial sums are promoted outside them
         """
     @property
     def fp8_energy_fraction(self) -> float:
@@ -2328,10 +2320,6 @@ class Software:
         speed of its attention kernels over the best ones of that kind. From 0.05 to 2.
     fused_kernels : bool, optional
         bias, dropout, residual, activation, norm and casts are fused.
-    low_precision_norms : bool, optional
-        norms read and write 16 bits without casts, even where kernels are not fused.
-    checkpoint_stops_early : bool, optional
-        recomputing a layer ends where nothing more is needed: its last product is not done again.
     gradient_overlap : bool, optional
         gradients are reduced while the backward pass runs.
     parameter_overlap : bool, optional
@@ -2359,21 +2347,9 @@ class Software:
     ep_dispatch_bytes : float, optional
         bytes of an activation on its way to its expert (1: sent in 8 bits, scales left out). From 0.5 to 4.
     comm_sm_fraction : float, optional
-        what a second of collectives costs the compute that it runs beside, in seconds: SMs, memory bandwidth, prefetch held back; messages between two devices cost an eighth of it. From 0 to 1.
-    copies_shards : bool, optional
-        gathered weights are copied out of, and gradients into, the buffers of their collectives (FSDP2).
-    copies_sequence_splits : bool, optional
-        tensor-parallel gathers and scatters along the sequence copy the activation, which the collective wants along the first dimension (DTensor).
-    rotary_bytes : float, optional
-        bytes moved per element and pass of a rotary embedding (4: one fused kernel in 16 bits). From 0 to 64.
-    gathers_in_8_bits : bool, optional
-        with products in 8 or 4 bits, tensor-parallel gathers carry activations already cast to 8 bits.
-    groups_experts : bool, optional
-        products of routed experts run as one grouped kernel; else each expert's is launched by itself (Transformer Engine GroupedLinear).
+        share of compute that collectives take while they run beside it. From 0 to 1.
     host_gap_s : float, optional
         time that the host needs to launch one kernel. From 0 to 0.001.
-    launches_behind_collectives : bool, optional
-        the host goes on launching kernels while the device is in a tensor-parallel collective.
     checkpoint_host_s : float, optional
         time that the host needs to save and restore random states around one recomputed layer. From 0 to 1.
     step_overhead_s : float, optional
@@ -2384,14 +2360,20 @@ class Software:
         bytes of a stored gradient. From 1 to 8.
     gradient_reduce_bytes : float, optional
         bytes of a gradient on the wire. From 1 to 8.
-    accumulation_bytes : float, optional
-        bytes moved per parameter to add the gradient of a micro-batch to the stored one; 0: the product that makes it adds it. From 0 to 24.
     optimizer_bytes : float, optional
         bytes of master weight and moments. From 0 to 32.
     logit_bytes : float, optional
-        bytes kept per logit between forward and backward pass. From 1 to 32.
-    loss_bytes_per_logit : float, optional
-        bytes that the loss moves per logit in both directions, the output product aside. From 2 to 200.
+        bytes per logit at the fullest moment of the loss and its gradient. From 1 to 32.
+    split_logit_bytes : float, optional
+        the same where tensor parallelism splits the vocabulary; 0 = as logit_bytes. From 0 to 64.
+    unfused_norm_bytes : float, optional
+        bytes of the further copies that a norm which is not fused keeps per element. From 0 to 16.
+    gradient_placeholders : bool, optional
+        an unused gradient of each weight shape stays allocated beside gradients that are added in place.
+    pipeline_keeps_gathered : bool, optional
+        with pipeline stages, sharded weights stay gathered and gradients whole until the step ends.
+    collective_copies : float, optional
+        gathered activations that tensor-parallel collectives hold beside those at work. From 0 to 16.
     context_bytes : float, optional
         device memory of driver context, libraries and communicators. From 0 to 1e+11.
     fragmentation_fraction : float, optional
@@ -2423,8 +2405,6 @@ class Software:
         asynchronous_attention: bool = True,
         attention_relative_speed: float = 1.0,
         fused_kernels: bool = True,
-        low_precision_norms: bool = False,
-        checkpoint_stops_early: bool = False,
         gradient_overlap: bool = True,
         parameter_overlap: bool = True,
         reduces_every_micro_batch: bool = False,
@@ -2439,22 +2419,19 @@ class Software:
         ep_exchange: str = "all-to-all",
         ep_dispatch_bytes: float = 2.0,
         comm_sm_fraction: float = 0.1,
-        copies_shards: bool = False,
-        copies_sequence_splits: bool = False,
-        rotary_bytes: float = 4.0,
-        gathers_in_8_bits: bool = False,
-        groups_experts: bool = False,
         host_gap_s: float = 0.0,
-        launches_behind_collectives: bool = True,
         checkpoint_host_s: float = 0.0,
         step_overhead_s: float = 0.0,
         weight_bytes: float = 2.0,
         gradient_bytes: float = 4.0,
         gradient_reduce_bytes: float = 4.0,
-        accumulation_bytes: float = 0.0,
         optimizer_bytes: float = 12.0,
         logit_bytes: float = 6.0,
-        loss_bytes_per_logit: float = 32.0,
+        split_logit_bytes: float = 0.0,
+        unfused_norm_bytes: float = 4.0,
+        gradient_placeholders: bool = False,
+        pipeline_keeps_gathered: bool = False,
+        collective_copies: float = 0.0,
         context_bytes: float = 2000000000.0,
         fragmentation_fraction: float = 0.03,
     ) -> None: ...
@@ -2469,8 +2446,6 @@ class Software:
         asynchronous_attention: bool = ...,
         attention_relative_speed: float = ...,
         fused_kernels: bool = ...,
-        low_precision_norms: bool = ...,
-        checkpoint_stops_early: bool = ...,
         gradient_overlap: bool = ...,
         parameter_overlap: bool = ...,
         reduces_every_micro_batch: bool = ...,
@@ -2485,22 +2460,19 @@ class Software:
         ep_exchange: str = ...,
         ep_dispatch_bytes: float = ...,
         comm_sm_fraction: float = ...,
-        copies_shards: bool = ...,
-        copies_sequence_splits: bool = ...,
-        rotary_bytes: float = ...,
-        gathers_in_8_bits: bool = ...,
-        groups_experts: bool = ...,
         host_gap_s: float = ...,
-        launches_behind_collectives: bool = ...,
         checkpoint_host_s: float = ...,
         step_overhead_s: float = ...,
         weight_bytes: float = ...,
         gradient_bytes: float = ...,
         gradient_reduce_bytes: float = ...,
-        accumulation_bytes: float = ...,
         optimizer_bytes: float = ...,
         logit_bytes: float = ...,
-        loss_bytes_per_logit: float = ...,
+        split_logit_bytes: float = ...,
+        unfused_norm_bytes: float = ...,
+        gradient_placeholders: bool = ...,
+        pipeline_keeps_gathered: bool = ...,
+        collective_copies: float = ...,
         context_bytes: float = ...,
         fragmentation_fraction: float = ...,
     ) -> Software:
@@ -2510,11 +2482,6 @@ class Software:
     def to_dict(self) -> dict[str, typing.Any]:
         """
         The fields as plain Python types.
-        """
-    @property
-    def accumulation_bytes(self) -> float:
-        """
-        bytes moved per parameter to add the gradient of a micro-batch to the stored one; 0: the product that makes it adds it
         """
     @property
     def asynchronous_attention(self) -> bool:
@@ -2532,29 +2499,19 @@ class Software:
         time that the host needs to save and restore random states around one recomputed layer
         """
     @property
-    def checkpoint_stops_early(self) -> bool:
+    def collective_copies(self) -> float:
         """
-        recomputing a layer ends where nothing more is needed: its last product is not done again
+        gathered activations that tensor-parallel collectives hold beside those at work
         """
     @property
     def comm_sm_fraction(self) -> float:
         """
-        what a second of collectives costs the compute that it runs beside, in seconds: SMs, memory bandwidth, prefetch held back; messages between two devices cost an eighth of it
+        share of compute that collectives take while they run beside it
         """
     @property
     def context_bytes(self) -> float:
         """
         device memory of driver context, libraries and communicators
-        """
-    @property
-    def copies_sequence_splits(self) -> bool:
-        """
-        tensor-parallel gathers and scatters along the sequence copy the activation, which the collective wants along the first dimension (DTensor)
-        """
-    @property
-    def copies_shards(self) -> bool:
-        """
-        gathered weights are copied out of, and gradients into, the buffers of their collectives (FSDP2)
         """
     @property
     def cp_expands_kv(self) -> bool:
@@ -2607,11 +2564,6 @@ class Software:
         bias, dropout, residual, activation, norm and casts are fused
         """
     @property
-    def gathers_in_8_bits(self) -> bool:
-        """
-        with products in 8 or 4 bits, tensor-parallel gathers carry activations already cast to 8 bits
-        """
-    @property
     def gradient_bytes(self) -> float:
         """
         bytes of a stored gradient
@@ -2622,14 +2574,14 @@ class Software:
         gradients are reduced while the backward pass runs
         """
     @property
+    def gradient_placeholders(self) -> bool:
+        """
+        an unused gradient of each weight shape stays allocated beside gradients that are added in place
+        """
+    @property
     def gradient_reduce_bytes(self) -> float:
         """
         bytes of a gradient on the wire
-        """
-    @property
-    def groups_experts(self) -> bool:
-        """
-        products of routed experts run as one grouped kernel; else each expert's is launched by itself (Transformer Engine GroupedLinear)
         """
     @property
     def host_gap_s(self) -> float:
@@ -2637,24 +2589,9 @@ class Software:
         time that the host needs to launch one kernel
         """
     @property
-    def launches_behind_collectives(self) -> bool:
-        """
-        the host goes on launching kernels while the device is in a tensor-parallel collective
-        """
-    @property
     def logit_bytes(self) -> float:
         """
-        bytes kept per logit between forward and backward pass
-        """
-    @property
-    def loss_bytes_per_logit(self) -> float:
-        """
-        bytes that the loss moves per logit in both directions, the output product aside
-        """
-    @property
-    def low_precision_norms(self) -> bool:
-        """
-        norms read and write 16 bits without casts, even where kernels are not fused
+        bytes per logit at the fullest moment of the loss and its gradient
         """
     @property
     def name(self) -> str:
@@ -2672,6 +2609,11 @@ class Software:
         updated weights are gathered while the forward pass runs
         """
     @property
+    def pipeline_keeps_gathered(self) -> bool:
+        """
+        with pipeline stages, sharded weights stay gathered and gradients whole until the step ends
+        """
+    @property
     def pp_overlap_fraction(self) -> float:
         """
         share of stage-to-stage transfers hidden behind other micro-batches
@@ -2682,9 +2624,9 @@ class Software:
         sharded weights are gathered and gradients reduced in every micro-batch, not once a step
         """
     @property
-    def rotary_bytes(self) -> float:
+    def split_logit_bytes(self) -> float:
         """
-        bytes moved per element and pass of a rotary embedding (4: one fused kernel in 16 bits)
+        the same where tensor parallelism splits the vocabulary; 0 = as logit_bytes
         """
     @property
     def splits_stage_transfers(self) -> bool:
@@ -2705,6 +2647,11 @@ class Software:
     def tp_overlap_fraction(self) -> float:
         """
         share of tensor-parallel communication hidden behind matrix products
+        """
+    @property
+    def unfused_norm_bytes(self) -> float:
+        """
+        bytes of the further copies that a norm which is not fused keeps per element
         """
     @property
     def weight_bytes(self) -> float:
@@ -2856,16 +2803,14 @@ class Layout:
         replicas that share one copy of the sharded state (hybrid sharding); 0 = all. From 0 to 1e+07.
     reshard_after_forward : bool, optional
         ZeRO stage 3: weights are dropped after the forward pass and gathered again in the backward pass; else they stay from one to the other (FSDP2).
-    first_stage_layers : int, optional
-        layers of the first pipeline stage; 0 = as the others. From 0 to 100000.
-    last_stage_layers : int, optional
-        layers of the last pipeline stage; 0 = as the others. From 0 to 100000.
-    uneven_stages : bool, optional
-        layers that do not divide are spread one by one over the first virtual stages.
     schedule : str, optional
-        pipeline schedule. One of ``1f1b``, ``gpipe``, ``zb-h1``, ``zb-v``, ``dualpipe``, ``dualpipe-v``.
+        pipeline schedule. One of ``1f1b``, ``gpipe``.
     recompute : str, optional
-        what is computed again in the backward pass. One of ``none``, ``selective``, ``selective-op``, ``full``.
+        what is computed again in the backward pass. One of ``none``, ``selective``, ``selective-op``, ``full``, ``modules``.
+    recompute_modules : collections.abc.Sequence[str], optional
+        parts of a layer that are computed again where recompute is modules. Any of ``core_attn``, ``layernorm``, ``mla_up_proj``, ``mlp``, ``moe``, ``moe_act``, ``shared_experts``.
+    recompute_layers : int, optional
+        layers of a stage that recompute (the others keep everything); 0 = all. From 0 to 1e+06.
     sequence_parallel : bool, optional
         norms and dropout are split over the tensor-parallel group.
 
@@ -2901,11 +2846,10 @@ class Layout:
         zero_stage: int = 1,
         shard_group: int = 0,
         reshard_after_forward: bool = True,
-        first_stage_layers: int = 0,
-        last_stage_layers: int = 0,
-        uneven_stages: bool = False,
         schedule: str = "1f1b",
         recompute: str = "none",
+        recompute_modules: collections.abc.Sequence[str] = (),
+        recompute_layers: int = 0,
         sequence_parallel: bool = True,
     ) -> None: ...
     def __repr__(self) -> str: ...
@@ -2925,11 +2869,10 @@ class Layout:
         zero_stage: int = ...,
         shard_group: int = ...,
         reshard_after_forward: bool = ...,
-        first_stage_layers: int = ...,
-        last_stage_layers: int = ...,
-        uneven_stages: bool = ...,
         schedule: str = ...,
         recompute: str = ...,
+        recompute_modules: collections.abc.Sequence[str] = ...,
+        recompute_layers: int = ...,
         sequence_parallel: bool = ...,
     ) -> Layout:
         """
@@ -2970,16 +2913,6 @@ class Layout:
         tensor-parallel degree of routed experts (ep * etp within tp * cp * dp)
         """
     @property
-    def first_stage_layers(self) -> int:
-        """
-        layers of the first pipeline stage; 0 = as the others
-        """
-    @property
-    def last_stage_layers(self) -> int:
-        """
-        layers of the last pipeline stage; 0 = as the others
-        """
-    @property
     def micro_batch(self) -> int:
         """
         sequences per micro-batch and replica
@@ -2993,6 +2926,16 @@ class Layout:
     def recompute(self) -> str:
         """
         what is computed again in the backward pass
+        """
+    @property
+    def recompute_layers(self) -> int:
+        """
+        layers of a stage that recompute (the others keep everything); 0 = all
+        """
+    @property
+    def recompute_modules(self) -> tuple[str, ...]:
+        """
+        parts of a layer that are computed again where recompute is modules
         """
     @property
     def reshard_after_forward(self) -> bool:
@@ -3018,11 +2961,6 @@ class Layout:
     def tp(self) -> int:
         """
         tensor-parallel degree
-        """
-    @property
-    def uneven_stages(self) -> bool:
-        """
-        layers that do not divide are spread one by one over the first virtual stages
         """
     @property
     def vp(self) -> int:
@@ -3343,7 +3281,12 @@ class Memory:
     @property
     def activations_bytes(self) -> float:
         """
-        Activations at the fullest moment (bytes).
+        Activations kept for the backward pass by all micro-batches in flight (bytes).
+        """
+    @property
+    def allocated_bytes(self) -> float:
+        """
+        Tensors: what ``torch.cuda.max_memory_allocated`` reports (bytes).
         """
     @property
     def capacity_bytes(self) -> float:
@@ -3351,9 +3294,24 @@ class Memory:
         What the device has (bytes).
         """
     @property
+    def communication_bytes(self) -> float:
+        """
+        Gathered weights, buffers of collectives and of stage-to-stage transfers (bytes).
+        """
+    @property
+    def context_bytes(self) -> float:
+        """
+        Outside the framework's allocator: driver context, libraries, communicators (bytes).
+        """
+    @property
     def fits(self) -> bool:
         """
         Whether the total is within the capacity.
+        """
+    @property
+    def fragmentation_bytes(self) -> float:
+        """
+        Held by the allocator and of no use (bytes).
         """
     @property
     def gradients_bytes(self) -> float:
@@ -3368,7 +3326,12 @@ class Memory:
     @property
     def other_bytes(self) -> float:
         """
-        Communication buffers, workspace, context, fragmentation (bytes).
+        Workspace, communication, context and fragmentation (bytes).
+        """
+    @property
+    def reserved_bytes(self) -> float:
+        """
+        With fragmentation: what ``torch.cuda.max_memory_reserved`` reports (bytes).
         """
     @property
     def total_bytes(self) -> float:
@@ -3379,6 +3342,100 @@ class Memory:
     def weights_bytes(self) -> float:
         """
         Weights (bytes).
+        """
+    @property
+    def workspace_bytes(self) -> float:
+        """
+        Beside them at the fullest moment: logits, gradients of activations, one recomputed layer (bytes).
+        """
+
+class StageKind:
+    """
+    A kind of pipeline stage without its activations.
+    """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    @property
+    def activations_per_micro_batch_bytes(self) -> float:
+        """
+        What each micro-batch in flight adds (bytes).
+        """
+    @property
+    def fixed(self) -> Memory:
+        """
+        Memory with nothing in flight.
+        """
+    @property
+    def layers(self) -> float:
+        """
+        Layers of the stage.
+        """
+
+class StageKinds:
+    """
+    The stages of a pipeline by kind.
+    """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    @property
+    def first(self) -> StageKind:
+        """
+        The stage with the embedding.
+        """
+    @property
+    def fragmentation_fraction(self) -> float:
+        """
+        Of the tensors.
+        """
+    @property
+    def last(self) -> StageKind:
+        """
+        The stage with the head.
+        """
+    @property
+    def middle(self) -> StageKind:
+        """
+        Any stage between the first and the last.
+        """
+
+class StageMemory:
+    """
+    Memory of one pipeline stage.
+    """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        Stage, layers, micro-batches in flight, and the parts in bytes without their suffix.
+        """
+    @property
+    def layers(self) -> float:
+        """
+        Layers of the stage.
+        """
+    @property
+    def memory(self) -> Memory:
+        """
+        Memory of one of its devices.
+        """
+    @property
+    def micro_batches_in_flight(self) -> float:
+        """
+        Micro-batches whose activations it keeps at once, in units of all its layers.
+        """
+    @property
+    def stage(self) -> int:
+        """
+        Number of the stage, from 0: the one with the embedding.
         """
 
 class Power:
@@ -3678,6 +3735,16 @@ class Estimate:
     def memory(self) -> Memory:
         """
         Memory of the fullest device.
+        """
+    @property
+    def memory_kinds(self) -> StageKinds:
+        """
+        Memory of stages by kind; ``memory_stages`` is made of it.
+        """
+    @property
+    def memory_stages(self) -> tuple[StageMemory, ...]:
+        """
+        Memory of every pipeline stage, the one with the embedding first.
         """
     @property
     def mfu(self) -> float:
@@ -4005,50 +4072,6 @@ class NetworkCore:
         Number of directed links.
         """
 
-class PipelineTimeline:
-    """
-    Tasks of a pipeline, rank by rank in the order in which each is worked off; columns are read-only views.
-    """
-
-    kinds: typing.ClassVar[tuple] = ("forward", "backward", "input-gradient", "weight-gradient")
-    def __len__(self) -> int: ...
-    def __repr__(self) -> str: ...
-    @property
-    def end_s(self) -> numpy.typing.NDArray[numpy.float64]:
-        """
-        End (s).
-        """
-    @property
-    def kind(self) -> numpy.typing.NDArray[numpy.uint8]:
-        """
-        What is done, an index into ``kinds``.
-        """
-    @property
-    def makespan_s(self) -> float:
-        """
-        End of the last task (s).
-        """
-    @property
-    def micro_batch(self) -> numpy.typing.NDArray[numpy.int32]:
-        """
-        Micro-batch.
-        """
-    @property
-    def rank(self) -> numpy.typing.NDArray[numpy.int32]:
-        """
-        Pipeline rank that works.
-        """
-    @property
-    def stage(self) -> numpy.typing.NDArray[numpy.int32]:
-        """
-        Stage of the model that it works on, first to last.
-        """
-    @property
-    def start_s(self) -> numpy.typing.NDArray[numpy.float64]:
-        """
-        Start (s).
-        """
-
 def active_w(device: Accelerator) -> float:
     """
     Watts while kernels run, before arithmetic and data.
@@ -4109,22 +4132,6 @@ def gemm_costs(
 def nearest_names(name: str, known: collections.abc.Sequence[str]) -> list[str]:
     """
     The names that are spelled most like ``name``, nearest first (at most three).
-    """
-
-def pipeline_timeline(
-    schedule: str,
-    *,
-    pp: typing.SupportsInt | typing.SupportsIndex,
-    micro_batches: typing.SupportsInt | typing.SupportsIndex,
-    vp: typing.SupportsInt | typing.SupportsIndex,
-    forward_s: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    input_gradient_s: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    weight_gradient_s: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    transfer_s: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    saved_s: typing.SupportsFloat | typing.SupportsIndex,
-) -> PipelineTimeline:
-    """
-    See ``ampacity.pipeline_timeline``.
     """
 
 def search(job: Training, cluster: Cluster, *, keep: int = 10, **kwargs: typing.Any) -> SearchResult:

@@ -19,6 +19,7 @@ _PART_NAMES = {
     "pp_comm": "pipeline network",
     "dp_comm": "data-parallel network",
     "imbalance": "imbalance",
+    "offload": "transfers to the host",
     "bubble": "pipeline bubble",
     "optimizer": "optimizer",
     "straggler": "stragglers",
@@ -105,10 +106,15 @@ def _head(est: Estimate) -> Iterator[str]:
         degrees.insert(2, f"vp {layout.vp}")
     if layout.ep > 1:
         degrees.append(f"ep {layout.ep}")
+    again = str(layout.recompute)
+    if layout.recompute_modules:
+        again = "+".join(layout.recompute_modules)
+    if layout.recompute_layers:
+        again += f" in {layout.recompute_layers} layers a stage"
     sharding = f"ZeRO {layout.zero_stage}" + (f" in groups of {layout.shard_group}" if layout.shard_group else "")
     yield (
         f"layout {', '.join(degrees)}; micro-batch {layout.micro_batch}, {layout.schedule}, "
-        f"recompute {layout.recompute}, {sharding}"
+        f"recompute {again}, {sharding}{_offload(est)}"
     )
 
 
@@ -118,6 +124,16 @@ def _interval(est: Estimate) -> str:
     if est.step_time_s < 1:
         return f"90 %: {figure(low * 1e3, 3)}-{figure(high * 1e3, 3)} ms"
     return f"90 %: {figure(low, 3)}-{figure(high, 3)} s"
+
+
+def _offload(est: Estimate) -> str:
+    layout = est.layout
+    shares = {
+        "optimizer": layout.offload_optimizer_fraction,
+        "activations": layout.offload_activations_fraction,
+        "weights": layout.offload_weights_fraction,
+    }
+    return "".join(f", {share:.0%} of {part} in host memory" for part, share in shares.items() if share > 0)
 
 
 def _speed(est: Estimate) -> Iterator[str]:
@@ -137,6 +153,22 @@ def _memory(est: Estimate) -> Iterator[str]:
     parts = ("weights", "gradients", "optimizer", "activations", "other")
     sizes = {part: getattr(memory, f"{part}_bytes") / _GIB for part in parts}
     yield "         " + ", ".join(f"{part} {size:,.1f}" for part, size in sizes.items())
+    yield from _stages(est)
+
+
+def _stages(est: Estimate) -> Iterator[str]:
+    """First, fullest and last pipeline stage."""
+    stages = est.memory_stages
+    if len(stages) == 1:
+        return
+    fullest = max(stages, key=lambda stage: stage.memory.total_bytes)
+    for stage in sorted({stages[0].stage, fullest.stage, stages[-1].stage}):
+        line = stages[stage]
+        what = ", fullest" if stage == fullest.stage else ""
+        yield (
+            f"         stage {stage + 1} of {len(stages)}{what}: {line.memory.total_bytes / _GIB:,.1f} GiB with "
+            f"{line.layers:g} layers, {line.micro_batches_in_flight:g} micro-batches in flight"
+        )
 
 
 def _power(est: Estimate) -> Iterator[str]:

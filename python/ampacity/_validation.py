@@ -30,6 +30,7 @@ class Kind:
 KINDS = {
     "training": Kind("training", (BUILTIN_TRAINING,), "step time in seconds"),
     "kernels": Kind("kernels", (_DATA / "kernels.csv",), "latency of single kernels in seconds"),
+    "memory": Kind("memory", (_DATA / "memory.csv", BUILTIN_TRAINING), "memory of one device in GiB"),
     "gemm_power": Kind("gemm_power", (_DATA / "gemm_power.csv",), "matrix products: latency in seconds, watts"),
 }
 

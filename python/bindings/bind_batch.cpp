@@ -13,8 +13,19 @@ namespace {
 using Doubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
 using Integers = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>;
 
+/// Whether a field of a layout is a set, for which a list spells one value.
+bool is_set(const std::string& name) {
+  bool found = false;
+  const auto look = [&]<class T>(const Field<Layout, T>& field) {
+    found = found || (is_enum_set<T> && field.key == name);
+  };
+  std::apply([&](const auto&... field) { (look(field), ...); }, Layout::fields());
+  return found;
+}
+
 /// Whether a keyword argument is a column and not one value for all rows.
-bool is_column(py::handle value) {
+bool is_column(const std::string& name, py::handle value) {
+  if (is_set(name)) return py::isinstance<py::array>(value);
   if (PyList_Check(value.ptr()) != 0 || PyTuple_Check(value.ptr()) != 0) return true;
   return py::isinstance<py::array>(value) && py::reinterpret_borrow<py::array>(value).ndim() > 0;
 }
@@ -35,6 +46,8 @@ class Reader {
       return refuse<T>(path, value, "must be true or false in each row");
     } else if constexpr (std::is_enum_v<T>) {
       return names<T>(path, array);
+    } else if constexpr (is_enum_set<T>) {
+      return sets<T>(path, value, array);
     } else if constexpr (std::is_same_v<T, std::int64_t>) {
       if (kind == 'i' || kind == 'u') return integers(Integers(array));
       if (kind == 'f') return whole(path, value, Doubles(array));
@@ -95,6 +108,31 @@ class Reader {
     return Column<E>(std::move(codes));
   }
 
+  /// Sets as this module shows them: names joined by a plus sign.
+  template <class Set>
+  std::optional<Column<Set>> sets(const std::string& path, py::handle value, const py::array& array) {
+    std::vector<Set> column;
+    for (const py::handle item : array.attr("tolist")()) {
+      if (!py::isinstance<py::str>(item)) return refuse<Set>(path, value, "must be names joined by + in each row");
+      Set& set = column.emplace_back();
+      for (const py::handle part : item.attr("split")("+")) {
+        const std::string name = py::str(part);
+        if (name.empty()) continue;
+        if (!insert(set, name)) return refuse<Set>(path, value, "must be names joined by + in each row, not " + name);
+      }
+    }
+    return Column<Set>(std::move(column));
+  }
+  template <class E>
+  static bool insert(EnumSet<E>& set, const std::string& name) {
+    for (std::size_t i = 0; i < EnumNames<E>::names.size(); ++i) {
+      if (EnumNames<E>::names[i] != name) continue;
+      set.insert(static_cast<E>(i));
+      return true;
+    }
+    return false;
+  }
+
   std::vector<Problem>& problems_;
 };
 
@@ -110,9 +148,9 @@ LayoutColumns read_columns(const Training& job, const py::dict& kwargs) {
     if (value.is_none()) continue;
     const bool of_job = name == "global_batch" || name == "seq_len";
     const bool of_layout = std::find(known.begin(), known.end(), name) != known.end();
-    if (is_column(value) && (of_job || of_layout)) {
+    if (is_column(name, value) && (of_job || of_layout)) {
       arrays[key] = value;
-    } else if (is_column(value)) {
+    } else if (is_column(name, value)) {
       one.set(name, std::int64_t{1});  // the reader of layouts says that there is no such field
     } else if (of_job) {
       job_fields.set(name, to_value(value, "training." + name, problems));
@@ -218,6 +256,15 @@ py::typing::Tuple<py::array, Names> layout_column(const py::object& self, const 
       values = values.attr("view")("bool");
     } else if constexpr (std::is_enum_v<T>) {
       names = names_of(EnumNames<T>::names);
+    } else if constexpr (is_enum_set<T>) {
+      std::vector<std::string> texts;
+      for (std::size_t row = 0; row < (column.is_scalar() ? 1 : columns.rows()); ++row) {
+        std::string& text = texts.emplace_back();
+        for (const std::string& name : names_in(column[row])) text += (text.empty() ? "" : "+") + name;
+      }
+      values = column.is_scalar() ? py::module_::import("numpy").attr("zeros")(columns.rows(), "uint8")
+                                  : py::module_::import("numpy").attr("arange")(columns.rows());
+      names = names_of(texts);
     }
   };
   columns.layouts().visit(take);

@@ -62,6 +62,11 @@ LayoutChoice read_choice(const py::dict& kwargs) {
   take("uneven_stages", &Layout::uneven_stages, choice.uneven_stages);
   take("schedule", &Layout::schedule, choice.schedule);
   take("recompute", &Layout::recompute, choice.recompute);
+  take("recompute_modules", &Layout::recompute_modules, choice.recompute_modules);
+  take("recompute_layers", &Layout::recompute_layers, choice.recompute_layers);
+  take("offload_optimizer_fraction", &Layout::offload_optimizer_fraction, choice.offload_optimizer_fraction);
+  take("offload_activations_fraction", &Layout::offload_activations_fraction, choice.offload_activations_fraction);
+  take("offload_weights_fraction", &Layout::offload_weights_fraction, choice.offload_weights_fraction);
   take("sequence_parallel", &Layout::sequence_parallel, choice.sequence_parallel);
   return choice;
 }

@@ -47,9 +47,22 @@ void bind_parts(py::module_& module) {
       .def("__repr__", [](const Interval& self) { return items_text(self, "Interval"); });
   bind_result<Memory>(module, "Memory", "Memory of the fullest device.")
       .def_property_readonly("total_bytes", &Memory::total_bytes, "Sum of all parts (bytes).")
+      .def_property_readonly("allocated_bytes", &Memory::allocated_bytes,
+                             "Tensors: what ``torch.cuda.max_memory_allocated`` reports (bytes).")
+      .def_property_readonly("reserved_bytes", &Memory::reserved_bytes,
+                             "With fragmentation: what ``torch.cuda.max_memory_reserved`` reports (bytes).")
       .def_property_readonly("fits", &Memory::fits, "Whether the total is within the capacity.")
       .def("to_dict", &memory_dict, "The parts in bytes, without their suffix.")
       .def("__repr__", [](const Memory& self) { return items_text(self, "Memory"); });
+
+  bind_result<StageKind>(module, "StageKind", "A kind of pipeline stage without its activations.")
+      .def("__repr__", [](const StageKind& self) { return items_text(self, "StageKind"); });
+  bind_result<StageKinds>(module, "StageKinds", "The stages of a pipeline by kind.")
+      .def("__repr__", [](const StageKinds& self) { return items_text(self, "StageKinds"); });
+  bind_result<StageMemory>(module, "StageMemory", "Memory of one pipeline stage.")
+      .def("to_dict", &stage_dict,
+           "Stage, layers, micro-batches in flight, and the parts in bytes without their suffix.")
+      .def("__repr__", [](const StageMemory& self) { return items_text(self, "StageMemory"); });
 
   auto power = bind_result<Power>(
       module, "Power",
@@ -127,6 +140,12 @@ void bind_estimate(py::module_& module) {
   bind_items<Estimate>(type);
   type.def(py::pickle(&pickled_estimate, &unpickled_estimate))
       .def_readonly("mfu", &Estimate::mfu_fraction, "The same as ``mfu_fraction``.")
+      .def_property_readonly(
+          "memory_stages",
+          [](const ToldEstimate& self) {
+            return py::typing::Tuple<StageMemory, py::ellipsis>(py::tuple(py::cast(self.memory_stages())));
+          },
+          "Memory of every pipeline stage, the one with the embedding first.")
       .def("explain", &explained, py::kw_only(), py::arg("catalogue") = py::none(), explain_doc)
       .def(
           "to_dict", [](const ToldEstimate& self) { return estimate_dict(self); },

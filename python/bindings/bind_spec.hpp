@@ -48,6 +48,8 @@ std::size_t hash_of(const T& value) {
     std::size_t seed = value.size();
     for (const auto& item : value) seed = seed * 31U + hash_of(item);
     return seed;
+  } else if constexpr (is_enum_set<T>) {
+    return value.bits;
   } else {
     return std::hash<T>{}(value);
   }
@@ -61,6 +63,11 @@ void bind_field(py::class_<Spec>& type, const Field<Spec, T>& field) {
   if constexpr (std::is_enum_v<T>) {
     type.def_property_readonly(
         name.c_str(), [member](const Spec& self) { return std::string(name_of(self.*member)); }, doc.c_str());
+  } else if constexpr (is_enum_set<T>) {
+    using Names = py::typing::Tuple<py::str, py::ellipsis>;
+    type.def_property_readonly(
+        name.c_str(), [member](const Spec& self) { return Names(py::tuple(py::cast(names_in(self.*member)))); },
+        doc.c_str());
   } else if constexpr (is_list<T>) {
     using Items = py::typing::Tuple<typename T::value_type, py::ellipsis>;
     type.def_property_readonly(

@@ -37,6 +37,8 @@ struct Described<Breakdown> {
                       Item{"dp_comm_s", &R::dp_comm_s, "Exposed gradient reduction and weight gathering (s)."},
                       Item{"imbalance_s", &R::imbalance_s,
                            "Waiting for the device with most tokens of its experts, or most of a causal mask (s)."},
+                      Item{"offload_s", &R::offload_s,
+                           "Exposed transfers to and from host memory, and the optimizer on the host (s)."},
                       Item{"bubble_s", &R::bubble_s, "Pipeline fill and drain, and waiting for the slowest stage (s)."},
                       Item{"optimizer_s", &R::optimizer_s, "Optimizer step and gradient clipping (s)."},
                       Item{"straggler_s", &R::straggler_s, "Waiting for the slowest of the synchronous devices (s)."},
@@ -60,12 +62,54 @@ struct Described<Memory> {
   static constexpr auto items() {
     using R = Memory;
     return std::tuple{
-        Item{"weights_bytes", &R::weights_bytes, "Weights (bytes)."},
+        Item{"weights_bytes", &R::weights_bytes, "Weights, gathered ones included (bytes)."},
         Item{"gradients_bytes", &R::gradients_bytes, "Gradients (bytes)."},
         Item{"optimizer_bytes", &R::optimizer_bytes, "Optimizer state and master weights (bytes)."},
-        Item{"activations_bytes", &R::activations_bytes, "Activations at the fullest moment (bytes)."},
-        Item{"other_bytes", &R::other_bytes, "Communication buffers, workspace, context, fragmentation (bytes)."},
-        Item{"capacity_bytes", &R::capacity_bytes, "What the device has (bytes)."}};
+        Item{"activations_bytes", &R::activations_bytes,
+             "Activations kept for the backward pass by all micro-batches in flight (bytes)."},
+        Item{"other_bytes", &R::other_bytes, "Workspace, communication, context and fragmentation (bytes)."},
+        Item{"capacity_bytes", &R::capacity_bytes, "What the device has (bytes)."},
+        Item{"workspace_bytes", &R::workspace_bytes,
+             "Beside them at the fullest moment: logits, gradients of activations, one recomputed layer (bytes)."},
+        Item{"communication_bytes", &R::communication_bytes,
+             "Gathered weights, buffers of collectives and of stage-to-stage transfers (bytes)."},
+        Item{"context_bytes", &R::context_bytes,
+             "Outside the framework's allocator: driver context, libraries, communicators (bytes)."},
+        Item{"fragmentation_bytes", &R::fragmentation_bytes, "Held by the allocator and of no use (bytes)."}};
+  }
+};
+
+template <>
+struct Described<StageKind> {
+  static constexpr auto items() {
+    using R = StageKind;
+    return std::tuple{Item{"fixed", &R::fixed, "Memory with nothing in flight."},
+                      Item{"activations_per_micro_batch_bytes", &R::activations_per_micro_batch_bytes,
+                           "What each micro-batch in flight adds (bytes)."},
+                      Item{"layers", &R::layers, "Layers of the stage."}};
+  }
+};
+
+template <>
+struct Described<StageKinds> {
+  static constexpr auto items() {
+    using R = StageKinds;
+    return std::tuple{Item{"first", &R::first, "The stage with the embedding."},
+                      Item{"middle", &R::middle, "Any stage between the first and the last."},
+                      Item{"last", &R::last, "The stage with the head."},
+                      Item{"fragmentation_fraction", &R::fragmentation_fraction, "Of the tensors."}};
+  }
+};
+
+template <>
+struct Described<StageMemory> {
+  static constexpr auto items() {
+    using R = StageMemory;
+    return std::tuple{Item{"stage", &R::stage, "Number of the stage, from 0: the one with the embedding."},
+                      Item{"layers", &R::layers, "Layers of the stage."},
+                      Item{"micro_batches_in_flight", &R::micro_batches_in_flight,
+                           "Micro-batches whose activations it keeps at once, in units of all its layers."},
+                      Item{"memory", &R::memory, "Memory of one of its devices."}};
   }
 };
 
@@ -137,6 +181,7 @@ struct Described<Estimate> {
              "Model FLOPs utilisation: against the dense peak of the job's precision."},
         Item{"breakdown", &R::breakdown, "Where the seconds of a step go; they sum to ``step_time_s``."},
         Item{"memory", &R::memory, "Memory of the fullest device."},
+        Item{"memory_kinds", &R::memory_kinds, "Memory of stages by kind; ``memory_stages`` is made of it."},
         Item{"power", &R::power, "Power of the accelerators that the job uses, with their share of the site."},
         Item{"run", &R::run, "The whole training run."},
         Item{"warnings", &R::warnings, "What the prediction does not model or is less sure of."}};

@@ -55,7 +55,18 @@ Dict memory_dict(const Memory& memory) {
   py::dict table;
   table["total"] = memory.total_bytes();
   add_items(table, memory, "_bytes");
+  table["allocated"] = memory.allocated_bytes();
+  table["reserved"] = memory.reserved_bytes();
   table["fits"] = memory.fits();
+  return table;
+}
+
+Dict stage_dict(const StageMemory& stage) {
+  py::dict table;
+  table["stage"] = stage.stage;
+  table["layers"] = stage.layers;
+  table["micro_batches_in_flight"] = stage.micro_batches_in_flight;
+  table["memory_bytes"] = memory_dict(stage.memory);
   return table;
 }
 
@@ -109,6 +120,9 @@ Dict estimate_dict(const Estimate& estimate) {
   table["mfu_fraction"] = estimate.mfu_fraction;
   table["breakdown_s"] = breakdown_dict(estimate.breakdown);
   table["memory_bytes"] = memory_dict(estimate.memory);
+  py::list stages;
+  for (const StageMemory& stage : estimate.memory_stages()) stages.append(stage_dict(stage));
+  table["memory_stages"] = stages;
   table["power"] = power_dict(estimate.power);
   table["run"] = run_dict(estimate.run);
   table["warnings"] = warning_list(estimate);

@@ -18,6 +18,7 @@ using MaybeNumbers = py::typing::Dict<py::str, py::typing::Optional<py::float_>>
 Numbers breakdown_dict(const Breakdown& breakdown);
 Numbers interval_dict(const Interval& interval);
 Dict memory_dict(const Memory& memory);
+Dict stage_dict(const StageMemory& stage);
 Numbers power_dict(const Power& power);
 MaybeNumbers run_dict(const Run& run);
 Dict estimate_dict(const Estimate& estimate);

@@ -17,6 +17,25 @@ template <class T>
 inline constexpr bool is_list = false;
 template <class T>
 inline constexpr bool is_list<std::vector<T>> = true;
+template <class T>
+inline constexpr bool is_enum_set = false;
+template <class E>
+inline constexpr bool is_enum_set<EnumSet<E>> = true;
+
+template <class E>
+constexpr const auto& names_of(const EnumSet<E>&) {
+  return EnumNames<E>::names;
+}
+
+/// The names in a set, in the order of the enumeration.
+template <class E>
+std::vector<std::string> names_in(const EnumSet<E>& set) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < EnumNames<E>::names.size(); ++i) {
+    if (set.contains(static_cast<E>(i))) names.emplace_back(EnumNames<E>::names[i]);
+  }
+  return names;
+}
 
 /// Name of the Python class that holds a specification.
 template <class Spec>
@@ -41,6 +60,8 @@ std::string literal(const T& value) {
     return value ? "True" : "False";
   } else if constexpr (std::is_enum_v<T>) {
     return "'" + std::string(name_of(value)) + "'";
+  } else if constexpr (is_enum_set<T>) {
+    return py::repr(py::tuple(py::cast(names_in(value))));
   } else if constexpr (is_list<T>) {
     std::string text = "[";
     for (const auto& item : value) text += (text.size() > 1 ? ", " : "") + literal(item);
@@ -82,6 +103,8 @@ std::string argument_type() {
     return "int";
   } else if constexpr (std::is_same_v<T, double>) {
     return "float";
+  } else if constexpr (is_enum_set<T>) {
+    return "collections.abc.Sequence[str]";
   } else if constexpr (is_list<T>) {
     return "collections.abc.Sequence[" + argument_type<typename T::value_type>() + "]";
   } else if constexpr (is_specification<T>) {
@@ -124,11 +147,16 @@ std::string parameters(std::size_t positional, bool defaults) {
 template <class T>
 std::string allowed_values(const Range& range) {
   std::string text;
-  if constexpr (std::is_enum_v<T>) {
-    for (const std::string_view name : EnumNames<T>::names) {
-      text += (text.empty() ? " One of ``" : ", ``") + std::string(name) + "``";
+  const auto choices = [&text](const char* lead, const auto& names) {
+    for (const std::string_view name : names) {
+      text += (text.empty() ? lead : ", ``") + std::string(name) + "``";
     }
     text += ".";
+  };
+  if constexpr (std::is_enum_v<T>) {
+    choices(" One of ``", EnumNames<T>::names);
+  } else if constexpr (is_enum_set<T>) {
+    choices(" Any of ``", names_of(T{}));
   } else if constexpr (std::is_same_v<T, double> || std::is_same_v<T, std::int64_t>) {
     const bool open = range.maximum >= std::numeric_limits<double>::max();
     const auto number = [](double value) { return py::str("{:g}").format(value).template cast<std::string>(); };

@@ -10,6 +10,7 @@
 
 #include "ampacity/cluster.hpp"
 #include "ampacity/layout.hpp"
+#include "ampacity/memory.hpp"
 #include "ampacity/training.hpp"
 
 namespace ampacity {
@@ -27,6 +28,7 @@ struct Breakdown {
   double pp_comm_s = 0;       ///< exposed stage-to-stage transfers
   double dp_comm_s = 0;       ///< exposed gradient reduction and weight gathering
   double imbalance_s = 0;     ///< waiting for the device with most tokens of its experts, or most of a causal mask
+  double offload_s = 0;       ///< exposed transfers to and from host memory, and the optimizer on the host
   double bubble_s = 0;        ///< pipeline fill and drain, and waiting for the slowest stage
   double optimizer_s = 0;     ///< optimizer step, clipping
   double straggler_s = 0;     ///< waiting for the slowest of the synchronous devices
@@ -34,7 +36,7 @@ struct Breakdown {
 
   [[nodiscard]] double total_s() const {
     return gemm_s + attention_s + memory_bound_s + recompute_s + launch_s + tp_comm_s + cp_comm_s + ep_comm_s +
-           pp_comm_s + dp_comm_s + imbalance_s + bubble_s + optimizer_s + straggler_s + overhead_s;
+           pp_comm_s + dp_comm_s + imbalance_s + offload_s + bubble_s + optimizer_s + straggler_s + overhead_s;
   }
 };
 
@@ -46,21 +48,6 @@ struct Interval {
   double high_50_s = 0;
   double low_90_s = 0;
   double high_90_s = 0;
-};
-
-/// Memory of the fullest device.
-struct Memory {
-  double weights_bytes = 0;
-  double gradients_bytes = 0;
-  double optimizer_bytes = 0;
-  double activations_bytes = 0;
-  double other_bytes = 0;  ///< communication buffers, workspace, context, fragmentation
-  double capacity_bytes = 0;
-
-  [[nodiscard]] double total_bytes() const {
-    return weights_bytes + gradients_bytes + optimizer_bytes + activations_bytes + other_bytes;
-  }
-  [[nodiscard]] bool fits() const { return total_bytes() <= capacity_bytes; }
 };
 
 /// Power of the accelerators that the job uses, with their share of hosts, network, storage and plant.
@@ -143,10 +130,14 @@ struct Estimate {
   double flops_per_s_per_accelerator = 0;
   double mfu_fraction = 0;  ///< against the dense peak of the job's precision
   Breakdown breakdown;
-  Memory memory;
+  Memory memory;            ///< of the fullest pipeline stage
+  StageKinds memory_kinds;  ///< what `memory_stages` is made of
   Power power;
   Run run;
   std::vector<Warning> warnings;
+
+  /// Memory of every pipeline stage, the one with the embedding first.
+  [[nodiscard]] std::vector<StageMemory> memory_stages() const;
 };
 
 /// Predicts one training step and the run made of it.

@@ -46,6 +46,18 @@ constexpr Field<Spec, T> optional(std::string_view key, T Spec::* member, std::s
   return {key, member, Presence::optional, {}, doc};
 }
 
+/// A set of values of an enumeration, as cheap as a number. Documents spell it as a list of names.
+template <class E>
+struct EnumSet {
+  std::uint32_t bits = 0;
+
+  [[nodiscard]] static constexpr std::uint32_t bit(E value) { return std::uint32_t{1} << static_cast<unsigned>(value); }
+  [[nodiscard]] constexpr bool contains(E value) const { return (bits & bit(value)) != 0; }
+  [[nodiscard]] constexpr bool empty() const { return bits == 0; }
+  constexpr void insert(E value) { bits |= bit(value); }
+  friend constexpr bool operator==(const EnumSet&, const EnumSet&) = default;
+};
+
 /// Names of an enumeration, in the order of its values (which count from 0). Specialised beside each enumeration.
 template <class E>
 struct EnumNames;

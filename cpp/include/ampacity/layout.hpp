@@ -12,12 +12,25 @@
 namespace ampacity {
 
 /// What is computed again in the backward pass. `selective` = the attention core (Korthikanti et al. 2022);
-/// `selective_op` = all but the attention output and every second matrix product (torchtitan); `full` = whole layers.
-enum class Recompute { none, selective, selective_op, full };
+/// `selective_op` = all but the attention output and every second matrix product (torchtitan); `full` = whole layers;
+/// `modules` = those of `Layout::recompute_modules` (Megatron-Core).
+enum class Recompute { none, selective, selective_op, full, modules };
 template <>
 struct EnumNames<Recompute> {
-  static constexpr std::array<std::string_view, 4> names{"none", "selective", "selective-op", "full"};
+  static constexpr std::array<std::string_view, 5> names{"none", "selective", "selective-op", "full", "modules"};
 };
+
+/// Parts of a layer that can be computed again by themselves: Megatron-Core's `--recompute-modules`
+/// (transformer_config.py). `layernorm`: both norms; `mla_up_proj`: up-projections and rotary embedding of latent
+/// attention; `mlp`: the dense block; `moe`: router, exchange and all experts; `moe_act`: the routed experts'
+/// activation function.
+enum class RecomputeModule { core_attn, layernorm, mla_up_proj, mlp, moe, moe_act, shared_experts };
+template <>
+struct EnumNames<RecomputeModule> {
+  static constexpr std::array<std::string_view, 7> names{"core_attn", "layernorm", "mla_up_proj",   "mlp",
+                                                         "moe",       "moe_act",   "shared_experts"};
+};
+using RecomputeModules = EnumSet<RecomputeModule>;
 
 /// Pipeline schedule. `one_f_one_b` with more than one virtual stage is the interleaved schedule. `zb_h1` and `zb_v`
 /// take the weight gradients apart (Qi et al. 2024, arXiv:2401.10241); `dualpipe` keeps two copies of the model that
@@ -68,6 +81,11 @@ struct Layout {
   bool uneven_stages = false;
   Schedule schedule = Schedule::one_f_one_b;
   Recompute recompute = Recompute::none;
+  RecomputeModules recompute_modules;
+  std::int64_t recompute_layers = 0;
+  double offload_optimizer_fraction = 0;
+  double offload_activations_fraction = 0;
+  double offload_weights_fraction = 0;
   bool sequence_parallel = true;
 
   [[nodiscard]] std::int64_t accelerators() const { return tp * pp * cp * dp; }
@@ -76,6 +94,7 @@ struct Layout {
   static constexpr auto fields() {
     using S = Layout;
     constexpr Range degree{1, 1e7};
+    constexpr Range share{0, 1};
     return std::tuple{
         optional("tp", &S::tp, degree, "tensor-parallel degree"),
         optional("pp", &S::pp, degree, "pipeline stages"),
@@ -101,6 +120,16 @@ struct Layout {
                  "layers that do not divide are spread one by one over the first virtual stages"),
         optional("schedule", &S::schedule, "pipeline schedule"),
         optional("recompute", &S::recompute, "what is computed again in the backward pass"),
+        optional("recompute_modules", &S::recompute_modules,
+                 "parts of a layer that are computed again where recompute is modules"),
+        optional("recompute_layers", &S::recompute_layers, Range{0, 1e6},
+                 "layers of a stage that recompute (the others keep everything); 0 = all"),
+        optional("offload_optimizer_fraction", &S::offload_optimizer_fraction, share,
+                 "share of the optimizer state that lies in host memory and is updated there"),
+        optional("offload_activations_fraction", &S::offload_activations_fraction, share,
+                 "share of the kept activations that waits in host memory for the backward pass"),
+        optional("offload_weights_fraction", &S::offload_weights_fraction, share,
+                 "share of the weights that lies in host memory and is fetched for each pass"),
         optional("sequence_parallel", &S::sequence_parallel,
                  "norms and dropout are split over the tensor-parallel group")};
   }

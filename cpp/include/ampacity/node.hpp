@@ -56,6 +56,8 @@ struct Node {
   ScaleupTopology scaleup_topology = ScaleupTopology::switched;
   double scaleup_efficiency_fraction = 0.78;
   double scaleup_multicast_fraction = 0;
+  double host_link_bytes_per_s = 50e9;
+  double host_updates_per_s = 2e9;
   double scaleup_latency_s = 1.2e-6;
   double collective_launch_s = 6e-6;
   Nic nic;
@@ -89,6 +91,10 @@ struct Node {
                  "share of the scale-up line rate that large ring collectives reach"),
         optional("scaleup_multicast_fraction", &S::scaleup_multicast_fraction, Range{0, 1},
                  "share of the scale-up line rate at which the switches reduce and multicast; 0 = they cannot"),
+        optional("host_link_bytes_per_s", &S::host_link_bytes_per_s, Range{1e8, 1e13},
+                 "one accelerator to host memory, per direction, as reached (default: 80 % of PCIe Gen5 x16)"),
+        optional("host_updates_per_s", &S::host_updates_per_s, Range{1e6, 1e13},
+                 "parameters that one host processor updates a second with Adam"),
         optional("scaleup_latency_s", &S::scaleup_latency_s, Range{0, 1e-3},
                  "one hop of a small message of a collective within the scale-up domain"),
         optional("collective_launch_s", &S::collective_launch_s, Range{0, 1e-3},

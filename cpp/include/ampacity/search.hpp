@@ -34,6 +34,11 @@ struct LayoutChoice {
   std::optional<bool> uneven_stages;
   std::optional<Schedule> schedule;
   std::optional<Recompute> recompute;
+  std::optional<RecomputeModules> recompute_modules;
+  std::optional<std::int64_t> recompute_layers;
+  std::optional<double> offload_optimizer_fraction;
+  std::optional<double> offload_activations_fraction;
+  std::optional<double> offload_weights_fraction;
   std::optional<bool> sequence_parallel;
 };
 

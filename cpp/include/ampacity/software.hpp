@@ -60,6 +60,11 @@ struct Software {
   double optimizer_bytes = 12;
   double logit_bytes = 6;
   double loss_bytes_per_logit = 32;
+  double split_logit_bytes = 0;
+  bool gradient_placeholders = false;
+  bool pipeline_keeps_gathered = false;
+  bool gather_copies_out = false;
+  double collective_copies = 0;
   double context_bytes = 2e9;
   double fragmentation_fraction = 0.03;
 
@@ -137,9 +142,19 @@ struct Software {
             "makes it adds it"),
         optional("optimizer_bytes", &S::optimizer_bytes, Range{0, 32}, "bytes of master weight and moments"),
         optional("logit_bytes", &S::logit_bytes, Range{1, 32},
-                 "bytes kept per logit between forward and backward pass"),
+                 "bytes per logit at the fullest moment of the loss and its gradient"),
         optional("loss_bytes_per_logit", &S::loss_bytes_per_logit, Range{2, 200},
                  "bytes that the loss moves per logit in both directions, the output product aside"),
+        optional("split_logit_bytes", &S::split_logit_bytes, Range{0, 64},
+                 "the same where tensor parallelism splits the vocabulary; 0 = as logit_bytes"),
+        optional("gradient_placeholders", &S::gradient_placeholders,
+                 "an unused gradient of each weight shape stays allocated beside gradients that are added in place"),
+        optional("pipeline_keeps_gathered", &S::pipeline_keeps_gathered,
+                 "with pipeline stages, sharded weights stay gathered and gradients whole until the step ends"),
+        optional("gather_copies_out", &S::gather_copies_out,
+                 "sharded weights are gathered into a flat buffer and copied out of it"),
+        optional("collective_copies", &S::collective_copies, Range{0, 16},
+                 "gathered activations that tensor-parallel collectives hold beside those at work"),
         optional("context_bytes", &S::context_bytes, Range{0, 1e11},
                  "device memory of driver context, libraries and communicators"),
         optional("fragmentation_fraction", &S::fragmentation_fraction, Range{0, 0.5},

@@ -52,6 +52,7 @@ constexpr auto breakdown_columns() {
                     term(&B::pp_comm_s, "pp_comm_s", "exposed stage-to-stage transfers (s)"),
                     term(&B::dp_comm_s, "dp_comm_s", "exposed gradient reduction and weight gathering (s)"),
                     term(&B::imbalance_s, "imbalance_s", "waiting for the rank of a group with most work (s)"),
+                    term(&B::offload_s, "offload_s", "exposed transfers to the host, optimizer there (s)"),
                     term(&B::bubble_s, "bubble_s", "pipeline fill and drain, and waiting for the slowest stage (s)"),
                     term(&B::optimizer_s, "optimizer_s", "optimizer step and gradient clipping (s)"),
                     term(&B::straggler_s, "straggler_s", "waiting for the slowest of the synchronous devices (s)"),
@@ -63,14 +64,23 @@ constexpr auto memory_columns() {
   const auto part = [](double M::* value, std::string_view key, std::string_view doc) {
     return member(&Estimate::memory, value, key, doc);
   };
-  return std::tuple{part(&M::weights_bytes, "weights_bytes", "weights (bytes)"),
-                    part(&M::gradients_bytes, "gradients_bytes", "gradients (bytes)"),
-                    part(&M::optimizer_bytes, "optimizer_bytes", "optimizer state and master weights (bytes)"),
-                    part(&M::activations_bytes, "activations_bytes", "activations at the fullest moment (bytes)"),
-                    part(&M::other_bytes, "other_bytes", "buffers, workspace, context, fragmentation (bytes)"),
-                    part(&M::capacity_bytes, "capacity_bytes", "what the device has (bytes)"),
-                    Entry{ColumnInfo{"memory_bytes", "memory of the fullest device (bytes)"},
-                          [](const Estimate& e) { return e.memory.total_bytes(); }}};
+  return std::tuple{
+      part(&M::weights_bytes, "weights_bytes", "weights (bytes)"),
+      part(&M::gradients_bytes, "gradients_bytes", "gradients (bytes)"),
+      part(&M::optimizer_bytes, "optimizer_bytes", "optimizer state and master weights (bytes)"),
+      part(&M::activations_bytes, "activations_bytes", "activations kept by all micro-batches in flight (bytes)"),
+      part(&M::other_bytes, "other_bytes", "buffers, workspace, context, fragmentation (bytes)"),
+      part(&M::workspace_bytes, "workspace_bytes", "logits, gradients of activations (bytes)"),
+      part(&M::communication_bytes, "communication_bytes", "gathered weights, buffers (bytes)"),
+      part(&M::context_bytes, "context_bytes", "outside the framework's allocator (bytes)"),
+      part(&M::fragmentation_bytes, "fragmentation_bytes", "held by the allocator and of no use (bytes)"),
+      part(&M::capacity_bytes, "capacity_bytes", "what the device has (bytes)"),
+      Entry{ColumnInfo{"allocated_bytes", "tensors of the fullest device (bytes)"},
+            [](const Estimate& e) { return e.memory.allocated_bytes(); }},
+      Entry{ColumnInfo{"reserved_bytes", "those with fragmentation (bytes)"},
+            [](const Estimate& e) { return e.memory.reserved_bytes(); }},
+      Entry{ColumnInfo{"memory_bytes", "memory of the fullest device (bytes)"},
+            [](const Estimate& e) { return e.memory.total_bytes(); }}};
 }
 
 constexpr auto power_columns() {

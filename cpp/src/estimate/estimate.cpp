@@ -58,6 +58,7 @@ void answer(const Training& job, const Cluster& cluster, const Layout& layout, c
   result.layout = layout;
   result.breakdown = pace.step.breakdown;
   result.memory = pace.memory;
+  result.memory_kinds = pace.memory_kinds;
 
   const auto used = static_cast<double>(result.accelerators);
   const double tokens_per_step = static_cast<double>(job.global_batch) * static_cast<double>(job.seq_len);

@@ -50,6 +50,7 @@ std::vector<Bound> bounds(const Breakdown& b, const std::vector<Sensitivity>& se
   add("imbalance: waiting for the device with most tokens or most of the mask", b.imbalance_s);
   add("pipeline bubble (fill and drain)", b.bubble_s);
   add("optimizer and gradient clipping", b.optimizer_s);
+  add("offload: host memory, its link and its processors", b.offload_s);
   add("stragglers: waiting for the slowest device", b.straggler_s);
   add("fixed overhead of a step in the software", b.overhead_s);
   std::stable_sort(all.begin(), all.end(), [](const Bound& x, const Bound& y) { return x.seconds > y.seconds; });

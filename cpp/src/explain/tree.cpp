@@ -80,6 +80,7 @@ Term time_tree(const Training& job, const Layout& layout, const Partition& parti
   add(time, {"imbalance", b.imbalance_s, 0, {}});
   add(time, {"pipeline-bubble", b.bubble_s, 0, {}});
   add(time, {"optimizer", b.optimizer_s, 0, {}});
+  if (b.offload_s > 0) add(time, {"offload", b.offload_s, 0, {}});
   add(time, {"stragglers", b.straggler_s, 0, {}});
   add(time, {"launch", b.launch_s, 0, {}});
   add(time, {"fixed-overhead", b.overhead_s, 0, {}});

@@ -21,6 +21,8 @@ struct Links {
   std::int64_t pod = 0;                      ///< devices with full scale-out bandwidth among them; 0 = all
   double oversubscription = 1;               ///< above a pod
   ScaleupTopology scaleup_topology = ScaleupTopology::switched;
+  double host_bytes_per_s = 0;    ///< one device to host memory, per direction
+  double host_updates_per_s = 0;  ///< one device's share of what the host processors update with Adam
 };
 [[nodiscard]] Links links_of(const Cluster& cluster, const Partition& partition);
 

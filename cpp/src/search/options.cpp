@@ -94,6 +94,11 @@ Layout skeleton(const LayoutChoice& choice, std::int64_t accelerators) {
   layout.last_stage_layers = choice.last_stage_layers.value_or(0);
   layout.uneven_stages = choice.uneven_stages.value_or(false);
   layout.recompute = choice.recompute.value_or(Recompute::none);
+  layout.recompute_modules = choice.recompute_modules.value_or(RecomputeModules{});
+  layout.recompute_layers = choice.recompute_layers.value_or(0);
+  layout.offload_optimizer_fraction = choice.offload_optimizer_fraction.value_or(0);
+  layout.offload_activations_fraction = choice.offload_activations_fraction.value_or(0);
+  layout.offload_weights_fraction = choice.offload_weights_fraction.value_or(0);
   layout.sequence_parallel = choice.sequence_parallel.value_or(true);
   layout.dp = choice.dp.value_or(std::max<std::int64_t>(1, accelerators / (layout.tp * layout.pp * layout.cp)));
   return layout;

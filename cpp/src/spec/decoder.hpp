@@ -142,6 +142,22 @@ class Decoder {
          text != nullptr ? did_you_mean(*text, known) : std::string{});
   }
 
+  template <class E>
+  void read(const Value& value, const std::string& path, Range range, EnumSet<E>& out) {
+    const auto* items = value.get_if<Value::List>();
+    if (items == nullptr) {
+      note(path, value.describe(), "must be a list of names");
+      return;
+    }
+    out = {};
+    for (std::size_t i = 0; i < items->size(); ++i) {
+      E item{};
+      const std::size_t before = problems_.size();
+      read((*items)[i], path + "[" + std::to_string(i) + "]", range, item);
+      if (problems_.size() == before) out.insert(item);
+    }
+  }
+
   template <class Spec>
     requires requires { Spec::kind; }
   void read(const Value& value, const std::string& path, Range, Spec& out) {
@@ -210,6 +226,14 @@ template <class E>
   requires std::is_enum_v<E>
 Value encoded(E value) {
   return name_of(value);
+}
+template <class E>
+Value encoded(const EnumSet<E>& set) {
+  Value::List list;
+  for (std::size_t i = 0; i < EnumNames<E>::names.size(); ++i) {
+    if (set.contains(static_cast<E>(i))) list.push_back(EnumNames<E>::names[i]);
+  }
+  return list;
 }
 template <class T>
 Value encoded(const std::vector<T>& items);

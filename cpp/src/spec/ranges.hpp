@@ -50,6 +50,10 @@ template <class E>
 bool value_in_range(E value, Range) {
   return static_cast<std::size_t>(value) < EnumNames<E>::names.size();
 }
+template <class E>
+bool value_in_range(const EnumSet<E>& set, Range) {
+  return (set.bits >> EnumNames<E>::names.size()) == 0;
+}
 template <class Spec>
   requires requires { Spec::kind; }
 bool value_in_range(const Spec& spec, Range) {

@@ -18,11 +18,11 @@ class Finder {
  public:
   explicit Finder(bool with_words) : with_words_(with_words) {}
 
-  template <class... Words>
-  void require(bool right, const char* path, std::int64_t value, const Words&... rule) {
+  template <class Value, class... Words>
+  void require(bool right, const char* path, const Value& value, const Words&... rule) {
     if (right) return;
     if (first_ == nullptr) first_ = path;
-    if (with_words_) problems_.push_back({path, number_text(value), (... + word(rule)), {}});
+    if (with_words_) problems_.push_back({path, word(value), (... + word(rule)), {}});
   }
   /// Path of the first problem; nullptr where there is none.
   [[nodiscard]] const char* first() const { return first_; }
@@ -31,6 +31,15 @@ class Finder {
  private:
   static std::string word(const char* text) { return text; }
   static std::string word(std::int64_t number) { return number_text(number); }
+  static std::string word(Recompute kind) { return std::string(name_of(kind)); }
+  static std::string word(const RecomputeModules& modules) {
+    std::string names;
+    for (std::size_t i = 0; i < EnumNames<RecomputeModule>::names.size(); ++i) {
+      if (!modules.contains(static_cast<RecomputeModule>(i))) continue;
+      names += (names.empty() ? "" : ", ") + std::string(EnumNames<RecomputeModule>::names[i]);
+    }
+    return "[" + names + "]";
+  }
 
   bool with_words_;
   const char* first_ = nullptr;
@@ -139,6 +148,28 @@ void check_pipeline(const Layout& layout, std::int64_t batches, Finder& find) {
                "times 2 less 1 must be at most the micro-batches (", batches, ") with the zb-v schedule");
 }
 
+void check_recompute(const Training& job, const Layout& layout, Finder& find) {
+  const Model& m = job.model;
+  const RecomputeModules& modules = layout.recompute_modules;
+  const char* path = "layout.recompute_modules";
+  const bool by_module = layout.recompute == Recompute::modules;
+  find.require(by_module || modules.empty(), path, modules, "must be empty unless layout.recompute is modules");
+  find.require(!by_module || !modules.empty(), path, modules, "must name what is computed again: core_attn, mlp, ...");
+  const bool experts = modules.contains(RecomputeModule::moe) || modules.contains(RecomputeModule::moe_act);
+  find.require(m.is_moe() || !experts, path, modules, "must not name moe or moe_act: the model has no experts");
+  find.require(m.shared_experts > 0 || !modules.contains(RecomputeModule::shared_experts), path, modules,
+               "must not name shared_experts: the model has none");
+  find.require(m.is_mla() || !modules.contains(RecomputeModule::mla_up_proj), path, modules,
+               "must not name mla_up_proj: the model has no latent attention");
+  if (layout.recompute_layers == 0) return;
+  find.require(layout.recompute != Recompute::none, "layout.recompute_layers", layout.recompute_layers,
+               "must be 0 where layout.recompute is none");
+  const workload::StageLayers stages = workload::stage_layers(m, layout);
+  const auto most = static_cast<std::int64_t>(workload::fullest_layers(stages).all());
+  find.require(!stages.possible || layout.recompute_layers <= most, "layout.recompute_layers", layout.recompute_layers,
+               "must not exceed the layers of a stage (", most, ")");
+}
+
 void check_schedule(const Training& job, const Layout& layout, Finder& find) {
   const std::int64_t batches = workload::micro_batches(job.global_batch, layout);
   find.require(batches > 0, "training.global_batch", job.global_batch,
@@ -156,6 +187,7 @@ void check_all(const Training& job, const Layout& layout, Finder& find) {
   check_stages(job, layout, find);
   check_context_parallel(job, layout, find);
   check_experts(job, layout, find);
+  check_recompute(job, layout, find);
   check_schedule(job, layout, find);
 }
 

@@ -74,7 +74,8 @@ compute::KernelCost optimizer_cost(const Training& job, const Layout& layout, co
                                    const workload::StageParameters& parameters) {
   const Software& software = job.software;
   const double sharded = parameters.sharded(layout);
-  const double owned = layout.zero_stage >= 1 ? sharded : parameters.all();
+  const double here = 1 - layout.offload_optimizer_fraction;  // the rest is updated by the host
+  const double owned = here * (layout.zero_stage >= 1 ? sharded : parameters.all());
   // Norm of the gradients (read), clipping (read, write), Adam (read gradient; read and write master weight and
   // moments), and the 16-bit weight written; gradients are cleared (write) where they are kept whole.
   const double update = owned * (4 * software.gradient_bytes + 2 * software.optimizer_bytes + software.weight_bytes);

@@ -6,6 +6,7 @@
 #include "step/context_parallel.hpp"
 #include "step/expert_parallel.hpp"
 #include "step/layer_comm.hpp"
+#include "step/offload_time.hpp"
 #include "step/recompute_time.hpp"
 #include "workload/stage_parameters.hpp"
 
@@ -88,8 +89,9 @@ PassTime layer_backward(const Context& c, const LayerWork& work, const PassTime&
   note(c, Comm::expert, pass);
   add_recompute(c, work, forward, pass);
   const bool whole = c.layout.recompute == Recompute::full;
-  const double kernels = work.backward_kernels() + (whole ? work.forward_kernels() : 0);
-  add_launch(c, pass, kernels, whole ? c.job.software.checkpoint_host_s : 0);
+  const double again = whole ? recompute_share(c) : 0;
+  add_launch(c, pass, work.backward_kernels() + again * work.forward_kernels(),
+             again * c.job.software.checkpoint_host_s);
   return pass;
 }
 
@@ -118,6 +120,7 @@ LayerTime layer_time(const Context& c, const LayerWork& work, const workload::La
   if (c.ledger != nullptr) {
     c.ledger->hide(Comm::sharding, time.forward.hidden_comm_s + time.backward.hidden_comm_s - hidden_s);
   }
+  add_offload(c, one, time);
   return time;
 }
 

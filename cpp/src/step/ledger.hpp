@@ -65,9 +65,9 @@ struct Ledger {
   }
   /// Of what was just repeated, so much of that class is not.
   void spare(Operator kind, double seconds) { recompute_s[static_cast<std::size_t>(kind)] -= seconds; }
-  /// The communication of the forward pass is done again, hidden as it was.
-  void repeat_hidden() {
-    for (std::size_t i = 0; i < comm_count; ++i) hidden_s[i] += forward_hidden_s_[i];
+  /// A share of the communication of the forward pass is done again, hidden as it was.
+  void repeat_hidden(double share) {
+    for (std::size_t i = 0; i < comm_count; ++i) hidden_s[i] += share * forward_hidden_s_[i];
   }
 
  private:

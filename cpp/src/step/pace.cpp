@@ -1,6 +1,7 @@
 #include "step/pace.hpp"
 
 #include "workload/memory.hpp"
+#include "workload/stages.hpp"
 
 namespace ampacity::step {
 namespace {
@@ -9,18 +10,21 @@ namespace {
 template <class StepOn>
 Pace slowest_of(const Training& job, const Cluster& cluster, const Layout& layout, const StepOn& step_on) {
   Pace pace;
+  const auto batches = static_cast<double>(workload::micro_batches(job.global_batch, layout));
   std::int64_t left = layout.accelerators();
   for (std::size_t i = 0; i < cluster.partitions.size() && left > 0; ++i) {
     const Partition& partition = cluster.partitions[i];
     const Accelerator& device = partition.node.accelerator;
     const StepTime step = step_on(i);
-    const Memory memory = workload::memory_of(job, layout, device);
     const bool first = pace.device == nullptr;
     if (first || step.breakdown.total_s() > pace.step.breakdown.total_s()) {
       pace.step = step;
       pace.device = &device;
     }
-    if (first || memory.capacity_bytes < pace.memory.capacity_bytes) pace.memory = memory;
+    if (first || device.memory_bytes < pace.memory.capacity_bytes) {
+      pace.memory_kinds = workload::stage_kinds(job, layout, device);
+      pace.memory = workload::fullest_of(pace.memory_kinds, layout, batches);
+    }
     pace.partitions += 1;
     left -= partition.accelerators;
   }

@@ -18,7 +18,8 @@ namespace ampacity::step {
 /// fit into the smallest memory.
 struct Pace {
   StepTime step;
-  Memory memory;
+  Memory memory;                        ///< of the fullest stage
+  StageKinds memory_kinds;              ///< of all stages
   const Accelerator* device = nullptr;  ///< the slowest; belongs to the cluster
   std::int64_t partitions = 0;
 };

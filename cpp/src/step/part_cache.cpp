@@ -15,7 +15,8 @@ constexpr std::size_t most_entries = 8192;
 PartKey part_key(const Training& job, const Layout& layout) {
   PartKey key{layout, 0, job.seq_len};
   const Layout standard;
-  key.layout.pp = standard.pp;
+  // How many of its layers a stage recomputes depends on how many it has.
+  if (layout.recompute_layers == 0) key.layout.pp = standard.pp;
   key.layout.vp = standard.vp;
   key.layout.first_stage_layers = standard.first_stage_layers;
   key.layout.last_stage_layers = standard.last_stage_layers;
@@ -40,6 +41,7 @@ std::uint64_t PartKey::hash() const {
   };
   const auto add = [&]<class T>(const Field<Layout, T>& field) {
     if constexpr (std::is_enum_v<T> || std::is_arithmetic_v<T>) mix(static_cast<std::uint64_t>(layout.*field.member));
+    if constexpr (requires(T set) { set.bits; }) mix((layout.*field.member).bits);
   };
   std::apply([&](const auto&... field) { (add(field), ...); }, Layout::fields());
   return sum;

@@ -15,6 +15,7 @@ PassTime& PassTime::operator+=(const PassTime& other) {
   ep_comm_s += other.ep_comm_s;
   imbalance_s += other.imbalance_s;
   dp_comm_s += other.dp_comm_s;
+  offload_s += other.offload_s;
   joules += other.joules;
   hidden_comm_s += other.hidden_comm_s;
   weight_gradient_s += other.weight_gradient_s;
@@ -29,7 +30,8 @@ PassTime operator*(double times, PassTime pass) {
   for (double PassTime::* term :
        {&PassTime::gemm_s, &PassTime::attention_s, &PassTime::memory_bound_s, &PassTime::recompute_s,
         &PassTime::launch_s, &PassTime::tp_comm_s, &PassTime::cp_comm_s, &PassTime::ep_comm_s, &PassTime::imbalance_s,
-        &PassTime::dp_comm_s, &PassTime::joules, &PassTime::hidden_comm_s, &PassTime::weight_gradient_s}) {
+        &PassTime::dp_comm_s, &PassTime::offload_s, &PassTime::joules, &PassTime::hidden_comm_s,
+        &PassTime::weight_gradient_s}) {
     pass.*term *= times;
   }
   return pass;

@@ -15,6 +15,7 @@ struct PassTime {
   double ep_comm_s = 0;
   double imbalance_s = 0;        ///< waiting for the busiest device of a context- or expert-parallel group
   double dp_comm_s = 0;          ///< exposed gathering and scattering of sharded weights
+  double offload_s = 0;          ///< exposed transfers to and from host memory
   double joules = 0;             ///< of the device while it computes; waiting is priced by the caller
   double hidden_comm_s = 0;      ///< communication behind compute (its watts count)
   double weight_gradient_s = 0;  ///< part of `gemm_s`: nothing on the way back waits for these products
@@ -24,7 +25,7 @@ struct PassTime {
   /// its ring, which both grow as compute shrinks.
   [[nodiscard]] double window_s() const { return compute_s() + launch_s + cp_comm_s; }
   [[nodiscard]] double total_s() const {
-    return compute_s() + launch_s + imbalance_s + tp_comm_s + cp_comm_s + ep_comm_s + dp_comm_s;
+    return compute_s() + launch_s + imbalance_s + tp_comm_s + cp_comm_s + ep_comm_s + dp_comm_s + offload_s;
   }
   PassTime& operator+=(const PassTime& other);
 };

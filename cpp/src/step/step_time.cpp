@@ -6,6 +6,7 @@
 #include "compute/kernels.hpp"
 #include "schedule/pipeline.hpp"
 #include "step/data_parallel.hpp"
+#include "step/offload_time.hpp"
 #include "step/pass_kernels.hpp"
 #include "step/pipeline_work.hpp"
 #include "step/stage_time.hpp"
@@ -23,15 +24,6 @@ workload::StageParameters fullest_parameters(const Training& job, const Layout& 
     const workload::StageParameters stage =
         workload::stage_parameters(job.model, layout, run.layers, {run.embedding, run.head});
     if (stage.all() > fullest.all()) fullest = stage;
-  }
-  return fullest;
-}
-
-/// The stage with most layers.
-workload::LayerMix fullest_layers(const workload::StageLayers& stages) {
-  workload::LayerMix fullest;
-  for (const workload::StageRun& run : stages) {
-    if (run.layers.all() > fullest.all()) fullest = run.layers;
   }
   return fullest;
 }
@@ -98,6 +90,7 @@ void add_pass(Breakdown& breakdown, double times, const PassTime& pass) {
   breakdown.ep_comm_s += times * pass.ep_comm_s;
   breakdown.imbalance_s += times * pass.imbalance_s;
   breakdown.dp_comm_s += times * pass.dp_comm_s;
+  breakdown.offload_s += times * pass.offload_s;
 }
 
 }  // namespace
@@ -126,7 +119,7 @@ StepTime step_time(const Training& job, const Layout& layout, const Accelerator&
   b.pp_comm_s = pipeline_comm(job, layout, links, batches, slowest.weight_gradient_s, step.hidden_pp_s);
 
   const workload::StageParameters parameters = fullest_parameters(job, layout, stages);
-  const workload::LayerMix layers = fullest_layers(stages);
+  const workload::LayerMix layers = workload::fullest_layers(stages);
   const OverlapWindow window = overlap_window(layout, parts, layers);
   const StepComm dp = data_parallel_comm(job, layout, links, parameters, layers.all(), window);
   b.dp_comm_s += dp.exposed_s;
@@ -135,6 +128,7 @@ StepTime step_time(const Training& job, const Layout& layout, const Accelerator&
 
   const compute::KernelCost optimizer = optimizer_cost(job, layout, device, parameters);
   b.optimizer_s = optimizer.seconds;
+  b.offload_s += optimizer_offload_s(layout, links, parameters, window.backward_s);
   // The norm of the gradient is summed over all devices before any may update.
   b.dp_comm_s += network::all_reduce_s(links, {layout.accelerators(), 1}, 8);
   b.overhead_s = job.software.step_overhead_s;
@@ -143,7 +137,7 @@ StepTime step_time(const Training& job, const Layout& layout, const Accelerator&
   b.straggler_s = device.speed_spread_fraction * expected_maximum(static_cast<double>(layout.accelerators())) * compute;
 
   const double communicating = b.tp_comm_s + b.cp_comm_s + b.ep_comm_s + b.pp_comm_s + b.dp_comm_s;
-  const double waiting = b.bubble_s + b.launch_s + b.straggler_s + b.overhead_s;
+  const double waiting = b.offload_s + b.bubble_s + b.launch_s + b.straggler_s + b.overhead_s;
   const double communicating_w = compute::communicating_w(device);
   const double stalled_w = compute::stalled_w(device);
   step.joules = batches * slowest.joules + optimizer.joules + communicating * communicating_w + waiting * stalled_w +

@@ -2,14 +2,16 @@
 
 #include <algorithm>
 
-#include "workload/expert_load.hpp"
 #include "workload/in_flight.hpp"
 #include "workload/layer.hpp"
+#include "workload/layer_memory.hpp"
 #include "workload/stage_parameters.hpp"
 #include "workload/stages.hpp"
 
 namespace ampacity::workload {
 namespace {
+
+constexpr double half = 2;  // bytes of an activation, of a gathered weight and of a whole gradient in 16 bits
 
 /// Copies of the weights in the low-precision format, row- and column-wise (Transformer Engine keeps both).
 double cast_weight_bytes(Precision precision) {
@@ -25,153 +27,191 @@ double cast_weight_bytes(Precision precision) {
   }
 }
 
-constexpr double half = 2;  // bytes of an activation in 16 bits
-
-/// Operands are kept as they were multiplied.
-double linear_input_bytes(const Training& job) {
-  return job.precision >= Precision::fp8 ? 1 : half;
-}
-
-/// A feed-forward block with `inner` elements between its products: input(s) and output of the activation.
-double block_bytes(const Training& job, double inner) {
-  const double gates = job.model.is_gated() ? 2 : 1;
-  const double gate = job.software.fused_kernels ? 0 : half * (gates - 1);  // kept apart without fusion
-  return (half * gates + linear_input_bytes(job) + gate) * inner;
-}
-
-/// Queries, keys, values and latents.
-double attention_input_bytes(const Training& job, const Sizes& size) {
-  const Model& m = job.model;
-  const double heads = static_cast<double>(m.heads) / size.tp;
-  const auto value_dim = static_cast<double>(m.value_head_dim);
-  if (m.is_mla()) {
-    const auto key_dim = static_cast<double>(m.head_dim + m.rope_head_dim);
-    const auto latents = static_cast<double>(m.q_lora_rank + m.kv_lora_rank + m.rope_head_dim);
-    // Latents as the down-projection gave them and as their norms gave them to the up-projections.
-    return half * size.tokens * heads * (2 * key_dim + value_dim) + 2 * half * size.split_tokens * latents;
+/// Bytes of one layer of each kind and one micro-batch.
+struct LayerBytes {
+  double dense_kept = 0;
+  double moe_kept = 0;
+  double dense_whole = 0;
+  double moe_whole = 0;
+  double dense_workspace = 0;
+  double moe_workspace = 0;
+};
+LayerBytes layer_bytes(const Training& job, const Layout& layout) {
+  LayerBytes bytes;
+  const LayerActivations dense = dense_activations(job, layout);
+  bytes.dense_whole = dense.all();
+  bytes.dense_kept = kept_activations(job, layout, dense);
+  bytes.dense_workspace = backward_workspace(job, layout, false) + bytes.dense_whole - bytes.dense_kept;
+  if (job.model.is_moe()) {
+    const LayerActivations moe = moe_activations(job, layout);
+    bytes.moe_whole = moe.all();
+    bytes.moe_kept = kept_activations(job, layout, moe);
+    bytes.moe_workspace = backward_workspace(job, layout, true) + bytes.moe_whole - bytes.moe_kept;
   }
-  const double kv_heads = std::max(1.0, static_cast<double>(m.kv_heads) / size.tp);
-  const auto key_dim = static_cast<double>(m.head_dim);
-  return half * size.tokens * (heads * key_dim + kv_heads * (key_dim + value_dim));
-}
-
-/// A layer whose feed-forward part keeps `block` bytes, with `inner` elements between its products.
-double layer_activations(const Training& job, const Layout& layout, Recompute recompute, double block, double inner) {
-  const Model& m = job.model;
-  const Sizes size = sizes_of(job, layout);
-  const double split = size.split_tokens * size.hidden;
-  const double layer_input = half * split;
-  if (recompute == Recompute::full) return layer_input;
-
-  const double heads = static_cast<double>(m.heads) / size.tp;
-  const double attention_in = attention_input_bytes(job, size);
-  const double attention_out = half * size.tokens * heads * static_cast<double>(m.value_head_dim);
-  if (recompute == Recompute::selective_op) {
-    // Kept: the layer's input, the attention output and every second matrix product's output.
-    const double gates = m.is_gated() ? 2 : 1;
-    return layer_input + attention_out + (attention_in + half * (2 * split + gates * inner)) / 2;
-  }
-
-  const double linear_input = linear_input_bytes(job);
-  double bytes = 2 * (layer_input + linear_input * split);  // norm inputs, norm outputs
-  bytes += attention_in + attention_out + (linear_input < half ? linear_input * attention_out / half : 0);
-  bytes += block;
-  if (job.software.flash_attention) {
-    bytes += 4 * size.tokens * heads;  // log-sum-exp of each row in 32 bits
-  } else if (recompute == Recompute::none) {
-    bytes += (m.dropout ? 5 : 2) * size.tokens * size.sequence * heads;
-  }
-  if (m.dropout) bytes += 2 * split;
-  if (!job.software.fused_kernels && !job.software.low_precision_norms) bytes += 2 * 4 * split;  // norms in 32 bits
   return bytes;
 }
 
-/// Activations that the layers of one stage keep for one micro-batch.
-double kept_bytes(const Training& job, const Layout& layout, const LayerMix& layers, Recompute recompute) {
-  double bytes = layers.dense * activation_bytes_per_layer(job, layout, recompute);
-  if (layers.moe > 0) bytes += layers.moe * moe_activation_bytes_per_layer(job, layout, recompute);
-  return bytes;
+/// Everything that the stages of one job share.
+struct Job {
+  const Training& job;
+  const Layout& layout;
+  const Accelerator& device;
+  LayerBytes bytes;
+};
+
+/// Activations of one micro-batch; `recompute_layers` of a stage's layers are computed again, the others are kept.
+double kept_per_micro_batch(const Job& j, const LayerMix& layers) {
+  const double here = 1 - j.layout.offload_activations_fraction;
+  const double kept = here * (layers.dense * j.bytes.dense_kept + layers.moe * j.bytes.moe_kept);
+  const auto again = static_cast<double>(j.layout.recompute_layers);
+  if (again == 0 || again >= layers.all()) return kept;
+  const double whole = here * (layers.dense * j.bytes.dense_whole + layers.moe * j.bytes.moe_whole);
+  return whole - again / layers.all() * (whole - kept);
 }
 
-Memory stage_memory(const Training& job, const Layout& layout, const LayerMix& layers, StagePlace place,
-                    double stages_behind) {
-  const Software& software = job.software;
-  const Sizes size = sizes_of(job, layout);
-  const StageParameters parameters = stage_parameters(job.model, layout, layers, place);
+/// Weights, gradients and optimizer state, as they are sharded.
+void add_state(const Job& j, const StageParameters& parameters, const StageParameters& in_layers, Memory& memory) {
+  const Software& software = j.job.software;
   const double whole = parameters.all();
-  const double shard = parameters.sharded(layout);
+  const double shard = parameters.sharded(j.layout);
+  const std::int64_t stage = j.layout.zero_stage;
+  memory.weights_bytes = software.weight_bytes * (1 - j.layout.offload_weights_fraction) * (stage >= 3 ? shard : whole);
+  const double optimizer_here = 1 - j.layout.offload_optimizer_fraction;
+  // Gradients that are sharded as they come leave for the host at once (ZeRO-Offload, arXiv:2101.06840, section 4.1).
+  memory.gradients_bytes = software.gradient_bytes * (stage >= 2 ? optimizer_here * shard : whole);
+  memory.optimizer_bytes = software.optimizer_bytes * optimizer_here * (stage >= 1 ? shard : whole);
+  if (stage < 3) memory.weights_bytes += cast_weight_bytes(j.job.precision) * in_layers.all();
+}
 
-  Memory memory;
-  memory.weights_bytes = software.weight_bytes * (layout.zero_stage >= 3 ? shard : whole);
-  memory.gradients_bytes = software.gradient_bytes * (layout.zero_stage >= 2 ? shard : whole);
-  memory.optimizer_bytes = software.optimizer_bytes * (layout.zero_stage >= 1 ? shard : whole);
-  const LayerMix one = layers.moe > 0 ? LayerMix{0, 1} : LayerMix{1, 0};
-  if (layout.zero_stage >= 3) {
-    // Whole layers in 16 bits: the one at work and the one prefetched; and the gradient of one before it is scattered.
-    const double layer_parameters_held = layer_parameters(job.model, layout, one).all();
-    // Weights that are not dropped after the forward pass are there whole when the backward pass begins.
-    const double gathered =
-        layout.reshard_after_forward ? 2 * layer_parameters_held : layer_parameters(job.model, layout, layers).all();
-    memory.weights_bytes += 2 * gathered;
-    memory.gradients_bytes += software.gradient_reduce_bytes * layer_parameters_held;
-  } else {
-    memory.weights_bytes += cast_weight_bytes(job.precision) * layer_parameters(job.model, layout, layers).all();
-  }
+/// Stage 3: weights while they are whole, and what their collectives hold (PyTorch FSDP): the group of embedding and
+/// head from the forward pass to the end of the backward pass, one layer at work and one ahead of it, and the flat
+/// buffer that a gathered group comes in, where it is copied out of that.
+void add_gathered(const Job& j, const StageParameters& stage, const StageParameters& in_layers, double layer,
+                  Memory& memory) {
+  const Software& software = j.job.software;
+  const bool whole_step = software.pipeline_keeps_gathered && j.layout.pp > 1;
+  const bool keeps = whole_step || !j.layout.reshard_after_forward;
+  const double ends = stage.all() - in_layers.all();
+  const double two = std::min(2 * layer, in_layers.all());
+  memory.weights_bytes += half * (ends + (keeps ? in_layers.all() : two));
+  if (software.gather_copies_out) memory.communication_bytes += half * std::max(ends, two);
+  // Without resharding between micro-batches gradients are summed whole, in the format of their reduction.
+  if (whole_step) memory.gradients_bytes += software.gradient_reduce_bytes * stage.all();
+}
 
-  const auto batches = static_cast<double>(micro_batches(job.global_batch, layout));
-  const double kept = kept_bytes(job, layout, layers, layout.recompute);
-  memory.activations_bytes = in_flight(layout, batches, stages_behind) * kept;
-  if (layout.recompute == Recompute::full || layout.recompute == Recompute::selective_op) {
-    // One layer at a time exists in full while its backward pass runs.
-    memory.activations_bytes +=
-        kept_bytes(job, layout, one, Recompute::none) - kept_bytes(job, layout, one, layout.recompute);
+/// Two layers on their way to the host or back: one in transfer, one at work.
+double staging_bytes(const Job& j, const LayerMix& layers) {
+  const double kept = std::max(layers.dense > 0 ? j.bytes.dense_kept : 0, layers.moe > 0 ? j.bytes.moe_kept : 0);
+  double bytes = 2 * j.layout.offload_activations_fraction * kept;
+  if (j.layout.offload_weights_fraction > 0 && j.layout.zero_stage < 3) {
+    const LayerMix one = layers.moe > 0 ? LayerMix{0, 1} : LayerMix{1, 0};
+    bytes += 2 * half * j.layout.offload_weights_fraction * layer_parameters(j.job.model, j.layout, one).all();
   }
-  if (place.last) {
-    const double logits = size.tokens * static_cast<double>(job.model.vocab) / size.tp;
-    memory.activations_bytes += logits * software.logit_bytes * static_cast<double>(1 + job.model.mtp_layers);
+  return bytes;
+}
+
+/// Buffers that are there at any moment, whatever the sharding.
+double standing_buffers(const Job& j, const LayerMix& layers, const Sizes& size) {
+  double bytes = 0;
+  // Output and input gradient of a stage, on their way in and on their way out.
+  if (j.layout.pp > 1) bytes += 4 * half * size.split_tokens * size.hidden;
+  if (j.layout.tp > 1 && j.layout.sequence_parallel)
+    bytes += j.job.software.collective_copies * half * size.tokens * size.hidden;
+  bytes += staging_bytes(j, layers);
+  if (j.job.software.gradient_placeholders && j.layout.zero_stage < 3)
+    bytes += half * distinct_weights(j.job.model, j.layout, layers);
+  return bytes;
+}
+
+/// Beside what is kept: the loss, where 32-bit copies of the logits or the gradient of the head stand beside them.
+double loss_workspace(const Job& j, const Sizes& size) {
+  const Software& software = j.job.software;
+  const double vocabulary = static_cast<double>(j.job.model.vocab) / size.tp;
+  const bool split = size.tp > 1 && software.split_logit_bytes > 0;
+  const double loss = (split ? software.split_logit_bytes : software.logit_bytes) * size.tokens * vocabulary;
+  // The products of the head's backward pass: gradient of the logits, gradient of its weight in 16 bits.
+  const double products = half * vocabulary * (size.tokens + size.hidden);
+  // Final norm, its output gathered, and the gradients of both.
+  const double ends = 2 * half * (size.split_tokens + size.tokens) * size.hidden;
+  return std::max(loss, products) + ends;
+}
+
+/// Beside what is kept: the backward pass of one layer, computed again where that is recomputed.
+double layer_workspace(const Job& j, const LayerMix& layers) {
+  return std::max(layers.dense > 0 ? j.bytes.dense_workspace : 0, layers.moe > 0 ? j.bytes.moe_workspace : 0);
+}
+
+StageKind stage_kind(const Job& j, const LayerMix& layers, StagePlace place) {
+  const Software& software = j.job.software;
+  const Sizes size = sizes_of(j.job, j.layout);
+  const StageParameters parameters = stage_parameters(j.job.model, j.layout, layers, place);
+  const StageParameters in_layers = layer_parameters(j.job.model, j.layout, layers);
+
+  StageKind kind;
+  Memory& memory = kind.fixed;
+  add_state(j, parameters, in_layers, memory);
+  memory.communication_bytes = standing_buffers(j, layers, size);
+  double scattering = 0;  // whole gradients of a layer, on their way to the shards
+  if (j.layout.zero_stage >= 3) {
+    const double layer =
+        layer_parameters(j.job.model, j.layout, layers.moe > 0 ? LayerMix{0, 1} : LayerMix{1, 0}).all();
+    add_gathered(j, parameters, in_layers, layer, memory);
+    scattering = (half + software.gradient_reduce_bytes) * layer +
+                 half * (place.last ? (parameters.all() - in_layers.all()) / 2 : 0);
   }
-  const double tensors = memory.total_bytes();
-  memory.other_bytes = software.context_bytes + software.fragmentation_fraction * tensors;
-  return memory;
+  // Either moment may be the fullest: the loss, or the backward pass of the layer before it.
+  const double in_loss = place.last ? loss_workspace(j, size) : 0;
+  const double in_layer = layer_workspace(j, layers);
+  if (in_layer + scattering > in_loss) memory.communication_bytes += scattering;
+  memory.workspace_bytes = in_layer + scattering > in_loss ? in_layer : in_loss;
+  memory.context_bytes = software.context_bytes;
+  memory.capacity_bytes = j.device.memory_bytes;
+  kind.activations_per_micro_batch_bytes = kept_per_micro_batch(j, layers);
+  kind.layers = layers.all();
+  return kind;
 }
 
 }  // namespace
 
-double activation_bytes_per_layer(const Training& job, const Layout& layout, Recompute recompute) {
-  // Korthikanti et al. 2022 (arXiv:2205.05198), section 4, tensor by tensor, for any attention and activation.
-  const Sizes size = sizes_of(job, layout);
-  const double inner = size.tokens * static_cast<double>(job.model.ffn) / size.tp;
-  return layer_activations(job, layout, recompute, block_bytes(job, inner), inner);
+StageKinds stage_kinds(const Training& job, const Layout& layout, const Accelerator& device) {
+  const StageLayers stages = stage_layers(job.model, layout);
+  const Job j{job, layout, device, layer_bytes(job, layout)};
+  StageKinds kinds;
+  kinds.fragmentation_fraction = job.software.fragmentation_fraction;
+  for (const StageRun& run : stages) {
+    StageKind& kind = kinds.kinds[kinds.count++];
+    kind = stage_kind(j, run.layers, {run.embedding, run.head});
+    kind.first_stage = run.first_rank;
+  }
+  return kinds;
 }
 
-double moe_activation_bytes_per_layer(const Training& job, const Layout& layout, Recompute recompute) {
-  const Model& m = job.model;
-  const Sizes size = sizes_of(job, layout);
-  const double shared = size.tokens * static_cast<double>(m.shared_experts * m.expert_ffn) / size.tp;
-  // On the device that gets most; split experts each hold the tokens of all their devices.
-  const double routed_tokens =
-      size.tokens / size.tp * static_cast<double>(m.experts_per_token) * expert_slots(job) * busiest_load(job, layout);
-  const double routed = routed_tokens * static_cast<double>(m.expert_ffn);
-  // Tokens as the experts got them (their products' input), and what the experts gave back (for the weights of the
-  // sum); router scores in 32 bits.
-  const double tokens =
-      (linear_input_bytes(job) + half) * routed_tokens * static_cast<double>(layout.etp) * size.hidden;
-  const double scores = 4 * size.split_tokens * static_cast<double>(m.experts);
-  return layer_activations(job, layout, recompute,
-                           block_bytes(job, shared) + block_bytes(job, routed) + tokens + scores, shared + routed);
+Memory filled(const StageKind& kind, double micro_batches_in_flight, double fragmentation_fraction) {
+  Memory memory = kind.fixed;
+  memory.activations_bytes = micro_batches_in_flight * kind.activations_per_micro_batch_bytes;
+  const double allocated = memory.weights_bytes + memory.gradients_bytes + memory.optimizer_bytes +
+                           memory.activations_bytes + memory.workspace_bytes + memory.communication_bytes;
+  memory.fragmentation_bytes = fragmentation_fraction * allocated;
+  memory.other_bytes =
+      memory.workspace_bytes + memory.communication_bytes + memory.context_bytes + memory.fragmentation_bytes;
+  return memory;
+}
+
+Memory fullest_of(const StageKinds& kinds, const Layout& layout, double micro_batches) {
+  Memory fullest;
+  // Of equal stages the first holds most micro-batches.
+  for (std::size_t i = 0; i < kinds.count; ++i) {
+    const StageKind& kind = kinds.kinds[i];
+    const auto behind = static_cast<double>(layout.pp - 1 - kind.first_stage);
+    const Memory stage = filled(kind, in_flight(layout, micro_batches, behind), kinds.fragmentation_fraction);
+    if (stage.total_bytes() > fullest.total_bytes()) fullest = stage;
+  }
+  return fullest;
 }
 
 Memory memory_of(const Training& job, const Layout& layout, const Accelerator& device) {
-  const StageLayers stages = stage_layers(job.model, layout);
-  Memory fullest;
-  // Of equal ranks the first holds most micro-batches.
-  for (const StageRun& run : stages) {
-    const auto behind = static_cast<double>(layout.pp - 1 - run.first_rank);
-    const Memory stage = stage_memory(job, layout, run.layers, {run.embedding, run.head}, behind);
-    if (stage.total_bytes() > fullest.total_bytes()) fullest = stage;
-  }
-  fullest.capacity_bytes = device.memory_bytes;
-  return fullest;
+  const auto batches = static_cast<double>(micro_batches(job.global_batch, layout));
+  return fullest_of(stage_kinds(job, layout, device), layout, batches);
 }
 
 }  // namespace ampacity::workload

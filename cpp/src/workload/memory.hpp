@@ -1,19 +1,21 @@
-// Bytes that the fullest device holds.
+// Bytes that the devices of each pipeline stage hold.
 #pragma once
 
 #include "ampacity/accelerator.hpp"
-#include "ampacity/estimate.hpp"
 #include "ampacity/layout.hpp"
+#include "ampacity/memory.hpp"
 #include "ampacity/training.hpp"
 
 namespace ampacity::workload {
 
-/// Memory of the fullest pipeline stage at its fullest moment.
-[[nodiscard]] Memory memory_of(const Training& job, const Layout& layout, const Accelerator& device);
+/// Every kind of stage without its activations.
+[[nodiscard]] StageKinds stage_kinds(const Training& job, const Layout& layout, const Accelerator& device);
 
-/// Activation bytes that one layer keeps for the backward pass of one micro-batch, with that recomputation.
-[[nodiscard]] double activation_bytes_per_layer(const Training& job, const Layout& layout, Recompute recompute);
-/// The same of a mixture-of-experts layer.
-[[nodiscard]] double moe_activation_bytes_per_layer(const Training& job, const Layout& layout, Recompute recompute);
+/// A stage of that kind with its activations.
+[[nodiscard]] Memory filled(const StageKind& kind, double micro_batches_in_flight, double fragmentation_fraction);
+
+/// Memory of the fullest stage.
+[[nodiscard]] Memory fullest_of(const StageKinds& kinds, const Layout& layout, double micro_batches);
+[[nodiscard]] Memory memory_of(const Training& job, const Layout& layout, const Accelerator& device);
 
 }  // namespace ampacity::workload

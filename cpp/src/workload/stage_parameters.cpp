@@ -22,6 +22,17 @@ StageParameters layer_parameters(const Model& model, const Layout& layout, const
   return layers_of(model, count_parameters(model), layout, layers);
 }
 
+double distinct_weights(const Model& model, const Layout& layout, const LayerMix& layers) {
+  const ParameterCount count = count_parameters(model);
+  const auto tp = static_cast<double>(layout.tp);
+  double weights = count.attention / tp;
+  if (layers.dense > 0) weights += count.dense_ffn / tp;
+  if (layers.moe > 0)
+    weights += static_cast<double>(model.shared_experts) * count.expert_ffn / tp +
+               count.expert_ffn / static_cast<double>(layout.etp);
+  return weights;
+}
+
 StageParameters stage_parameters(const Model& model, const Layout& layout, const LayerMix& layers, StagePlace place) {
   const ParameterCount count = count_parameters(model);
   const auto tp = static_cast<double>(layout.tp);

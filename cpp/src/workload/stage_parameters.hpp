@@ -28,5 +28,7 @@ struct StagePlace {
                                                StagePlace place);
 /// Those of its matrix products with weights, embedding and head left out.
 [[nodiscard]] StageParameters layer_parameters(const Model& model, const Layout& layout, const LayerMix& layers);
+/// One weight of each shape among them.
+[[nodiscard]] double distinct_weights(const Model& model, const Layout& layout, const LayerMix& layers);
 
 }  // namespace ampacity::workload

@@ -216,6 +216,14 @@ StageLayers stage_layers(const Model& model, const Layout& layout) {
   return stages;
 }
 
+LayerMix fullest_layers(const StageLayers& stages) {
+  LayerMix fullest;
+  for (const StageRun& run : stages) {
+    if (run.layers.all() > fullest.all()) fullest = run.layers;
+  }
+  return fullest;
+}
+
 bool stages_possible(const Model& model, const Layout& layout) {
   return can_be_cut(layout) && Chunks(model, layout).possible();
 }

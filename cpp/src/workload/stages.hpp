@@ -44,6 +44,9 @@ struct StageLayers {
 /// as in Llama 3 (arXiv:2407.21783, section 3.3.2): 126 layers on 16 stages are 7 + 14 x 8 + 7.
 [[nodiscard]] StageLayers stage_layers(const Model& model, const Layout& layout);
 
+/// Layers of the rank that has most.
+[[nodiscard]] LayerMix fullest_layers(const StageLayers& stages);
+
 /// The same question without the answer.
 [[nodiscard]] bool stages_possible(const Model& model, const Layout& layout);
 

@@ -13,6 +13,7 @@ from ampacity._scoreboard.rows import Row, Skip
 RECOMPUTE_ORDER = ("none", "selective", "selective-op", "full")
 _LARGEST_MICRO_BATCH = 64
 _UNEVEN = "layers spread unevenly over the stages"
+_EVERY_NTH_LAYER = re.compile(r"every (\d+)(?:st|nd|rd|th) layer")
 
 # Framework column to the catalogue's software; the first word found decides.
 _SOFTWARE = (
@@ -46,6 +47,8 @@ def software_of(row: Row) -> tuple[Software, str]:
     note = "" if name else f"software {row.text('framework') or 'unknown'!r} taken as {_FALLBACK_SOFTWARE}"
     name = name or _FALLBACK_SOFTWARE
     year = row.number("year") or 2024
+    if name == "torchtitan" and year <= 2024:
+        name = "torchtitan-2024"
     if name == "megatron-core" and year <= 2022:
         name = "megatron-2021" if year <= 2021 else "megatron-2022"
     if name == "llm-foundry" and "mode pure" in row.lower("features"):
@@ -65,10 +68,14 @@ def _feature_changes(row: Row) -> dict[str, Any]:
         changes["tp_overlap_fraction"] = 0.0
     elif "async tp" in features:
         changes["tp_overlap_fraction"] = 0.5
+        changes["collective_copies"] = 0
     if "moe_a2a_overlap=true" in features:
         changes["ep_overlap_fraction"] = 0.8
     if "dispatcher_backend=hybridep" in features or "dispatcher_backend=deepep" in features:
         changes["ep_exchange"] = "deduplicated"
+    # Performance recipes of Megatron-Bridge choose that kernel too (scripts/performance/utils/overrides.py).
+    if "cross-entropy fusion" in features or "megatron-bridge" in row.lower("framework"):
+        changes["logit_bytes"] = 2  # Transformer Engine's kernel writes the gradient over the 16-bit logits
     if "torchtitan" in row.lower("framework") and "compile" not in features:
         changes |= {"fused_kernels": False, "loss_bytes_per_logit": 48.0}
     if "megatron-fsdp" in features or "megatron_fsdp=true" in features:
@@ -132,16 +139,46 @@ def _virtual_stages(row: Row, pp: int) -> tuple[list[int], str]:
 
 def _recomputes(row: Row) -> tuple[list[str], str]:
     kind = row.lower("recompute_class")
+    if _EVERY_NTH_LAYER.search(row.lower("recompute")):
+        return ["full"], ""
     if kind in RECOMPUTE_ORDER:
         return [kind], ""
     if kind == "modules":
-        modules = row.lower("recompute")
-        if "mlp" in modules or "ffn" in modules:
-            return ["selective-op"], f"recompute {row.text('recompute')} taken as selective-op"
-        return ["selective"], f"recompute {row.text('recompute')} taken as selective"
+        return ["modules"], ""
     if kind in ("", "unknown"):
         return list(RECOMPUTE_ORDER), "recompute"
     raise Skip(f"recompute_class {row.text('recompute_class')!r} is not known")
+
+
+# What a source's launch scripts say of every run, where its table is silent.
+_SOURCE_LAYOUT: dict[str, dict[str, Any]] = {
+    # simu_tools/megatron_scripts/scripts/run_pretrain_llama3.sh: CP_COMM_TYPE a2a.
+    "simumax_b200": {"cp_kind": "ulysses"},
+}
+
+
+def _recompute_fields(row: Row, layers: int) -> dict[str, Any]:
+    """Return what the text beside the class says of modules, of layers, and of what waits in host memory.
+
+    Raises
+    ------
+    Skip
+        The class is modules, and the text names none.
+    """
+    text = row.lower("recompute")
+    fields: dict[str, Any] = {}
+    if row.lower("recompute_class") == "modules":
+        named = text.partition("modules:")[2].split()
+        if not named:
+            raise Skip(f"recompute {row.text('recompute')!r} names no modules")
+        fields["recompute_modules"] = re.split(r"[+,/]", named[0])
+    every = _EVERY_NTH_LAYER.search(text)
+    if every:
+        fields["recompute_layers"] = max(1, layers // (row.count("pp") or 1) // int(every.group(1)))
+    offloaded = re.search(r"offload (\d+) layers", text)
+    if offloaded:
+        fields["offload_activations_fraction"] = min(1.0, int(offloaded.group(1)) / layers)
+    return fields
 
 
 class LayoutOptions:
@@ -160,6 +197,8 @@ class LayoutOptions:
             "dp": dp,
             "zero_stage": stage,
             "shard_group": _shard_group(row, stage, dp),
+            **_SOURCE_LAYOUT.get(row.source_id, {}),
+            **_recompute_fields(row, row.required("layers")),
             "sequence_parallel": row.lower("seq_parallel") not in ("no", "false", "0") and self._degrees["tp"] > 1,
         }
         self.micro_batches, micro_note = _micro_batches(row, dp)
@@ -167,8 +206,6 @@ class LayoutOptions:
         self.recomputes, recompute_note = _recomputes(row)
         self.open = [note for note in (recompute_note, micro_note, stage_note) if note and " " not in note]
         self.notes = [note for note in (recompute_note,) if " " in note]
-        if "offload" in row.lower("recompute") + row.lower("features"):
-            self.notes.append("offload to the host is not modelled")
 
     def relax(self) -> bool:
         """Take what agrees with no layout less strictly: uneven stages, then plain 1F1B; False where nothing is left."""

@@ -50,6 +50,11 @@ _LATENT = {
     "rope_head_dim": r"qk_rope[ =:]*(\d+)",
     "value_head_dim": r"\bv[ =:]*(\d+)",
 }
+# What a source's launch scripts say of every model they run, where a table has only the full model's recipe.
+_SOURCE_EXPERTS: dict[str, dict[str, int]] = {
+    # simu_tools/megatron_scripts/scripts/run_pretrain_deepseekv2.sh: MOE_LAYER_FREQ "([0]*1+[1]*...)", no MTP layer.
+    "simumax_b200": {"dense_layers": 1, "mtp_layers": 0},
+}
 _LATENT_FIELDS = ("q_lora_rank", "kv_lora_rank", "rope_head_dim", "value_head_dim", "head_dim")
 
 
@@ -110,7 +115,7 @@ def _latent_attention(row: Row, base: dict[str, Any]) -> dict[str, Any]:
         return {}
     found = {key: re.search(pattern, notes) for key, pattern in _LATENT.items()}
     ranks = {key: int(match.group(1)) for key, match in found.items() if match}
-    if not ranks:
+    if "kv_lora_rank" not in ranks:
         ranks = {key: base[key] for key in _LATENT_FIELDS if base.get(key)}
     if not ranks:
         raise Skip("multi-head latent attention without its ranks")
@@ -139,6 +144,7 @@ def _experts(row: Row, base: dict[str, Any]) -> dict[str, Any]:
         dense = min(dense, 1)
         fields["mtp_layers"] = 0
     fields["dense_layers"] = min(dense, row.required("layers"))
+    fields.update(_SOURCE_EXPERTS.get(row.source_id, {}))
     return fields
 
 

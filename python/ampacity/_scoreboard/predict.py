@@ -71,8 +71,8 @@ def _assumptions(options: LayoutOptions, result: Estimate) -> list[str]:
     return [f"{name} {values[name]}" for name in options.open]
 
 
-def predict(row: Row) -> Prediction:
-    """Predict the step time of a row.
+def estimate_row(row: Row) -> tuple[Estimate, bool, str]:
+    """Return the estimate of a row, whether it fits in memory, and what was assumed.
 
     Raises
     ------
@@ -81,7 +81,6 @@ def predict(row: Row) -> Prediction:
     """
     check_scope(row)
     row, reading = as_it_ran(row)
-    measured = measured_step_time(row)
     try:
         software, software_note = software_of(row)
         options = LayoutOptions(row)
@@ -100,4 +99,18 @@ def predict(row: Row) -> Prediction:
     if not fits:
         excess = result.memory.total_bytes / result.memory.capacity_bytes - 1
         notes.append(f"predicted memory is {excess:.0%} above the device's")
-    return Prediction(result.step_time_s, measured, "; ".join(note for note in notes if note), result)
+    return result, fits, "; ".join(note for note in notes if note)
+
+
+def predict(row: Row) -> Prediction:
+    """Predict the step time of a row.
+
+    Raises
+    ------
+    Skip
+        The row is out of scope, or cannot be simulated; says why.
+    """
+    check_scope(row)
+    measured = measured_step_time(row)
+    result, _, note = estimate_row(row)
+    return Prediction(result.step_time_s, measured, note, result)
