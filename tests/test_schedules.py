@@ -41,6 +41,17 @@ def test_dualpipe_keeps_two_copies_and_hides_the_exchange():
     assert dual.breakdown.bubble_s < plain.breakdown.bubble_s
     assert dual.step_time_s < plain.step_time_s
     assert sum(dual.breakdown.to_dict().values()) == pytest.approx(dual.step_time_s, rel=1e-9)
+    # Nothing of the exchange is lost: what does not show is hidden. The slowest rank of 1F1B is the last, with the head and
+    # three layers; with DualPipe it has a mean of four.
+    assert _exchange(dual) == pytest.approx(_exchange(plain) * 4 / 3, rel=1e-6)
+
+
+def _exchange(estimate):
+    """Return seconds of the exchange with experts, shown and hidden."""
+    tree = estimate.breakdown.tree
+    communication = next(part for part in tree.parts if part.name == "communication")
+    exchange = next(part for part in communication.parts if part.name == "expert-parallel")
+    return exchange.seconds + exchange.hidden_s
 
 
 @pytest.mark.parametrize(

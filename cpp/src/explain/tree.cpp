@@ -56,7 +56,7 @@ Term communication_term(const Parts& parts, const step::StepTime& step) {
   Term communication{"communication", 0, 0, {}};
   add(communication, {"tensor-parallel", b.tp_comm_s, hidden(step::Comm::tensor), {}});
   add(communication, {"context-parallel", b.cp_comm_s, hidden(step::Comm::context), {}});
-  add(communication, {"expert-parallel", b.ep_comm_s, hidden(step::Comm::expert), {}});
+  add(communication, {"expert-parallel", b.ep_comm_s, hidden(step::Comm::expert) + step.hidden_ep_s, {}});
   add(communication, {"pipeline", b.pp_comm_s, step.hidden_pp_s, {}});
   add(communication, {"data-parallel", b.dp_comm_s, hidden(step::Comm::sharding) + step.hidden_dp_s, {}});
   return communication;

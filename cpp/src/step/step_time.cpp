@@ -114,8 +114,8 @@ StepTime step_time(const Training& job, const Layout& layout, const Accelerator&
   b.bubble_s = pipeline.bubble_s;
   step.slowest_stage_s = slowest.total_s();
   step.mean_stage_s = pipeline.mean_fraction * slowest.total_s();
-  const double overlapped_s = overlapped_exchange_s(job, layout, batches, slowest);
-  b.ep_comm_s -= overlapped_s;
+  step.hidden_ep_s = overlapped_exchange_s(job, layout, batches, slowest);
+  b.ep_comm_s -= step.hidden_ep_s;
   b.pp_comm_s = pipeline_comm(job, layout, links, batches, slowest.weight_gradient_s, step.hidden_pp_s);
 
   const workload::StageParameters parameters = fullest_parameters(job, layout, stages);
@@ -124,7 +124,7 @@ StepTime step_time(const Training& job, const Layout& layout, const Accelerator&
   const StepComm dp = data_parallel_comm(job, layout, links, parameters, layers.all(), window);
   b.dp_comm_s += dp.exposed_s;
   step.hidden_dp_s = dp.hidden_s;
-  const double hidden = batches * slowest.hidden_comm_s + overlapped_s + step.hidden_pp_s + step.hidden_dp_s;
+  const double hidden = batches * slowest.hidden_comm_s + step.hidden_ep_s + step.hidden_pp_s + step.hidden_dp_s;
 
   const compute::KernelCost optimizer = optimizer_cost(job, layout, device, parameters);
   b.optimizer_s = optimizer.seconds;

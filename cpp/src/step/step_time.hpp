@@ -17,6 +17,7 @@ struct StepTime {
   Breakdown breakdown;
   double joules = 0;  ///< of one device over the step
   double micro_batches = 0;
+  double hidden_ep_s = 0;      ///< exchange with experts behind another pass (DualPipe)
   double hidden_pp_s = 0;      ///< stage-to-stage transfers behind compute
   double hidden_dp_s = 0;      ///< reduction of gradients and gathering of weights behind compute, once a step
   double slowest_stage_s = 0;  ///< for one micro-batch
