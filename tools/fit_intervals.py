@@ -217,6 +217,7 @@ def table(sources: Sources, found: Fit) -> str:
         for level in LEVELS
     )
     return f"""// Written by tools/fit_intervals.py --write from the training scoreboard. Do not edit.
+// clang-format off
 #pragma once
 
 #include <array>

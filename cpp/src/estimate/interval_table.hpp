@@ -1,4 +1,5 @@
 // Written by tools/fit_intervals.py --write from the training scoreboard. Do not edit.
+// clang-format off
 #pragma once
 
 #include <array>
