@@ -26,6 +26,7 @@ __all__: list[str] = [
     "Fabric",
     "Grid",
     "Infeasible",
+    "Interval",
     "InvalidSpec",
     "Layout",
     "Memory",
@@ -35,6 +36,7 @@ __all__: list[str] = [
     "Node",
     "Optic",
     "Partition",
+    "PipelineTimeline",
     "Power",
     "Problem",
     "Provenance",
@@ -62,6 +64,7 @@ __all__: list[str] = [
     "estimate_layouts",
     "gemm_costs",
     "nearest_names",
+    "pipeline_timeline",
     "search",
     "streaming_costs",
 ]
@@ -237,6 +240,8 @@ class Architecture:
         matrix rate of block-scaled FP8 over that of FP8 with one scale per tensor. From 0.05 to 1.
     fp4_efficiency_fraction : float, optional
         share of peak of FP4 products over that of BF16 products. From 0.05 to 1.
+    fp8_backward_efficiency_fraction : float, optional
+        rate of FP8 products with full accumulation (gradients) over that of forward products: below 1 where tensor cores keep too few bits and partial sums are promoted outside them. From 0.05 to 1.
     tile_overhead_clocks : float, optional
         clocks that a tile spends outside its main loop: pipeline fill, epilogue. From 0 to 1e+06.
     tile_half_depth : float, optional
@@ -307,6 +312,7 @@ class Architecture:
         tensor_efficiency_fraction: float = 0.9,
         block_scale_efficiency_fraction: float = 0.95,
         fp4_efficiency_fraction: float = 0.85,
+        fp8_backward_efficiency_fraction: float = 1.0,
         tile_overhead_clocks: float = 3000.0,
         tile_half_depth: float = 5.0,
         split_k_overhead_s: float = 4e-06,
@@ -341,6 +347,7 @@ class Architecture:
         tensor_efficiency_fraction: float = ...,
         block_scale_efficiency_fraction: float = ...,
         fp4_efficiency_fraction: float = ...,
+        fp8_backward_efficiency_fraction: float = ...,
         tile_overhead_clocks: float = ...,
         tile_half_depth: float = ...,
         split_k_overhead_s: float = ...,
@@ -434,6 +441,11 @@ class Architecture:
     def fp4_energy_fraction(self) -> float:
         """
         energy of an FP4 FLOP over a BF16 FLOP
+        """
+    @property
+    def fp8_backward_efficiency_fraction(self) -> float:
+        """
+        rate of FP8 products with full accumulation (gradients) over that of forward products: below 1 where tensor cores keep too few bits and partial sums are promoted outside them
         """
     @property
     def fp8_energy_fraction(self) -> float:
@@ -848,6 +860,10 @@ class Node:
         share of the scale-up line rate that large ring collectives reach. From 0.05 to 1.
     scaleup_multicast_fraction : float, optional
         share of the scale-up line rate at which the switches reduce and multicast; 0 = they cannot. From 0 to 1.
+    host_link_bytes_per_s : float, optional
+        one accelerator to host memory, per direction, as reached (default: 80 % of PCIe Gen5 x16). From 1e+08 to 1e+13.
+    host_updates_per_s : float, optional
+        parameters that one host processor updates a second with Adam. From 1e+06 to 1e+13.
     scaleup_latency_s : float, optional
         one hop of a small message of a collective within the scale-up domain. From 0 to 0.001.
     collective_launch_s : float, optional
@@ -910,6 +926,8 @@ class Node:
         scaleup_topology: str = "switched",
         scaleup_efficiency_fraction: float = 0.78,
         scaleup_multicast_fraction: float = 0.0,
+        host_link_bytes_per_s: float = 50000000000.0,
+        host_updates_per_s: float = 2000000000.0,
         scaleup_latency_s: float = 1.2e-06,
         collective_launch_s: float = 6e-06,
         nic: Nic | str | collections.abc.Mapping[str, typing.Any],
@@ -941,6 +959,8 @@ class Node:
         scaleup_topology: str = ...,
         scaleup_efficiency_fraction: float = ...,
         scaleup_multicast_fraction: float = ...,
+        host_link_bytes_per_s: float = ...,
+        host_updates_per_s: float = ...,
         scaleup_latency_s: float = ...,
         collective_launch_s: float = ...,
         nic: Nic | str | collections.abc.Mapping[str, typing.Any] = ...,
@@ -1009,6 +1029,16 @@ class Node:
     def fan_w(self) -> float:
         """
         fans at full heat, all of the node
+        """
+    @property
+    def host_link_bytes_per_s(self) -> float:
+        """
+        one accelerator to host memory, per direction, as reached (default: 80 % of PCIe Gen5 x16)
+        """
+    @property
+    def host_updates_per_s(self) -> float:
+        """
+        parameters that one host processor updates a second with Adam
         """
     @property
     def hosts(self) -> int:
@@ -2320,6 +2350,10 @@ class Software:
         speed of its attention kernels over the best ones of that kind. From 0.05 to 2.
     fused_kernels : bool, optional
         bias, dropout, residual, activation, norm and casts are fused.
+    low_precision_norms : bool, optional
+        norms read and write 16 bits without casts, even where kernels are not fused.
+    checkpoint_stops_early : bool, optional
+        recomputing a layer ends where nothing more is needed: its last product is not done again.
     gradient_overlap : bool, optional
         gradients are reduced while the backward pass runs.
     parameter_overlap : bool, optional
@@ -2347,9 +2381,21 @@ class Software:
     ep_dispatch_bytes : float, optional
         bytes of an activation on its way to its expert (1: sent in 8 bits, scales left out). From 0.5 to 4.
     comm_sm_fraction : float, optional
-        share of compute that collectives take while they run beside it. From 0 to 1.
+        what a second of collectives costs the compute that it runs beside, in seconds: SMs, memory bandwidth, prefetch held back; messages between two devices cost an eighth of it. From 0 to 1.
+    copies_shards : bool, optional
+        gathered weights are copied out of, and gradients into, the buffers of their collectives (FSDP2).
+    copies_sequence_splits : bool, optional
+        tensor-parallel gathers and scatters along the sequence copy the activation, which the collective wants along the first dimension (DTensor).
+    rotary_bytes : float, optional
+        bytes moved per element and pass of a rotary embedding (4: one fused kernel in 16 bits). From 0 to 64.
+    gathers_in_8_bits : bool, optional
+        with products in 8 or 4 bits, tensor-parallel gathers carry activations already cast to 8 bits.
+    groups_experts : bool, optional
+        products of routed experts run as one grouped kernel; else each expert's is launched by itself (Transformer Engine GroupedLinear).
     host_gap_s : float, optional
         time that the host needs to launch one kernel. From 0 to 0.001.
+    launches_behind_collectives : bool, optional
+        the host goes on launching kernels while the device is in a tensor-parallel collective.
     checkpoint_host_s : float, optional
         time that the host needs to save and restore random states around one recomputed layer. From 0 to 1.
     step_overhead_s : float, optional
@@ -2360,18 +2406,22 @@ class Software:
         bytes of a stored gradient. From 1 to 8.
     gradient_reduce_bytes : float, optional
         bytes of a gradient on the wire. From 1 to 8.
+    accumulation_bytes : float, optional
+        bytes moved per parameter to add the gradient of a micro-batch to the stored one; 0: the product that makes it adds it. From 0 to 24.
     optimizer_bytes : float, optional
         bytes of master weight and moments. From 0 to 32.
     logit_bytes : float, optional
         bytes per logit at the fullest moment of the loss and its gradient. From 1 to 32.
+    loss_bytes_per_logit : float, optional
+        bytes that the loss moves per logit in both directions, the output product aside. From 2 to 200.
     split_logit_bytes : float, optional
         the same where tensor parallelism splits the vocabulary; 0 = as logit_bytes. From 0 to 64.
-    unfused_norm_bytes : float, optional
-        bytes of the further copies that a norm which is not fused keeps per element. From 0 to 16.
     gradient_placeholders : bool, optional
         an unused gradient of each weight shape stays allocated beside gradients that are added in place.
     pipeline_keeps_gathered : bool, optional
         with pipeline stages, sharded weights stay gathered and gradients whole until the step ends.
+    gather_copies_out : bool, optional
+        sharded weights are gathered into a flat buffer and copied out of it.
     collective_copies : float, optional
         gathered activations that tensor-parallel collectives hold beside those at work. From 0 to 16.
     context_bytes : float, optional
@@ -2405,6 +2455,8 @@ class Software:
         asynchronous_attention: bool = True,
         attention_relative_speed: float = 1.0,
         fused_kernels: bool = True,
+        low_precision_norms: bool = False,
+        checkpoint_stops_early: bool = False,
         gradient_overlap: bool = True,
         parameter_overlap: bool = True,
         reduces_every_micro_batch: bool = False,
@@ -2419,18 +2471,26 @@ class Software:
         ep_exchange: str = "all-to-all",
         ep_dispatch_bytes: float = 2.0,
         comm_sm_fraction: float = 0.1,
+        copies_shards: bool = False,
+        copies_sequence_splits: bool = False,
+        rotary_bytes: float = 4.0,
+        gathers_in_8_bits: bool = False,
+        groups_experts: bool = False,
         host_gap_s: float = 0.0,
+        launches_behind_collectives: bool = True,
         checkpoint_host_s: float = 0.0,
         step_overhead_s: float = 0.0,
         weight_bytes: float = 2.0,
         gradient_bytes: float = 4.0,
         gradient_reduce_bytes: float = 4.0,
+        accumulation_bytes: float = 0.0,
         optimizer_bytes: float = 12.0,
         logit_bytes: float = 6.0,
+        loss_bytes_per_logit: float = 32.0,
         split_logit_bytes: float = 0.0,
-        unfused_norm_bytes: float = 4.0,
         gradient_placeholders: bool = False,
         pipeline_keeps_gathered: bool = False,
+        gather_copies_out: bool = False,
         collective_copies: float = 0.0,
         context_bytes: float = 2000000000.0,
         fragmentation_fraction: float = 0.03,
@@ -2446,6 +2506,8 @@ class Software:
         asynchronous_attention: bool = ...,
         attention_relative_speed: float = ...,
         fused_kernels: bool = ...,
+        low_precision_norms: bool = ...,
+        checkpoint_stops_early: bool = ...,
         gradient_overlap: bool = ...,
         parameter_overlap: bool = ...,
         reduces_every_micro_batch: bool = ...,
@@ -2460,18 +2522,26 @@ class Software:
         ep_exchange: str = ...,
         ep_dispatch_bytes: float = ...,
         comm_sm_fraction: float = ...,
+        copies_shards: bool = ...,
+        copies_sequence_splits: bool = ...,
+        rotary_bytes: float = ...,
+        gathers_in_8_bits: bool = ...,
+        groups_experts: bool = ...,
         host_gap_s: float = ...,
+        launches_behind_collectives: bool = ...,
         checkpoint_host_s: float = ...,
         step_overhead_s: float = ...,
         weight_bytes: float = ...,
         gradient_bytes: float = ...,
         gradient_reduce_bytes: float = ...,
+        accumulation_bytes: float = ...,
         optimizer_bytes: float = ...,
         logit_bytes: float = ...,
+        loss_bytes_per_logit: float = ...,
         split_logit_bytes: float = ...,
-        unfused_norm_bytes: float = ...,
         gradient_placeholders: bool = ...,
         pipeline_keeps_gathered: bool = ...,
+        gather_copies_out: bool = ...,
         collective_copies: float = ...,
         context_bytes: float = ...,
         fragmentation_fraction: float = ...,
@@ -2482,6 +2552,11 @@ class Software:
     def to_dict(self) -> dict[str, typing.Any]:
         """
         The fields as plain Python types.
+        """
+    @property
+    def accumulation_bytes(self) -> float:
+        """
+        bytes moved per parameter to add the gradient of a micro-batch to the stored one; 0: the product that makes it adds it
         """
     @property
     def asynchronous_attention(self) -> bool:
@@ -2499,6 +2574,11 @@ class Software:
         time that the host needs to save and restore random states around one recomputed layer
         """
     @property
+    def checkpoint_stops_early(self) -> bool:
+        """
+        recomputing a layer ends where nothing more is needed: its last product is not done again
+        """
+    @property
     def collective_copies(self) -> float:
         """
         gathered activations that tensor-parallel collectives hold beside those at work
@@ -2506,12 +2586,22 @@ class Software:
     @property
     def comm_sm_fraction(self) -> float:
         """
-        share of compute that collectives take while they run beside it
+        what a second of collectives costs the compute that it runs beside, in seconds: SMs, memory bandwidth, prefetch held back; messages between two devices cost an eighth of it
         """
     @property
     def context_bytes(self) -> float:
         """
         device memory of driver context, libraries and communicators
+        """
+    @property
+    def copies_sequence_splits(self) -> bool:
+        """
+        tensor-parallel gathers and scatters along the sequence copy the activation, which the collective wants along the first dimension (DTensor)
+        """
+    @property
+    def copies_shards(self) -> bool:
+        """
+        gathered weights are copied out of, and gradients into, the buffers of their collectives (FSDP2)
         """
     @property
     def cp_expands_kv(self) -> bool:
@@ -2564,6 +2654,16 @@ class Software:
         bias, dropout, residual, activation, norm and casts are fused
         """
     @property
+    def gather_copies_out(self) -> bool:
+        """
+        sharded weights are gathered into a flat buffer and copied out of it
+        """
+    @property
+    def gathers_in_8_bits(self) -> bool:
+        """
+        with products in 8 or 4 bits, tensor-parallel gathers carry activations already cast to 8 bits
+        """
+    @property
     def gradient_bytes(self) -> float:
         """
         bytes of a stored gradient
@@ -2584,14 +2684,34 @@ class Software:
         bytes of a gradient on the wire
         """
     @property
+    def groups_experts(self) -> bool:
+        """
+        products of routed experts run as one grouped kernel; else each expert's is launched by itself (Transformer Engine GroupedLinear)
+        """
+    @property
     def host_gap_s(self) -> float:
         """
         time that the host needs to launch one kernel
         """
     @property
+    def launches_behind_collectives(self) -> bool:
+        """
+        the host goes on launching kernels while the device is in a tensor-parallel collective
+        """
+    @property
     def logit_bytes(self) -> float:
         """
         bytes per logit at the fullest moment of the loss and its gradient
+        """
+    @property
+    def loss_bytes_per_logit(self) -> float:
+        """
+        bytes that the loss moves per logit in both directions, the output product aside
+        """
+    @property
+    def low_precision_norms(self) -> bool:
+        """
+        norms read and write 16 bits without casts, even where kernels are not fused
         """
     @property
     def name(self) -> str:
@@ -2624,6 +2744,11 @@ class Software:
         sharded weights are gathered and gradients reduced in every micro-batch, not once a step
         """
     @property
+    def rotary_bytes(self) -> float:
+        """
+        bytes moved per element and pass of a rotary embedding (4: one fused kernel in 16 bits)
+        """
+    @property
     def split_logit_bytes(self) -> float:
         """
         the same where tensor parallelism splits the vocabulary; 0 = as logit_bytes
@@ -2647,11 +2772,6 @@ class Software:
     def tp_overlap_fraction(self) -> float:
         """
         share of tensor-parallel communication hidden behind matrix products
-        """
-    @property
-    def unfused_norm_bytes(self) -> float:
-        """
-        bytes of the further copies that a norm which is not fused keeps per element
         """
     @property
     def weight_bytes(self) -> float:
@@ -2803,14 +2923,26 @@ class Layout:
         replicas that share one copy of the sharded state (hybrid sharding); 0 = all. From 0 to 1e+07.
     reshard_after_forward : bool, optional
         ZeRO stage 3: weights are dropped after the forward pass and gathered again in the backward pass; else they stay from one to the other (FSDP2).
+    first_stage_layers : int, optional
+        layers of the first pipeline stage; 0 = as the others. From 0 to 100000.
+    last_stage_layers : int, optional
+        layers of the last pipeline stage; 0 = as the others. From 0 to 100000.
+    uneven_stages : bool, optional
+        layers that do not divide are spread one by one over the first virtual stages.
     schedule : str, optional
-        pipeline schedule. One of ``1f1b``, ``gpipe``.
+        pipeline schedule. One of ``1f1b``, ``gpipe``, ``zb-h1``, ``zb-v``, ``dualpipe``, ``dualpipe-v``.
     recompute : str, optional
         what is computed again in the backward pass. One of ``none``, ``selective``, ``selective-op``, ``full``, ``modules``.
     recompute_modules : collections.abc.Sequence[str], optional
         parts of a layer that are computed again where recompute is modules. Any of ``core_attn``, ``layernorm``, ``mla_up_proj``, ``mlp``, ``moe``, ``moe_act``, ``shared_experts``.
     recompute_layers : int, optional
         layers of a stage that recompute (the others keep everything); 0 = all. From 0 to 1e+06.
+    offload_optimizer_fraction : float, optional
+        share of the optimizer state that lies in host memory and is updated there. From 0 to 1.
+    offload_activations_fraction : float, optional
+        share of the kept activations that waits in host memory for the backward pass. From 0 to 1.
+    offload_weights_fraction : float, optional
+        share of the weights that lies in host memory and is fetched for each pass. From 0 to 1.
     sequence_parallel : bool, optional
         norms and dropout are split over the tensor-parallel group.
 
@@ -2846,10 +2978,16 @@ class Layout:
         zero_stage: int = 1,
         shard_group: int = 0,
         reshard_after_forward: bool = True,
+        first_stage_layers: int = 0,
+        last_stage_layers: int = 0,
+        uneven_stages: bool = False,
         schedule: str = "1f1b",
         recompute: str = "none",
         recompute_modules: collections.abc.Sequence[str] = (),
         recompute_layers: int = 0,
+        offload_optimizer_fraction: float = 0.0,
+        offload_activations_fraction: float = 0.0,
+        offload_weights_fraction: float = 0.0,
         sequence_parallel: bool = True,
     ) -> None: ...
     def __repr__(self) -> str: ...
@@ -2869,10 +3007,16 @@ class Layout:
         zero_stage: int = ...,
         shard_group: int = ...,
         reshard_after_forward: bool = ...,
+        first_stage_layers: int = ...,
+        last_stage_layers: int = ...,
+        uneven_stages: bool = ...,
         schedule: str = ...,
         recompute: str = ...,
         recompute_modules: collections.abc.Sequence[str] = ...,
         recompute_layers: int = ...,
+        offload_optimizer_fraction: float = ...,
+        offload_activations_fraction: float = ...,
+        offload_weights_fraction: float = ...,
         sequence_parallel: bool = ...,
     ) -> Layout:
         """
@@ -2913,9 +3057,34 @@ class Layout:
         tensor-parallel degree of routed experts (ep * etp within tp * cp * dp)
         """
     @property
+    def first_stage_layers(self) -> int:
+        """
+        layers of the first pipeline stage; 0 = as the others
+        """
+    @property
+    def last_stage_layers(self) -> int:
+        """
+        layers of the last pipeline stage; 0 = as the others
+        """
+    @property
     def micro_batch(self) -> int:
         """
         sequences per micro-batch and replica
+        """
+    @property
+    def offload_activations_fraction(self) -> float:
+        """
+        share of the kept activations that waits in host memory for the backward pass
+        """
+    @property
+    def offload_optimizer_fraction(self) -> float:
+        """
+        share of the optimizer state that lies in host memory and is updated there
+        """
+    @property
+    def offload_weights_fraction(self) -> float:
+        """
+        share of the weights that lies in host memory and is fetched for each pass
         """
     @property
     def pp(self) -> int:
@@ -2961,6 +3130,11 @@ class Layout:
     def tp(self) -> int:
         """
         tensor-parallel degree
+        """
+    @property
+    def uneven_stages(self) -> bool:
+        """
+        layers that do not divide are spread one by one over the first virtual stages
         """
     @property
     def vp(self) -> int:
@@ -3225,6 +3399,11 @@ class Breakdown:
         Norms, activations, embedding, loss, casts (s).
         """
     @property
+    def offload_s(self) -> float:
+        """
+        Exposed transfers to and from host memory, and the optimizer on the host (s).
+        """
+    @property
     def optimizer_s(self) -> float:
         """
         Optimizer step and gradient clipping (s).
@@ -3263,6 +3442,51 @@ class Breakdown:
     def tree(self) -> Term:
         """
         The step as a tree, compute by class of operator and direction; priced again at every access.
+        """
+
+class Interval:
+    """
+    Where the measured step time of such a run lies with 50 and 90 % probability.
+
+    From how far off the predictions of each source of the scoreboard have been when that source was left out, every source
+    weighted equally (``tools/fit_intervals.py``); wider where no measured run resembles this one.
+
+    Examples
+    --------
+    >>> import ampacity as amp
+    >>> job = amp.Training("llama-3.1-8b", global_batch=64, seq_len=8192)
+    >>> est = amp.estimate(job, amp.cluster("dgx-h100-x1"), amp.Layout(dp=8))
+    >>> est.interval.low_90_s < est.interval.low_50_s < est.step_time_s < est.interval.high_50_s < est.interval.high_90_s
+    True
+    """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def to_dict(self) -> dict[str, float]:
+        """
+        The four bounds (s).
+        """
+    @property
+    def high_50_s(self) -> float:
+        """
+        The step is slower than that with 25 % probability (s).
+        """
+    @property
+    def high_90_s(self) -> float:
+        """
+        The step is slower than that with 5 % probability (s).
+        """
+    @property
+    def low_50_s(self) -> float:
+        """
+        The step is faster than that with 25 % probability (s).
+        """
+    @property
+    def low_90_s(self) -> float:
+        """
+        The step is faster than that with 5 % probability (s).
         """
 
 class Memory:
@@ -3341,7 +3565,7 @@ class Memory:
     @property
     def weights_bytes(self) -> float:
         """
-        Weights (bytes).
+        Weights, gathered ones included (bytes).
         """
     @property
     def workspace_bytes(self) -> float:
@@ -3364,6 +3588,11 @@ class StageKind:
         What each micro-batch in flight adds (bytes).
         """
     @property
+    def first_stage(self) -> int:
+        """
+        The first of the neighbouring stages that are alike.
+        """
+    @property
     def fixed(self) -> Memory:
         """
         Memory with nothing in flight.
@@ -3384,9 +3613,9 @@ class StageKinds:
     def __repr__(self) -> str: ...
     def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
     @property
-    def first(self) -> StageKind:
+    def count(self) -> int:
         """
-        The stage with the embedding.
+        Kinds of stage.
         """
     @property
     def fragmentation_fraction(self) -> float:
@@ -3394,14 +3623,9 @@ class StageKinds:
         Of the tensors.
         """
     @property
-    def last(self) -> StageKind:
+    def kinds(self) -> tuple[StageKind, ...]:
         """
-        The stage with the head.
-        """
-    @property
-    def middle(self) -> StageKind:
-        """
-        Any stage between the first and the last.
+        Every kind, in the order of the pipeline; the first ``count`` are used.
         """
 
 class StageMemory:
@@ -3725,6 +3949,11 @@ class Estimate:
     def global_batch(self) -> int:
         """
         Sequences per step.
+        """
+    @property
+    def interval(self) -> Interval:
+        """
+        Where a measured step time would lie with 50 and 90 % probability (s).
         """
     @property
     def layout(self) -> Layout:
@@ -4072,6 +4301,50 @@ class NetworkCore:
         Number of directed links.
         """
 
+class PipelineTimeline:
+    """
+    Tasks of a pipeline, rank by rank in the order in which each is worked off; columns are read-only views.
+    """
+
+    kinds: typing.ClassVar[tuple] = ("forward", "backward", "input-gradient", "weight-gradient")
+    def __len__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    @property
+    def end_s(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        End (s).
+        """
+    @property
+    def kind(self) -> numpy.typing.NDArray[numpy.uint8]:
+        """
+        What is done, an index into ``kinds``.
+        """
+    @property
+    def makespan_s(self) -> float:
+        """
+        End of the last task (s).
+        """
+    @property
+    def micro_batch(self) -> numpy.typing.NDArray[numpy.int32]:
+        """
+        Micro-batch.
+        """
+    @property
+    def rank(self) -> numpy.typing.NDArray[numpy.int32]:
+        """
+        Pipeline rank that works.
+        """
+    @property
+    def stage(self) -> numpy.typing.NDArray[numpy.int32]:
+        """
+        Stage of the model that it works on, first to last.
+        """
+    @property
+    def start_s(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Start (s).
+        """
+
 def active_w(device: Accelerator) -> float:
     """
     Watts while kernels run, before arithmetic and data.
@@ -4132,6 +4405,22 @@ def gemm_costs(
 def nearest_names(name: str, known: collections.abc.Sequence[str]) -> list[str]:
     """
     The names that are spelled most like ``name``, nearest first (at most three).
+    """
+
+def pipeline_timeline(
+    schedule: str,
+    *,
+    pp: typing.SupportsInt | typing.SupportsIndex,
+    micro_batches: typing.SupportsInt | typing.SupportsIndex,
+    vp: typing.SupportsInt | typing.SupportsIndex,
+    forward_s: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    input_gradient_s: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    weight_gradient_s: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    transfer_s: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    saved_s: typing.SupportsFloat | typing.SupportsIndex,
+) -> PipelineTimeline:
+    """
+    See ``ampacity.pipeline_timeline``.
     """
 
 def search(job: Training, cluster: Cluster, *, keep: int = 10, **kwargs: typing.Any) -> SearchResult:

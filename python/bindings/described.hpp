@@ -86,7 +86,8 @@ struct Described<StageKind> {
     return std::tuple{Item{"fixed", &R::fixed, "Memory with nothing in flight."},
                       Item{"activations_per_micro_batch_bytes", &R::activations_per_micro_batch_bytes,
                            "What each micro-batch in flight adds (bytes)."},
-                      Item{"layers", &R::layers, "Layers of the stage."}};
+                      Item{"layers", &R::layers, "Layers of the stage."},
+                      Item{"first_stage", &R::first_stage, "The first of the neighbouring stages that are alike."}};
   }
 };
 
@@ -94,10 +95,10 @@ template <>
 struct Described<StageKinds> {
   static constexpr auto items() {
     using R = StageKinds;
-    return std::tuple{Item{"first", &R::first, "The stage with the embedding."},
-                      Item{"middle", &R::middle, "Any stage between the first and the last."},
-                      Item{"last", &R::last, "The stage with the head."},
-                      Item{"fragmentation_fraction", &R::fragmentation_fraction, "Of the tensors."}};
+    return std::tuple{
+        Item{"kinds", &R::kinds, "Every kind, in the order of the pipeline; the first ``count`` are used."},
+        Item{"count", &R::count, "Kinds of stage."},
+        Item{"fragmentation_fraction", &R::fragmentation_fraction, "Of the tensors."}};
   }
 };
 

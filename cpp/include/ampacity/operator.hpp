@@ -24,8 +24,9 @@ enum class Operator {
   embedding,
   output_head,
   loss,
+  shard_copies,  ///< gathered weights and gradients, in and out of the buffers of their collectives
 };
-inline constexpr std::size_t operator_count = 13;
+inline constexpr std::size_t operator_count = 14;
 
 template <>
 struct EnumNames<Operator> {
@@ -41,7 +42,8 @@ struct EnumNames<Operator> {
                                                                       "casts",
                                                                       "embedding",
                                                                       "output-head",
-                                                                      "loss"};
+                                                                      "loss",
+                                                                      "shard-copies"};
 };
 
 }  // namespace ampacity

@@ -101,8 +101,14 @@ void add_shard_copies(const Context& c, double parameters, LayerTime& time) {
   if (c.layout.zero_stage < 3 || !c.job.software.copies_shards) return;
   const double weights = 2 * 2 * parameters;
   const double gradients = (2 + c.job.software.gradient_reduce_bytes) * parameters;
+  const double before_forward_s = time.forward.memory_bound_s;
+  const double before_backward_s = time.backward.memory_bound_s;
   add_stream(c, time.forward, compute::streaming(c.device, weights, 1));
   add_stream(c, time.backward, compute::streaming(c.device, weights + gradients, 2));
+  if (c.ledger != nullptr) {
+    c.ledger->add_streams(Operator::shard_copies, time.forward.memory_bound_s - before_forward_s,
+                          time.backward.memory_bound_s - before_backward_s);
+  }
 }
 
 }  // namespace

@@ -49,6 +49,11 @@ struct Ledger {
     recompute_s[index] += pass.recompute_s - seen_.recompute_s;
     seen_ = pass;
   }
+  /// Memory-bound kernels that belong to a pass whose notes are over.
+  void add_streams(Operator kind, double forward_s, double backward_s) {
+    forward.memory_bound_s[static_cast<std::size_t>(kind)] += forward_s;
+    backward.memory_bound_s[static_cast<std::size_t>(kind)] += backward_s;
+  }
   /// What has been hidden since the last note is communication of that kind.
   void note(Comm kind, const PassTime& pass) {
     hide(kind, pass.hidden_comm_s - seen_.hidden_comm_s);
