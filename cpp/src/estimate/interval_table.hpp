@@ -7,19 +7,19 @@
 
 namespace ampacity::interval {
 
-// Half-widths in ln(step time): Student's t with 2.29 degrees of freedom, scales 0.0631 (dense) and 0.1797
+// Half-widths in ln(step time): Student's t with 4.74 degrees of freedom, scales 0.0657 (dense) and 0.1655
 // (experts), from 525 rows of 10 sources, each source weighted equally.
-inline constexpr double dense_half_width_50 = 0.0502;
-inline constexpr double dense_half_width_90 = 0.1692;
-inline constexpr double moe_half_width_50 = 0.1431;
-inline constexpr double moe_half_width_90 = 0.4819;
+inline constexpr double dense_half_width_50 = 0.0480;
+inline constexpr double dense_half_width_90 = 0.1341;
+inline constexpr double moe_half_width_50 = 0.1208;
+inline constexpr double moe_half_width_90 = 0.3377;
 inline constexpr double largest_job = 10752;  // accelerators
 // What the rows ran: device family with format, and software.
-inline constexpr std::array<std::string_view, 9> formats{"ampere/bf16",   "ampere/fp16",     "blackwell/bf16",
-                                                         "blackwell/fp8", "blackwell/mxfp8", "blackwell/nvfp4",
-                                                         "hopper/bf16",   "hopper/fp8",      "hopper/fp8-block"};
-inline constexpr std::array<std::string_view, 10> software{
-    "jax",  "llm-foundry", "llm-foundry-2023", "megatron-2021", "megatron-2022", "megatron-core", "megatron-deepspeed",
-    "nemo", "paxml",       "torchtitan"};
+inline constexpr std::array<std::string_view, 9> formats{
+    "ampere/bf16", "ampere/fp16", "blackwell/bf16", "blackwell/fp8", "blackwell/mxfp8", "blackwell/nvfp4",
+    "hopper/bf16", "hopper/fp8", "hopper/fp8-block"};
+inline constexpr std::array<std::string_view, 11> software{
+    "jax", "llm-foundry", "llm-foundry-2023", "megatron-2021", "megatron-2022", "megatron-core", "megatron-deepspeed",
+    "nemo", "paxml", "torchtitan", "torchtitan-2024"};
 
 }  // namespace ampacity::interval
