@@ -6,6 +6,7 @@ import importlib.util
 import math
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -118,6 +119,6 @@ def test_scoreboard_rows_carry_their_interval():
             assert row.low_90 < row.predicted < row.high_90
             assert row.within_90 == (row.low_90 <= row.measured <= row.high_90)
     assert all(0 <= source.coverage_90 <= 1 for source in result.summary)
-    table = result.to_dict()
+    table: dict[str, Any] = result.to_dict()
     assert {"low_90", "high_90"} <= set(table["rows"][0])
     assert "coverage_90" in table["summary"][0]

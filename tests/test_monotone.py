@@ -119,7 +119,7 @@ def test_better_hardware_is_never_slower(job, cluster, what, factor, seed):
 def test_no_traffic_costs_nothing_and_terms_sum_up(job, cluster, seed):
     found = amp.estimate_layouts(job, amp.cluster(cluster), **some_layouts(seed))
     runs = ~np.isnan(found.step_time_s)
-    total = sum(found[key] for key in TERMS)
+    total = np.sum([found[key] for key in TERMS], axis=0)
     assert np.allclose(total[runs], found.step_time_s[runs], rtol=1e-12)
     for term, nothing in {
         "tp_comm_s": found.tp == 1,

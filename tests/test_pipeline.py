@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.reference import pipeline as reference
 
 import ampacity as amp
-
-sys.path.insert(0, str(Path(__file__).parent / "reference"))
-import pipeline as reference
 
 KIND_LETTERS = {"forward": "F", "backward": "B", "input-gradient": "I", "weight-gradient": "W"}
 SCHEDULES = list(reference.ORDERS)

@@ -128,7 +128,9 @@ def test_offload_saves_memory_and_hides_behind_compute(what):
     totals, steps = [here.memory.total_bytes], [here.step_time_s]
     for share in (0.25, 0.5, 1.0):
         est = _estimate(DENSE, LAYOUT, **{field: share})
-        assert getattr(est.memory, f"{what}_bytes") == pytest.approx((1 - share) * getattr(here.memory, f"{what}_bytes"))
+        assert getattr(est.memory, f"{what}_bytes") == pytest.approx(
+            (1 - share) * getattr(here.memory, f"{what}_bytes")
+        )
         totals.append(est.memory.total_bytes)
         steps.append(est.step_time_s)
     assert totals[-1] < totals[0]

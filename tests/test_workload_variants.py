@@ -172,7 +172,17 @@ def test_dropped_tokens_equal_a_draw() -> None:
 
 
 def test_imbalance_and_exchange_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
-    ask = ("qwen3-30b-a3b", "--on", "eos-10752", "--gpus", "64", "--seq-len", "4096", "--global-batch", "512")
+    ask: tuple[str, ...] = (
+        "qwen3-30b-a3b",
+        "--on",
+        "eos-10752",
+        "--gpus",
+        "64",
+        "--seq-len",
+        "4096",
+        "--global-batch",
+        "512",
+    )
     ask += ("--tp", "1", "--pp", "1", "--cp", "1", "--ep", "8", "--recompute", "full")
     even = _estimate(capsys, *ask, "--expert-imbalance", "0")
     usual = _estimate(capsys, *ask)
@@ -199,7 +209,17 @@ def test_sending_tokens_once_per_node_is_faster_across_nodes() -> None:
 
 
 def test_weights_that_stay_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
-    ask = ("llama-3.1-8b", "--on", "eos-10752", "--gpus", "64", "--seq-len", "8192", "--global-batch", "64")
+    ask: tuple[str, ...] = (
+        "llama-3.1-8b",
+        "--on",
+        "eos-10752",
+        "--gpus",
+        "64",
+        "--seq-len",
+        "8192",
+        "--global-batch",
+        "64",
+    )
     ask += ("--software", "torchtitan", "--zero", "3", "--tp", "1", "--pp", "1", "--cp", "1", "--recompute", "full")
     dropped = _estimate(capsys, *ask)
     kept = _estimate(capsys, *ask, "--no-reshard-after-forward")

@@ -29,6 +29,8 @@ def generate(folder: Path) -> str:
     text = produced.read_text(encoding="utf-8")
     # The value of the version would make every release change the stub.
     text = re.sub(r"^(__version__: str) = .*$", r"\1", text, flags=re.MULTILINE)
+    # Static properties are shown by their value; all that are tuples hold names.
+    text = text.replace("ClassVar[tuple] =", "ClassVar[tuple[str, ...]] =")
     produced.write_text(HEADER + text, encoding="utf-8")
     config = ["--config", str(ROOT / "pyproject.toml"), "--no-cache"]
     ruff = [sys.executable, "-m", "ruff"]

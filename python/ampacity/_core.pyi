@@ -4306,7 +4306,7 @@ class PipelineTimeline:
     Tasks of a pipeline, rank by rank in the order in which each is worked off; columns are read-only views.
     """
 
-    kinds: typing.ClassVar[tuple] = ("forward", "backward", "input-gradient", "weight-gradient")
+    kinds: typing.ClassVar[tuple[str, ...]] = ("forward", "backward", "input-gradient", "weight-gradient")
     def __len__(self) -> int: ...
     def __repr__(self) -> str: ...
     @property

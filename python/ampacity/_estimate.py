@@ -113,6 +113,11 @@ def search(
     uneven_stages: bool | None = None,
     schedule: str | None = None,
     recompute: str | None = None,
+    recompute_modules: Sequence[str] | None = None,
+    recompute_layers: int | None = None,
+    offload_optimizer_fraction: float | None = None,
+    offload_activations_fraction: float | None = None,
+    offload_weights_fraction: float | None = None,
     sequence_parallel: bool | None = None,
 ) -> SearchResult:
     """Search the layout with most tokens a second that fits in memory.
@@ -128,7 +133,8 @@ def search(
     accelerators
         How many accelerators to use (default: all of the cluster).
     tp, pp, vp, cp, cp_kind, ep, etp, dp, micro_batch, zero_stage, shard_group, reshard_after_forward, global_batch, \
-first_stage_layers, last_stage_layers, uneven_stages, schedule, recompute, sequence_parallel
+first_stage_layers, last_stage_layers, uneven_stages, schedule, recompute, recompute_modules, recompute_layers, offload_optimizer_fraction, \
+offload_activations_fraction, offload_weights_fraction, sequence_parallel
         What is decided already; whatever is None is searched. See `Layout` for their meaning.
 
     Returns
@@ -173,5 +179,10 @@ first_stage_layers, last_stage_layers, uneven_stages, schedule, recompute, seque
         uneven_stages=uneven_stages,
         schedule=schedule,
         recompute=recompute,
+        recompute_modules=recompute_modules,
+        recompute_layers=recompute_layers,
+        offload_optimizer_fraction=offload_optimizer_fraction,
+        offload_activations_fraction=offload_activations_fraction,
+        offload_weights_fraction=offload_weights_fraction,
         sequence_parallel=sequence_parallel,
     )

@@ -27,7 +27,12 @@ _LAYOUT_FLAGS = {
     "etp": "tensor-parallel degree of routed experts",
     "dp": "data-parallel degree (default: gpus / (tp x pp x cp))",
     "micro_batch": "sequences per micro-batch and replica",
-    "recompute": "none, selective, selective-op or full",
+    "recompute": "none, selective, selective-op, modules or full",
+    "recompute_modules": "what `modules` computes again: core_attn,layernorm,mlp,moe,moe_act,...",
+    "recompute_layers": "how many layers of a stage recompute (default: all)",
+    "offload_optimizer_fraction": "share of the optimizer state in host memory",
+    "offload_activations_fraction": "share of the activations in host memory",
+    "offload_weights_fraction": "share of the weights in host memory",
     "zero_stage": "ZeRO stage 0 to 3",
     "shard_group": "replicas that share one copy of the sharded state",
     "reshard_after_forward": "ZeRO 3: gather weights again for the backward pass (default: true)",
@@ -38,6 +43,7 @@ _LAYOUT_FLAGS = {
 }
 _FLAG_NAMES = {"zero_stage": "--zero"}
 _NAME_FLAGS = ("software", "precision", "recompute", "schedule", "cp_kind")
+_LIST_FLAGS = ("recompute_modules",)
 _SWITCHES = ("reshard_after_forward", "uneven_stages")
 _JOB_FLAGS = {
     "global_batch": "sequences per step (default: as published)",
@@ -65,12 +71,21 @@ def _number_or_text(text: str) -> int | float | str:
         return text
 
 
+def _names(text: str) -> list[str]:
+    """Return names that commas part."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 def _add_flags(parser: argparse.ArgumentParser, title: str, flags: dict[str, str]) -> None:
     group = parser.add_argument_group(title)
     for key, text in flags.items():
         if key in _SWITCHES:
             flag = "--" + key.replace("_", "-")
             group.add_argument(flag, dest=key, action=argparse.BooleanOptionalAction, default=None, help=text)
+            continue
+        if key in _LIST_FLAGS:
+            flag = "--" + key.replace("_", "-")
+            group.add_argument(flag, dest=key, type=_names, metavar="NAME,NAME", help=text)
             continue
         metavar = "NAME" if key in _NAME_FLAGS else "N"
         kind = str if metavar == "NAME" else _number_or_text

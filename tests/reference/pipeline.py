@@ -28,13 +28,16 @@ def rank_of(schedule: str, pp: int, stage: int, micro_batch: int, micro_batches:
 
 def gpipe(pp: int, vp: int, m: int) -> Order:
     """All forward, then all backward (Huang et al. 2019)."""
-    forward = [[(("F", r, i),) for i in range(m)] for r in range(pp)]
-    return [forward[r] + [(("B", r, i),) for i in range(m)] for r in range(pp)]
+    order: Order = []
+    for r in range(pp):
+        forward: list[tuple[Task, ...]] = [(("F", r, i),) for i in range(m)]
+        order.append([*forward, *[(("B", r, i),) for i in range(m)]])
+    return order
 
 
 def one_f_one_b(pp: int, vp: int, m: int) -> Order:
     """Plain and interleaved (Narayanan et al. 2021): micro-batches pass the chunks of a rank in groups of `pp`."""
-    order = []
+    order: Order = []
     for r in range(pp):
         pairs = [(c, i) for c in range(vp) for i in range(m)]
         forward = sorted(pairs, key=lambda p: (p[1] // pp, p[0], p[1]) if vp > 1 else (p[1],))
@@ -52,7 +55,7 @@ def one_f_one_b(pp: int, vp: int, m: int) -> Order:
 
 def zb_h1(pp: int, vp: int, m: int) -> Order:
     """As 1F1B, but rank r puts off r weight gradients (Qi et al. 2024, arXiv:2401.10241, section 2.1)."""
-    order = []
+    order: Order = []
     for r in range(pp):
         slots: list[Task] = []
         for task in (slot[0] for slot in one_f_one_b(pp, 1, m)[r]):
@@ -80,7 +83,7 @@ class _Counter:
 
 def zb_v(pp: int, vp: int, m: int) -> Order:
     """Two chunks a rank, placed as a V (section 6 of the same paper; order of its release in torchtitan)."""
-    order = []
+    order: Order = []
     n = max(m, 2 * pp - 1)
     for r in range(pp):
         down, up = r, 2 * pp - 1 - r
@@ -152,7 +155,7 @@ def _unfold(steps: Iterator[tuple[str, ...]], stages: tuple[int, int], first: tu
 
 def dualpipe(pp: int, vp: int, m: int) -> Order:
     """Two copies of the model in opposite directions (DeepSeek-V3, arXiv:2412.19437, section 3.2.1)."""
-    order = []
+    order: Order = []
     for r in range(pp):
         h, half = min(r, pp - 1 - r), m // 2
         ways = ((r, 0), (pp - 1 - r, half))

@@ -15,6 +15,28 @@ std::vector<std::int64_t> powers_of_two(std::int64_t most) {
 
 }  // namespace
 
+namespace {
+
+/// Least first. Norms are cheap to compute again; then the widest tensors of a layer; at last all of it.
+std::vector<RecomputeOption> recompute_options(const Training& job, const LayoutChoice& choice) {
+  const RecomputeModules given = choice.recompute_modules.value_or(RecomputeModules{});
+  if (choice.recompute) return {{*choice.recompute, given}};
+  if (!given.empty()) return {{Recompute::modules, given}};
+  std::vector<RecomputeOption> options{{Recompute::none, {}}};
+  // Flash attention leaves nothing for selective recomputation to save.
+  if (!job.software.flash_attention) options.push_back({Recompute::selective, {}});
+  RecomputeModules modules;
+  modules.insert(RecomputeModule::layernorm);
+  options.push_back({Recompute::modules, modules});
+  modules.insert(job.model.is_moe() ? RecomputeModule::moe_act : RecomputeModule::mlp);
+  options.push_back({Recompute::modules, modules});
+  options.push_back({Recompute::full, {}});
+  if (choice.recompute_layers.value_or(0) > 0) options.erase(options.begin());
+  return options;
+}
+
+}  // namespace
+
 Options options_of(const Training& job, const Cluster& cluster, const LayoutChoice& choice, std::int64_t accelerators) {
   Options options;
   // Tensor parallelism stays on the scale-up network: across it, each layer would wait for the fabric four times.
@@ -46,13 +68,7 @@ Options options_of(const Training& job, const Cluster& cluster, const LayoutChoi
   const std::int64_t most_ep = job.model.is_moe() ? std::min(job.model.experts, accelerators) : 1;
   options.ep = choice.ep ? std::vector<std::int64_t>{*choice.ep} : powers_of_two(most_ep);
   options.micro_batch = choice.micro_batch ? std::vector<std::int64_t>{*choice.micro_batch} : powers_of_two(16);
-  if (choice.recompute) {
-    options.recompute = {*choice.recompute};
-  } else {
-    options.recompute = {Recompute::none, Recompute::full};
-    // Flash attention leaves nothing for selective recomputation to save.
-    if (!job.software.flash_attention) options.recompute.insert(options.recompute.begin() + 1, Recompute::selective);
-  }
+  options.recompute = recompute_options(job, choice);
   return options;
 }
 
@@ -93,9 +109,12 @@ Layout skeleton(const LayoutChoice& choice, std::int64_t accelerators) {
   layout.first_stage_layers = choice.first_stage_layers.value_or(0);
   layout.last_stage_layers = choice.last_stage_layers.value_or(0);
   layout.uneven_stages = choice.uneven_stages.value_or(false);
-  layout.recompute = choice.recompute.value_or(Recompute::none);
   layout.recompute_modules = choice.recompute_modules.value_or(RecomputeModules{});
   layout.recompute_layers = choice.recompute_layers.value_or(0);
+  // Modules or a number of layers to recompute say that something is.
+  layout.recompute = choice.recompute.value_or(!layout.recompute_modules.empty() ? Recompute::modules
+                                               : layout.recompute_layers > 0     ? Recompute::full
+                                                                                 : Recompute::none);
   layout.offload_optimizer_fraction = choice.offload_optimizer_fraction.value_or(0);
   layout.offload_activations_fraction = choice.offload_activations_fraction.value_or(0);
   layout.offload_weights_fraction = choice.offload_weights_fraction.value_or(0);

@@ -8,6 +8,12 @@
 
 namespace ampacity::search_detail {
 
+/// Recomputation to try, in the order of what it costs.
+struct RecomputeOption {
+  Recompute recompute = Recompute::none;
+  RecomputeModules modules;
+};
+
 /// Values to try, field by field. What the user chose has one value.
 struct Options {
   std::vector<std::int64_t> tp;
@@ -15,7 +21,7 @@ struct Options {
   std::vector<std::int64_t> cp;
   std::vector<std::int64_t> ep;
   std::vector<std::int64_t> micro_batch;
-  std::vector<Recompute> recompute;
+  std::vector<RecomputeOption> recompute;
 };
 [[nodiscard]] Options options_of(const Training& job, const Cluster& cluster, const LayoutChoice& choice,
                                  std::int64_t accelerators);

@@ -119,8 +119,9 @@ class Search {
   }
 
   void try_recompute(Layout layout) {
-    for (const Recompute recompute : options_.recompute) {
-      layout.recompute = recompute;
+    for (const search_detail::RecomputeOption& option : options_.recompute) {
+      layout.recompute = option.recompute;
+      layout.recompute_modules = option.modules;
       ++evaluated_;
       const step::Pace pace = pacer_.pace_of(job_, layout);
       const double memory_bytes = pace.memory.total_bytes();
