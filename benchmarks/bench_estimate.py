@@ -47,6 +47,8 @@ def test_batch_of_layouts(benchmark: Any, gpt3: tuple[amp.Training, amp.Cluster,
         key: np.tile(np.array([getattr(layout, key) for layout in layouts]), repeats) for key in fields
     }
     columns["recompute"] = np.tile(np.array([layout.recompute for layout in layouts]), repeats)
+    modules = np.array(["+".join(layout.recompute_modules) for layout in layouts])
+    columns["recompute_modules"] = np.tile(modules, repeats)
     found = benchmark(lambda: amp.estimate_layouts(job, cluster, **columns))
     benchmark.extra_info["configurations"] = found.rows
     if benchmark.stats:  # not with --benchmark-disable

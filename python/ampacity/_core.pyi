@@ -3613,11 +3613,6 @@ class StageKinds:
     def __repr__(self) -> str: ...
     def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
     @property
-    def count(self) -> int:
-        """
-        Kinds of stage.
-        """
-    @property
     def fragmentation_fraction(self) -> float:
         """
         Of the tensors.
@@ -3625,7 +3620,7 @@ class StageKinds:
     @property
     def kinds(self) -> tuple[StageKind, ...]:
         """
-        Every kind, in the order of the pipeline; the first ``count`` are used.
+        Every kind, in the order of the pipeline.
         """
 
 class StageMemory:

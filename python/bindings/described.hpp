@@ -95,10 +95,8 @@ template <>
 struct Described<StageKinds> {
   static constexpr auto items() {
     using R = StageKinds;
-    return std::tuple{
-        Item{"kinds", &R::kinds, "Every kind, in the order of the pipeline; the first ``count`` are used."},
-        Item{"count", &R::count, "Kinds of stage."},
-        Item{"fragmentation_fraction", &R::fragmentation_fraction, "Of the tensors."}};
+    return std::tuple{Item{"kinds", &R::kinds, "Every kind, in the order of the pipeline."},
+                      Item{"fragmentation_fraction", &R::fragmentation_fraction, "Of the tensors."}};
   }
 };
 

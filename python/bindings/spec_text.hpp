@@ -1,8 +1,6 @@
 // What a specification looks like as Python source: its repr, the signature of its constructor, its documentation.
 #pragma once
 
-#include <array>
-#include <cstddef>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -19,8 +17,6 @@ template <class T>
 inline constexpr bool is_list = false;
 template <class T>
 inline constexpr bool is_list<std::vector<T>> = true;
-template <class T, std::size_t N>
-inline constexpr bool is_list<std::array<T, N>> = true;
 template <class T>
 inline constexpr bool is_enum_set = false;
 template <class E>

@@ -1,9 +1,9 @@
 // Memory of a device: what a framework holds, by purpose.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace ampacity {
 
@@ -48,13 +48,12 @@ struct StageKind {
 
 /// All that the table of stages is made of: kinds in the order of the pipeline.
 struct StageKinds {
-  std::array<StageKind, 12> kinds{};
-  std::size_t count = 0;
+  std::vector<StageKind> kinds;
   double fragmentation_fraction = 0;
 
   [[nodiscard]] const StageKind& of(std::int64_t stage) const {
     std::size_t found = 0;
-    while (found + 1 < count && kinds[found + 1].first_stage <= stage) ++found;
+    while (found + 1 < kinds.size() && kinds[found + 1].first_stage <= stage) ++found;
     return kinds[found];
   }
 };

@@ -7,6 +7,7 @@
 #include "estimate/interval.hpp"
 #include "estimate/plausibility.hpp"
 #include "power/site_power.hpp"
+#include "spec/ranges.hpp"
 #include "step/conflicts.hpp"
 #include "step/pace.hpp"
 #include "workload/expert_load.hpp"
@@ -103,8 +104,20 @@ Estimate estimate(const Training& job, const Cluster& cluster, const Layout& lay
 
 std::vector<Estimate> estimate_all(const Training& job, const Cluster& cluster, std::span<const Layout> layouts) {
   std::vector<Estimate> results;
-  results.reserve(layouts.size());
-  for (const Layout& layout : layouts) results.push_back(estimate(job, cluster, layout));
+  if (layouts.empty()) return results;
+  refuse_impossible(job, cluster, layouts.front());  // job and cluster are the same for all
+  results.resize(layouts.size());
+  step::Pacer pacer(cluster);
+  for (std::size_t i = 0; i < layouts.size(); ++i) {
+    const Layout& layout = layouts[i];
+    if (!spec::in_range(layout) || !step::exact_product(layout) ||
+        step::first_conflict(job, cluster, layout) != nullptr) {
+      refuse_impossible(job, cluster, layout);
+    }
+    results[i].model = job.model.name;
+    results[i].cluster = cluster.name;
+    answer(job, cluster, layout, pacer.pace_of(job, layout), results[i]);
+  }
   return results;
 }
 

@@ -178,9 +178,9 @@ StageKinds stage_kinds(const Training& job, const Layout& layout, const Accelera
   const Job j{job, layout, device, layer_bytes(job, layout)};
   StageKinds kinds;
   kinds.fragmentation_fraction = job.software.fragmentation_fraction;
+  kinds.kinds.reserve(stages.count);
   for (const StageRun& run : stages) {
-    StageKind& kind = kinds.kinds[kinds.count++];
-    kind = stage_kind(j, run.layers, {run.embedding, run.head});
+    StageKind& kind = kinds.kinds.emplace_back(stage_kind(j, run.layers, {run.embedding, run.head}));
     kind.first_stage = run.first_rank;
   }
   return kinds;
@@ -200,8 +200,7 @@ Memory filled(const StageKind& kind, double micro_batches_in_flight, double frag
 Memory fullest_of(const StageKinds& kinds, const Layout& layout, double micro_batches) {
   Memory fullest;
   // Of equal stages the first holds most micro-batches.
-  for (std::size_t i = 0; i < kinds.count; ++i) {
-    const StageKind& kind = kinds.kinds[i];
+  for (const StageKind& kind : kinds.kinds) {
     const auto behind = static_cast<double>(layout.pp - 1 - kind.first_stage);
     const Memory stage = filled(kind, in_flight(layout, micro_batches, behind), kinds.fragmentation_fraction);
     if (stage.total_bytes() > fullest.total_bytes()) fullest = stage;
