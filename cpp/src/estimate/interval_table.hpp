@@ -7,12 +7,12 @@
 
 namespace ampacity::interval {
 
-// Half-widths in ln(step time): Student's t with 4.74 degrees of freedom, scales 0.0657 (dense) and 0.1655
+// Half-widths in ln(step time): Student's t with 4.65 degrees of freedom, scales 0.0626 (dense) and 0.1652
 // (experts), from 525 rows of 10 sources, each source weighted equally.
-inline constexpr double dense_half_width_50 = 0.0480;
-inline constexpr double dense_half_width_90 = 0.1341;
-inline constexpr double moe_half_width_50 = 0.1208;
-inline constexpr double moe_half_width_90 = 0.3377;
+inline constexpr double dense_half_width_50 = 0.0457;
+inline constexpr double dense_half_width_90 = 0.1282;
+inline constexpr double moe_half_width_50 = 0.1207;
+inline constexpr double moe_half_width_90 = 0.3384;
 inline constexpr double largest_job = 10752;  // accelerators
 // What the rows ran: device family with format, and software.
 inline constexpr std::array<std::string_view, 9> formats{
