@@ -161,7 +161,8 @@ std::vector<std::string> widenings(const Training& job, const Accelerator& devic
   }
   if (found.software) all.push_back("no measured run with software " + job.software.name + wider);
   if (found.doublings > 0) {
-    all.push_back(base::number_text(accelerators) + " devices are " + base::number_text(std::exp2(found.doublings)) +
+    all.push_back(base::number_text(accelerators) + " devices are " +
+                  base::number_text(std::round(10 * std::exp2(found.doublings)) / 10) +
                   " times those of the largest measured run" + wider);
   }
   return all;

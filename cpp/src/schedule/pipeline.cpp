@@ -80,8 +80,13 @@ double one_f_one_b(double vp, double m, Ranks ranks) {
     const double backward = run.all.backward_s() / vp;
     const double meanwhile = std::min((vp > 1 ? 2 : 1) * around.ranks_behind, m * vp - 1);
     const double there_and_back = around.behind.total_s();
-    double length = m * run.all.total_s() + around.before.total_s() + positive(there_and_back - meanwhile * forward) +
-                    positive(there_and_back - meanwhile * backward);
+    double length = m * run.all.total_s() + around.before.total_s();
+    if (vp == 1 && around.ranks_behind > m - 1) {
+      // All forward passes are done before the first gradient comes: the two waits are one.
+      length += positive(there_and_back - (m - 1) * std::min(forward, backward));
+    } else {
+      length += positive(there_and_back - meanwhile * forward) + positive(there_and_back - meanwhile * backward);
+    }
     if (vp > 1 && around.rank > 0) {
       // A first chunk that is longer than the others (embedding) holds up each micro-batch of the first group.
       length += (around.rank + around.ranks_behind) *
@@ -98,8 +103,11 @@ double zb_h1(double m, Ranks ranks) {
     const double meanwhile = std::min(around.ranks_behind, m - 1);
     const double there_and_back = around.behind.forward_s + around.behind.input_gradient_s;
     const double put_off = std::min(around.rank, m - 1) + 1;
-    return m * run.all.total_s() + around.before.forward_s + positive(there_and_back - meanwhile * run.all.forward_s) +
-           positive(there_and_back - meanwhile * run.all.backward_s()) +
+    const double wait = around.ranks_behind > m - 1  // one wait, as with 1F1B
+                            ? positive(there_and_back - (m - 1) * std::min(run.all.forward_s, run.all.backward_s()))
+                            : positive(there_and_back - meanwhile * run.all.forward_s) +
+                                  positive(there_and_back - meanwhile * run.all.backward_s());
+    return m * run.all.total_s() + around.before.forward_s + wait +
            positive(around.before.input_gradient_s + first.weight_gradient_s - put_off * run.all.weight_gradient_s);
   });
 }
