@@ -29,8 +29,8 @@ class Column {
   /// Flags and enumerations take one byte.
   using Stored = std::conditional_t<std::is_same_v<T, bool> || std::is_enum_v<T>, std::uint8_t, T>;
 
-  Column(T value) : values_{static_cast<Stored>(std::move(value))} {}
-  Column(std::vector<Stored> values) : values_(std::move(values)), step_(1) {}
+  Column(T value) : values_{static_cast<Stored>(std::move(value))} {}           // NOLINT(google-explicit-constructor)
+  Column(std::vector<Stored> values) : values_(std::move(values)), step_(1) {}  // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] bool is_scalar() const { return step_ == 0; }
   [[nodiscard]] std::span<const Stored> values() const { return values_; }
@@ -102,7 +102,7 @@ class LayoutColumns {
   template <std::size_t... I>
   static Columns all_rows(const Layout& layout, std::index_sequence<I...>) {
     constexpr auto table = Layout::fields();
-    return Columns{layout.*(std::get<I>(table).member)...};
+    return Columns{layout.*std::get<I>(table).member...};
   }
 
   Columns columns_;

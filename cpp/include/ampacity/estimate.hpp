@@ -108,7 +108,7 @@ struct Warning {
   Caveat caveat;
   double value = 0;
   double limit = 0;
-  std::string field{};  ///< that the caveat is about, where it is about one
+  std::string field{};  // NOLINT(readability-redundant-member-init): GCC warns of {caveat, value, limit} without it
 
   /// The warning in words.
   [[nodiscard]] std::string text() const;

@@ -238,6 +238,7 @@ std::span<const double> EstimateColumns::column(std::string_view key) const {
     if (all_infos[i].key == key) return column(i);
   }
   std::vector<std::string> known;
+  known.reserve(all_infos.size());
   for (const ColumnInfo& info : all_infos) known.emplace_back(info.key);
   const std::vector<std::string> near = nearest_names(key, known);
   throw UnknownName("no column " + std::string(key) +

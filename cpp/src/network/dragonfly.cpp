@@ -43,16 +43,18 @@ class DragonflyWiring final : public Wiring {
   }
 
   [[nodiscard]] std::vector<NetworkTier> tiers() const override {
-    const std::uint32_t switches = groups_ * switches_;
-    return {{"endpoint to switch", switches, endpoints(), rates_[0]},
-            {"within groups", 0, groups_ * (switches_ * (switches_ - 1) / 2), rates_[1]},
-            {"between groups", 0, groups_ * (groups_ - 1) / 2 * parallel_, rates_[2]}};
+    const std::int64_t groups = groups_;
+    const std::int64_t switches = switches_;
+    return {{"endpoint to switch", groups * switches, endpoints(), rates_[0]},
+            {"within groups", 0, groups * (switches * (switches - 1) / 2), rates_[1]},
+            {"between groups", 0, groups * (groups - 1) / 2 * parallel_, rates_[2]}};
   }
 
   [[nodiscard]] double bisection_bytes_per_s() const override {
-    const double low = groups_ / 2;
-    if (groups_ == 1) return static_cast<double>(switches_ / 2) * (switches_ - switches_ / 2) * rates_[1];
-    return low * (groups_ - low) * parallel_ * rates_[2];
+    const std::uint32_t parts = groups_ == 1 ? switches_ : groups_;
+    const std::uint32_t low = parts / 2;
+    const double pairs = static_cast<double>(low) * static_cast<double>(parts - low);
+    return groups_ == 1 ? pairs * rates_[1] : pairs * parallel_ * rates_[2];
   }
 
   bool route(std::uint32_t source, std::uint32_t destination, const PathChoice& choice,

@@ -48,8 +48,8 @@ double pipeline_comm(const Training& job, const Layout& layout, const network::L
   double overlap = job.software.pp_overlap_fraction;
   if (overlaps_passes(layout.schedule)) {
     overlap = std::max(overlap, schedule::overlapped_share(layout.schedule, layout.pp, micro_batches));
-  } else if (layout.schedule == Schedule::zb_h1 || layout.schedule == Schedule::zb_v) {
-    if (steady > 0) overlap = std::max(overlap, std::min(1.0, micro_batches * weight_gradient_s / steady));
+  } else if ((layout.schedule == Schedule::zb_h1 || layout.schedule == Schedule::zb_v) && steady > 0) {
+    overlap = std::max(overlap, std::min(1.0, micro_batches * weight_gradient_s / steady));
   }
   hidden += overlap * steady;
   return (1 - overlap) * steady + message_overlap_cost_s(job.software, overlap * steady) +

@@ -18,8 +18,9 @@ namespace ampacity::workload {
 /// Global layers: every n-th, the last of each group (Gemma 3: five local, then one global; Llama 4: three, then one).
 [[nodiscard]] inline double global_layers(const Model& model) {
   if (!model.has_local_layers()) return static_cast<double>(model.layers);
-  return model.global_attention_interval > 0 ? static_cast<double>(model.layers / model.global_attention_interval)
-                                             : 0.0;
+  const std::int64_t interval = model.global_attention_interval;
+  const std::int64_t layers = interval > 0 ? model.layers / interval : 0;
+  return static_cast<double>(layers);
 }
 
 /// Share of layers that see a window or chunk only. They are taken as spread evenly over pipeline stages.
