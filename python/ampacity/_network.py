@@ -17,19 +17,7 @@ if TYPE_CHECKING:
 
 
 class NetworkTier(NamedTuple):
-    """One kind of cable.
-
-    Attributes
-    ----------
-    name
-        Where it runs.
-    switches
-        At its upper end.
-    cables
-        How many.
-    bytes_per_s
-        Rate of one cable, per direction.
-    """
+    """One kind of cable: where it runs, switches at its upper end, how many cables, rate of one per direction (bytes/s)."""
 
     name: str
     switches: int
