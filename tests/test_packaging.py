@@ -18,7 +18,7 @@ import pytest
 import ampacity
 from ampacity import _core
 
-HEAVY = ["matplotlib", "pandas", "polars", "pyarrow", "scipy", "IPython", "pytest", "asyncio", "unittest"]
+HEAVY = ["numpy", "matplotlib", "pandas", "polars", "pyarrow", "scipy", "IPython", "pytest", "asyncio", "unittest"]
 
 
 def test_one_version():

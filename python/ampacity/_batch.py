@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from ampacity import _core
 from ampacity._core import Cluster, Estimate, EstimateColumns, Layout, Training
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 _SHOWN = ("step_time_s", "tokens_per_s", "mfu_fraction", "memory_bytes", "gpu_mean_w")
@@ -82,12 +81,12 @@ class LayoutEstimates(Mapping[str, Any]):
         if key == "feasible":
             return _frozen(columns.reasons() == 0)
         if key == "reason":
-            return _frozen(np.array(columns.reason_names())[columns.reasons()])
+            return _named(columns.reason_names(), columns.reasons())
         if key in ("global_batch", "seq_len"):
             return columns.job_column(key)
         if key in columns.layout_keys():
             values, names = columns.layout_column(key)
-            return _frozen(np.array(names)[values]) if names else values
+            return _named(names, values) if names else values
         return columns.column(key)
 
     def __getattr__(self, name: str) -> np.ndarray[Any, Any]:
@@ -125,6 +124,8 @@ class LayoutEstimates(Mapping[str, Any]):
 
     def reasons(self) -> dict[str, int]:
         """Return how many rows each reason keeps from running, most frequent first."""
+        import numpy as np
+
         counts = np.bincount(self._columns.reasons(), minlength=1)
         names = self._columns.reason_names()
         order = sorted(range(1, len(counts)), key=lambda code: (-counts[code], code))
@@ -141,7 +142,7 @@ class LayoutEstimates(Mapping[str, Any]):
         return pandas.DataFrame(self.to_dict())
 
     def __repr__(self) -> str:
-        feasible = int(np.count_nonzero(self._columns.reasons() == 0))
+        feasible = int(self.feasible.sum())
         text = f"<LayoutEstimates {self.job.model.name} on {self.cluster.name}: {self.rows:,} layouts, {feasible:,} feasible"
         if self.best is not None:
             text += f", best {self.step_time_s[self.best]:.4g} s a step with {self.layout(self.best)!r}"
@@ -151,6 +152,8 @@ class LayoutEstimates(Mapping[str, Any]):
 
     def _repr_html_(self) -> str:
         """Return the fastest feasible rows as a table for notebooks."""
+        import numpy as np
+
         rows = np.flatnonzero(self.feasible)
         rows = rows[np.argsort(-self.tokens_per_s[rows], kind="stable")][:_SHOWN_ROWS]
         varied = [key for key in self._keys[: self._keys.index("feasible")] if len(np.unique(self[key])) > 1]
@@ -163,11 +166,13 @@ class LayoutEstimates(Mapping[str, Any]):
         body = "".join(f"<tr>{line}</tr>" for line in lines)
         caption = (
             f"{self.job.model.name} on {self.cluster.name}: {self.rows:,} layouts, "
-            f"{int(np.count_nonzero(self.feasible)):,} feasible"
+            f"{int(self.feasible.sum()):,} feasible"
         )
         return f"<table><caption>{caption}</caption><tr>{heads}</tr>{body}</table>"
 
     def __eq__(self, other: object) -> bool:
+        import numpy as np
+
         if not isinstance(other, LayoutEstimates):
             return NotImplemented
         return (self.job, self.cluster, self.rows) == (other.job, other.cluster, other.rows) and all(
@@ -188,8 +193,17 @@ def _frozen(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return array
 
 
+def _named(names: Sequence[str], codes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the name behind each code."""
+    import numpy as np
+
+    return _frozen(np.array(names)[codes])
+
+
 def _again(job: Training, cluster: Cluster, rows: int, inputs: dict[str, np.ndarray[Any, Any]]) -> LayoutEstimates:
     """Return the estimates of pickled inputs: computing again is as quick as reading, and gives the same."""
+    import numpy as np
+
     whole: dict[str, Any] = {
         key: column if len(column) == rows else np.repeat(column, rows) for key, column in inputs.items()
     }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
-from ampacity._core import Estimate
+    from ampacity._core import Estimate
 
 _PARTS = (
     "weights",
@@ -56,6 +57,8 @@ def memory_table(est: Estimate) -> dict[str, np.ndarray[Any, Any]]:
     >>> bool(table["total_bytes"].max() == est.memory.total_bytes)
     True
     """
+    import numpy as np
+
     stages = est.memory_stages
     columns: dict[str, np.ndarray[Any, Any]] = {
         "stage": np.array([stage.stage for stage in stages]),

@@ -150,13 +150,6 @@ def _recomputes(row: Row) -> tuple[list[str], str]:
     raise Skip(f"recompute_class {row.text('recompute_class')!r} is not known")
 
 
-# What a source's launch scripts say of every run, where its table is silent.
-_SOURCE_LAYOUT: dict[str, dict[str, Any]] = {
-    # simu_tools/megatron_scripts/scripts/run_pretrain_llama3.sh: CP_COMM_TYPE a2a.
-    "simumax_b200": {"cp_kind": "ulysses"},
-}
-
-
 def _recompute_fields(row: Row, layers: int) -> dict[str, Any]:
     """Return what the text beside the class says of modules, of layers, and of what waits in host memory.
 
@@ -197,7 +190,7 @@ class LayoutOptions:
             "dp": dp,
             "zero_stage": stage,
             "shard_group": _shard_group(row, stage, dp),
-            **_SOURCE_LAYOUT.get(row.source_id, {}),
+            **({"cp_kind": row.lower("cp_kind")} if row.text("cp_kind") else {}),
             **_recompute_fields(row, row.required("layers")),
             "sequence_parallel": row.lower("seq_parallel") not in ("no", "false", "0") and self._degrees["tp"] > 1,
         }

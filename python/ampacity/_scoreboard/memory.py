@@ -14,16 +14,13 @@ from ampacity._core import Catalogue, Estimate, InvalidSpec, Layout, Training, e
 from ampacity._scoreboard.cluster import cluster_of
 from ampacity._scoreboard.model import catalogue_name
 from ampacity._scoreboard.predict import estimate_row
-from ampacity._scoreboard.result import ValidationRow
+from ampacity._scoreboard.readings import as_it_ran
+from ampacity._scoreboard.result import ValidationRow, compared, skipped
 from ampacity._scoreboard.rows import Row, Skip, read_rows
 
 REQUIRED_COLUMNS = ("model", "gpu", "n_gpus", "tp", "pp", "mbs", "seq_len")
 MEASURED_COLUMNS = ("peak_mem_gib", "param_opt_GiB", "activation_GiB", "activation_relative_pct")
 _GIB = 2.0**30
-
-# Interleaving of the published accountings (Korthikanti et al. 2022, arXiv:2205.05198, Table 3), which their tables of
-# memory do not repeat.
-_INTERLEAVE = {"korthikanti2022_mem": {"megatron-175b": 3, "megatron-530b": 3}}
 
 # What a peak is, by the first word of framework, features or notes that says it.
 _PEAKS: tuple[tuple[str, str], ...] = (
@@ -45,12 +42,11 @@ def peak_of(row: Row) -> str:
     return next((peak for word, peak in _PEAKS if word in said), "reserved_bytes")
 
 
-def _layout(row: Row, model: str, **changes: Any) -> Layout:
+def _layout(row: Row, **changes: Any) -> Layout:
     degrees = {key: row.count(key) or 1 for key in ("tp", "pp", "cp", "ep")}
-    interleave = row.count("vp") or _INTERLEAVE.get(row.source_id, {}).get(model, 1)
     fields: dict[str, Any] = {
         **degrees,
-        "vp": interleave,
+        "vp": row.count("vp") or 1,
         "dp": 1,
         "micro_batch": row.required("mbs"),
         "zero_stage": row.count("zero_stage") or 0,
@@ -62,10 +58,11 @@ def _layout(row: Row, model: str, **changes: Any) -> Layout:
 
 def _accounted(row: Row, **changes: Any) -> Estimate:
     """Return the estimate of one replica of a published accounting: enough micro-batches to fill its pipeline."""
+    row, _ = as_it_ran(row)
     model = catalogue_name(row.text("model"))
     if model is None:
         raise Skip(f"model {row.text('model')!r} is not in the catalogue")
-    layout = _layout(row, model, **changes)
+    layout = _layout(row, **changes)
     job = Training(
         model,
         software=Catalogue.builtin().software("megatron-2022"),
@@ -114,30 +111,17 @@ _QUANTITIES: tuple[tuple[str, str, Callable[[Row], tuple[float, str]]], ...] = (
 def _validated(row: Row) -> Iterator[ValidationRow]:
     """Yield one row for each quantity that was measured."""
     for column, quantity, predicted in _QUANTITIES:
-        n_gpus = None
         try:
             measured = row.number(column)
             if not measured:
                 continue
-            n_gpus = row.count("n_gpus")
             if row.misaligned:
                 raise Skip("the row does not have as many cells as the header")
             value, note = predicted(row)
         except Skip as reason:
-            yield ValidationRow(
-                row_id=row.row_id, source_id=row.source_id, quantity=quantity, n_gpus=n_gpus, skipped=str(reason)
-            )
+            yield skipped(row, quantity, reason)
             continue
-        yield ValidationRow(
-            row_id=row.row_id,
-            source_id=row.source_id,
-            quantity=quantity,
-            n_gpus=n_gpus,
-            predicted=value,
-            measured=measured,
-            error_fraction=value / measured - 1,
-            assumed=note,
-        )
+        yield compared(row, quantity, value, measured, assumed=note)
 
 
 def validated_rows(paths: Sequence[str | os.PathLike[str]]) -> list[ValidationRow]:

@@ -50,11 +50,6 @@ _LATENT = {
     "rope_head_dim": r"qk_rope[ =:]*(\d+)",
     "value_head_dim": r"\bv[ =:]*(\d+)",
 }
-# What a source's launch scripts say of every model they run, where a table has only the full model's recipe.
-_SOURCE_EXPERTS: dict[str, dict[str, int]] = {
-    # simu_tools/megatron_scripts/scripts/run_pretrain_deepseekv2.sh: MOE_LAYER_FREQ "([0]*1+[1]*...)", no MTP layer.
-    "simumax_b200": {"dense_layers": 1, "mtp_layers": 0},
-}
 _LATENT_FIELDS = ("q_lora_rank", "kv_lora_rank", "rope_head_dim", "value_head_dim", "head_dim")
 
 
@@ -134,17 +129,13 @@ def _experts(row: Row, base: dict[str, Any]) -> dict[str, Any]:
         "expert_ffn": row.count("moe_ffn") or 0,
         "shared_experts": row.count("n_shared_experts") or 0,
     }
-    noted = re.search(r"first (\d+) layers? dense", row.lower("model_notes"))
-    dense = int(noted.group(1)) if noted else base.get("dense_layers", 0)
-    further = re.search(r"(\d+) mtp layer", row.lower("model_notes"))
-    fields["mtp_layers"] = int(further.group(1)) if further else 0
-    if re.search(r"\d layers only", row.lower("notes")):
-        # A model cut to a few layers to fit a node: one dense layer stands for all, and none predicts further tokens
-        # (SimuMax, simu_tools/megatron_scripts: moe-layer-freq [0]*1+[1]*(layers-1), no MTP).
-        dense = min(dense, 1)
-        fields["mtp_layers"] = 0
-    fields["dense_layers"] = min(dense, row.required("layers"))
-    fields.update(_SOURCE_EXPERTS.get(row.source_id, {}))
+    noted = {"dense_layers": r"first (\d+) layers? dense", "mtp_layers": r"(\d+) mtp layer"}
+    otherwise = {"dense_layers": base.get("dense_layers", 0), "mtp_layers": 0}
+    for key, pattern in noted.items():
+        found = re.search(pattern, row.lower("model_notes"))
+        given = row.count(key)
+        fields[key] = given if given is not None else int(found.group(1)) if found else otherwise[key]
+    fields["dense_layers"] = min(fields["dense_layers"], row.required("layers"))
     return fields
 
 

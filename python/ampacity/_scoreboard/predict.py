@@ -80,6 +80,10 @@ def estimate_row(row: Row) -> tuple[Estimate, bool, str]:
         The row is out of scope, or cannot be simulated; says why.
     """
     check_scope(row)
+    return _estimate_in_scope(row)
+
+
+def _estimate_in_scope(row: Row) -> tuple[Estimate, bool, str]:
     row, reading = as_it_ran(row)
     try:
         software, software_note = software_of(row)
@@ -112,5 +116,5 @@ def predict(row: Row) -> Prediction:
     """
     check_scope(row)
     measured = measured_step_time(row)
-    result, _, note = estimate_row(row)
+    result, _, note = _estimate_in_scope(row)
     return Prediction(result.step_time_s, measured, note, result)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
+
+from ampacity._scoreboard.rows import Row, Skip
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +51,33 @@ class ValidationRow:
         if self.measured is None or self.low_90 is None or self.high_90 is None:
             return None
         return self.low_90 <= self.measured <= self.high_90
+
+
+def _accelerators(row: Row) -> int | None:
+    """How many accelerators ran; None where the row does not say it, or says no whole number."""
+    try:
+        return row.count("n_gpus")
+    except Skip:
+        return None
+
+
+def compared(row: Row, quantity: str, predicted: float, measured: float, **others: Any) -> ValidationRow:
+    """Return a measurement beside its prediction; ``others`` are further fields of the result."""
+    fields = {"source_id": row.source_id, "n_gpus": _accelerators(row), **others}
+    return ValidationRow(
+        row_id=row.row_id,
+        quantity=quantity,
+        predicted=predicted,
+        measured=measured,
+        error_fraction=predicted / measured - 1,
+        **fields,
+    )
+
+
+def skipped(row: Row, quantity: str, reason: Skip | str, **others: Any) -> ValidationRow:
+    """Return a measurement that is not predicted, and why."""
+    fields = {"n_gpus": _accelerators(row), **others}
+    return ValidationRow(row_id=row.row_id, source_id=row.source_id, quantity=quantity, skipped=str(reason), **fields)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from ampacity._scoreboard.predict import predict
-from ampacity._scoreboard.result import ValidationRow
+from ampacity._scoreboard.result import ValidationRow, compared, skipped
 from ampacity._scoreboard.rows import Row, Skip, read_rows
 
 QUANTITY = "step_time"
@@ -17,26 +17,18 @@ SPEED_COLUMNS = ("step_time_s", "tokens_per_s_per_gpu")
 
 def _validated(row: Row) -> ValidationRow:
     try:
-        n_gpus = row.count("n_gpus")
-    except Skip as reason:
-        return ValidationRow(row_id=row.row_id, source_id=row.source_id, quantity=QUANTITY, skipped=str(reason))
-    try:
         found = predict(row)
     except Skip as reason:
-        return ValidationRow(
-            row_id=row.row_id, source_id=row.source_id, quantity=QUANTITY, n_gpus=n_gpus, skipped=str(reason)
-        )
-    return ValidationRow(
-        row_id=row.row_id,
-        source_id=row.source_id,
-        quantity=QUANTITY,
-        n_gpus=n_gpus,
-        predicted=found.predicted_s,
-        measured=found.measured_s,
-        error_fraction=found.predicted_s / found.measured_s - 1,
+        return skipped(row, QUANTITY, reason)
+    interval = found.estimate.interval
+    return compared(
+        row,
+        QUANTITY,
+        found.predicted_s,
+        found.measured_s,
         assumed=found.note,
-        low_90=found.estimate.interval.low_90_s,
-        high_90=found.estimate.interval.high_90_s,
+        low_90=interval.low_90_s,
+        high_90=interval.high_90_s,
     )
 
 
