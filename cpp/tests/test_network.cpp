@@ -145,8 +145,7 @@ TEST_CASE("all-to-all is limited by NICs and by the bisection") {
   CHECK(all_to_all_s(links, {8, 1}, bytes) < 3 * bytes * 7 / 8 / links.scaleup_bytes_per_s);
   CHECK(all_to_all_s(links, {64, 1}, bytes) ==
         doctest::Approx(bytes * 56 / 64 / links.scaleout_bytes_per_s).epsilon(0.01));
-  links.pod = 512;
-  links.oversubscription = 7;
+  links.paths.pod = {512, 512.0 / 7};
   const double inside = all_to_all_s(links, {512, 1}, bytes);
   const double across = all_to_all_s(links, {1024, 1}, bytes);
   CHECK(inside == doctest::Approx(bytes * 504 / 512 / links.scaleout_bytes_per_s).epsilon(0.03));
@@ -156,8 +155,7 @@ TEST_CASE("all-to-all is limited by NICs and by the bisection") {
 TEST_CASE("oversubscription above a pod spares rings of neighbours") {
   const Links flat = h100();
   Links pods = flat;
-  pods.pod = 3072;
-  pods.oversubscription = 7;
+  pods.paths.pod = {3072, 3072.0 / 7};
   const double bytes = kGiB;
   // 3,072 / 7 = 438 uplinks: a rank-ordered ring over all devices leaves the pod by 8, 128 interleaved rings by 128.
   CHECK(all_gather_s(pods, {16384, 1}, bytes) == all_gather_s(flat, {16384, 1}, bytes));
@@ -229,8 +227,9 @@ TEST_CASE("links of a cluster") {
   CHECK(links.scaleup_multicast_bytes_per_s == doctest::Approx(270e9));
   CHECK(links.scaleout_bytes_per_s == doctest::Approx(22.5e9));  // four NICs for eight devices
   CHECK(links.scaleout_latency_s == doctest::Approx(16e-6));     // four switches more than one
-  CHECK(links.pod == 3072);
-  CHECK(links.oversubscription == 7);
+  CHECK(links.paths.pod.accelerators == 3072);
+  CHECK(links.paths.pod.uplinks == doctest::Approx(3072.0 / 7));
+  CHECK(links.paths.leaf.accelerators == 0);  // even over all paths: nothing squeezes through a leaf
   partition.node.nics = 0;  // unknown: the fabric's figure holds
   CHECK(links_of(cluster, partition).scaleout_bytes_per_s == doctest::Approx(45e9));
 }

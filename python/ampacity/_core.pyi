@@ -1341,11 +1341,19 @@ class Fabric:
     bytes_per_s_per_accelerator : float
         scale-out line rate of one accelerator, per direction. From 1e+08 to 1e+13.
     efficiency_fraction : float
-        share of the line rate that large collectives reach (protocol, routing, hash collisions). From 0.05 to 1.
+        share of the line rate that large collectives reach (protocol, congestion control; with a routing that is not hashed, also what uneven paths cost). From 0.05 to 1.
     oversubscription : float, optional
         bandwidth ratio above a pod (7 = 7:1). From 1 to 1000.
     pod_accelerators : int, optional
         accelerators with full bandwidth among them; 0 = all. From 0 to 1e+08.
+    leaf_accelerators : int, optional
+        accelerators below a switch of the first tier; 0 = half of its ports. From 0 to 1e+06.
+    leaf_uplinks : int, optional
+        cables of the accelerators' rate above such a switch; 0 = as many as accelerators. From 0 to 1e+06.
+    routing : str, optional
+        how flows find their way; ecmp: hash collisions cost what is expected of them. One of ``d-mod-k``, ``ecmp``, ``spray``.
+    queue_pairs : int, optional
+        parts of the traffic between two accelerators that are hashed by themselves. From 1 to 10000.
     switch : switch
         the switch.
     optic : optic
@@ -1387,6 +1395,10 @@ class Fabric:
         efficiency_fraction: float,
         oversubscription: float = 1.0,
         pod_accelerators: int = 0,
+        leaf_accelerators: int = 0,
+        leaf_uplinks: int = 0,
+        routing: str = "spray",
+        queue_pairs: int = 1,
         switch: Switch | str | collections.abc.Mapping[str, typing.Any],
         optic: Optic | str | collections.abc.Mapping[str, typing.Any],
         switches_per_accelerator: float,
@@ -1407,6 +1419,10 @@ class Fabric:
         efficiency_fraction: float = ...,
         oversubscription: float = ...,
         pod_accelerators: int = ...,
+        leaf_accelerators: int = ...,
+        leaf_uplinks: int = ...,
+        routing: str = ...,
+        queue_pairs: int = ...,
         switch: Switch | str | collections.abc.Mapping[str, typing.Any] = ...,
         optic: Optic | str | collections.abc.Mapping[str, typing.Any] = ...,
         switches_per_accelerator: float = ...,
@@ -1429,7 +1445,17 @@ class Fabric:
     @property
     def efficiency_fraction(self) -> float:
         """
-        share of the line rate that large collectives reach (protocol, routing, hash collisions)
+        share of the line rate that large collectives reach (protocol, congestion control; with a routing that is not hashed, also what uneven paths cost)
+        """
+    @property
+    def leaf_accelerators(self) -> int:
+        """
+        accelerators below a switch of the first tier; 0 = half of its ports
+        """
+    @property
+    def leaf_uplinks(self) -> int:
+        """
+        cables of the accelerators' rate above such a switch; 0 = as many as accelerators
         """
     @property
     def message_latency_s(self) -> float:
@@ -1465,6 +1491,16 @@ class Fabric:
     def price_usd_per_accelerator(self) -> float:
         """
         switches, optics and cables per accelerator; 0 = unknown
+        """
+    @property
+    def queue_pairs(self) -> int:
+        """
+        parts of the traffic between two accelerators that are hashed by themselves
+        """
+    @property
+    def routing(self) -> str:
+        """
+        how flows find their way; ecmp: hash collisions cost what is expected of them
         """
     @property
     def switch(self) -> Switch:

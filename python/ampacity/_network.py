@@ -258,7 +258,7 @@ class Network:
 
         >>> import ampacity as amp
         >>> [(tier.name, tier.cables) for tier in amp.Network.of(amp.cluster("meta-24k-roce")).tiers][1:]
-        [('endpoint to tier 1', 24576), ('tier 1 to 2', 24576), ('tier 2 to 3', 3456)]
+        [('endpoint to tier 1', 24576), ('tier 1 to 2', 49152), ('tier 2 to 3', 3584)]
         """
         return _build("of", cluster=cluster)
 

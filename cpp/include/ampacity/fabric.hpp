@@ -67,6 +67,15 @@ struct EnumNames<Topology> {
                                                          "torus"};
 };
 
+/// How a flow picks one of several shortest paths. `d_mod_k`: by the digits of its destination, as InfiniBand subnet
+/// managers and SimGrid do. `ecmp`: by a hash of the flow at every switch (RoCE). `spray`: over all of them at once
+/// (packet spraying, adaptive routing at its best).
+enum class Routing { d_mod_k, ecmp, spray };
+template <>
+struct EnumNames<Routing> {
+  static constexpr std::array<std::string_view, 3> names{"d-mod-k", "ecmp", "spray"};
+};
+
 /// A scale-out network that joins scale-up domains.
 struct Fabric {
   std::string name;
@@ -77,6 +86,10 @@ struct Fabric {
   double efficiency_fraction = 0.9;
   double oversubscription = 1;
   std::int64_t pod_accelerators = 0;
+  std::int64_t leaf_accelerators = 0;
+  std::int64_t leaf_uplinks = 0;
+  Routing routing = Routing::spray;
+  std::int64_t queue_pairs = 1;
   Switch network_switch;
   Optic optic;
   double switches_per_accelerator = 0;
@@ -94,11 +107,21 @@ struct Fabric {
         required("tiers", &S::tiers, Range{0, 6}, "switch tiers; 0 = direct network"),
         required("bytes_per_s_per_accelerator", &S::bytes_per_s_per_accelerator, Range{1e8, 1e13},
                  "scale-out line rate of one accelerator, per direction"),
-        required("efficiency_fraction", &S::efficiency_fraction, Range{0.05, 1},
-                 "share of the line rate that large collectives reach (protocol, routing, hash collisions)"),
+        required(
+            "efficiency_fraction", &S::efficiency_fraction, Range{0.05, 1},
+            "share of the line rate that large collectives reach (protocol, congestion control; with a routing that "
+            "is not hashed, also what uneven paths cost)"),
         optional("oversubscription", &S::oversubscription, Range{1, 1e3}, "bandwidth ratio above a pod (7 = 7:1)"),
         optional("pod_accelerators", &S::pod_accelerators, Range{0, 1e8},
                  "accelerators with full bandwidth among them; 0 = all"),
+        optional("leaf_accelerators", &S::leaf_accelerators, Range{0, 1e6},
+                 "accelerators below a switch of the first tier; 0 = half of its ports"),
+        optional("leaf_uplinks", &S::leaf_uplinks, Range{0, 1e6},
+                 "cables of the accelerators' rate above such a switch; 0 = as many as accelerators"),
+        optional("routing", &S::routing,
+                 "how flows find their way; ecmp: hash collisions cost what is expected of them"),
+        optional("queue_pairs", &S::queue_pairs, Range{1, 1e4},
+                 "parts of the traffic between two accelerators that are hashed by themselves"),
         required("switch", &S::network_switch, "the switch"),
         required("optic", &S::optic, "the transceiver"),
         required("switches_per_accelerator", &S::switches_per_accelerator, Range{0, 10}, "bill of materials"),

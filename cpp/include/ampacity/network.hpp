@@ -15,15 +15,6 @@
 
 namespace ampacity {
 
-/// How a flow picks one of several shortest paths. `d_mod_k`: by the digits of its destination, as InfiniBand subnet
-/// managers and SimGrid do. `ecmp`: by a hash of the flow at every switch (RoCE). `spray`: over all of them at once
-/// (packet spraying, adaptive routing at its best).
-enum class Routing { d_mod_k, ecmp, spray };
-template <>
-struct EnumNames<Routing> {
-  static constexpr std::array<std::string_view, 3> names{"d-mod-k", "ecmp", "spray"};
-};
-
 /// A fat tree: `down[i]` children of a switch of tier i + 1 and `up[i]` cables from a node of tier i to tier i + 1
 /// (an extended generalised fat tree, Ohring et al. 1995; `up[0]` above 1 is a multi-homed endpoint). Full bisection
 /// has up[i] = down[i - 1]; fewer are oversubscribed. With `rails`, device r of every node hangs on leaves of its own

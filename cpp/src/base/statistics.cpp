@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 namespace ampacity::base {
 namespace {
@@ -46,6 +47,30 @@ double expected_gamma_maximum(double n, double deviation) {
   const double variance = deviation * deviation / 9;  // Wilson and Hilferty, as above
   const double root = 1 - variance + std::sqrt(variance) * maximum_deviation(n, level);
   return std::max(1.0, root * root * root);
+}
+
+double expected_binomial_maximum(double n, double trials, double probability) {
+  if (trials <= 1 || probability >= 1) return trials;
+  // The x that one of n draws reaches: by Stirling's formula, with the tail as a geometric series. Newton's method,
+  // from the normal quantile.
+  const double mean = trials * probability;
+  const double rest = 1 - probability;
+  const double log_n = std::log(std::max(n, 2.0));
+  const double least = mean * 1.0001;
+  const double most = std::max(trials * 0.999, least);
+  double x = std::clamp(mean + std::sqrt(2 * mean * rest * log_n) + log_n / 3, least, std::max(trials * 0.98, least));
+  for (int i = 0; i < 3; ++i) {
+    const double share = x / trials;
+    const double hits = std::log(share / probability);
+    const double misses = std::log((1 - share) / rest);
+    const double series = std::max(1 - mean * (1 - share) / (x * rest), 1e-3);
+    const double value = trials * (share * hits + (1 - share) * misses) +
+                         0.5 * std::log(2 * std::numbers::pi * x * (1 - share)) + std::log(series) - log_n;
+    const double slope = hits - misses + 0.5 / x + mean / (x * x) / series;
+    x = std::clamp(x - value / slope, least, most);
+  }
+  // From that quantile, on a continuous scale, to the mean of a whole number: fitted to exact sums.
+  return std::clamp(x + 0.08 - 0.36 / (1 + mean / 3), mean, trials);
 }
 
 double gamma_excess(double limit, double deviation) {

@@ -10,6 +10,10 @@ namespace ampacity::base {
 /// deviation of 1 within 2 % from eight draws up, 7 % at two).
 [[nodiscard]] double expected_gamma_maximum(double n, double deviation);
 
+/// Expected maximum of `n` draws from a binomial distribution: the fullest of n bins where `trials` balls fall on each
+/// with that probability (within 0.25 or 4 %).
+[[nodiscard]] double expected_binomial_maximum(double n, double trials, double probability);
+
 /// Expected excess over `limit` of a draw from that distribution: the mean of max(0, x - limit).
 [[nodiscard]] double gamma_excess(double limit, double deviation);
 

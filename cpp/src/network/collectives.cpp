@@ -77,16 +77,6 @@ struct Shape {
   double scaleout_s_per_byte;  ///< of the NICs of all members in one domain together; 0 within one domain
 };
 
-/// How much slower than the NICs the busiest pod boundary is, for groups whose every member sends to a neighbour. A
-/// ring in rank order leaves a pod once, so the uplinks (pod / oversubscription NICs wide) carry one stream of each of
-/// the `stride` interleaved groups; groups with several members per domain send with all NICs of the last domain. A
-/// binary tree in rank order crosses an aligned boundary by a few edges of half the data each: taken as the ring.
-double pod_slowdown(const Links& links, const Group& group) {
-  if (links.pod <= 0 || links.oversubscription <= 1 || group.ranks * group.stride <= links.pod) return 1;
-  const double streams = static_cast<double>(std::max(group.stride, links.scaleup_domain));
-  return std::clamp(streams * links.oversubscription / static_cast<double>(links.pod), 1.0, links.oversubscription);
-}
-
 Shape shape_of(const Links& links, const Group& group) {
   const std::int64_t domain = std::max<std::int64_t>(links.scaleup_domain, 1);
   const std::int64_t stride = std::max<std::int64_t>(group.stride, 1);
@@ -115,7 +105,8 @@ Shape shape_of(const Links& links, const Group& group) {
     }
   }
   if (domains > 1) {
-    shape.scaleout_s_per_byte = pod_slowdown(links, group) / (shape.members * links.scaleout_bytes_per_s);
+    shape.scaleout_s_per_byte = neighbours_slowdown(links.paths, group, static_cast<double>(domain)) /
+                                (shape.members * links.scaleout_bytes_per_s);
   }
   return shape;
 }
@@ -213,8 +204,7 @@ Links links_of(const Cluster& cluster, const Partition& partition) {
   if (fabric.tiers > 1) {
     links.scaleout_latency_s += 2 * static_cast<double>(fabric.tiers - 1) * fabric.network_switch.latency_s;
   }
-  links.pod = fabric.pod_accelerators;
-  links.oversubscription = fabric.oversubscription;
+  links.paths = paths_of(cluster, node);
   return links;
 }
 
@@ -248,10 +238,8 @@ double all_to_all_s(const Links& links, const Group& group, double bytes) {
   double network_s = 0;
   double network_hop = 0;
   if (outside > 0) {
-    // Bisection: all ranks send to other pods at once, each with 1 / oversubscription of its NICs.
-    const std::int64_t in_pod = std::max<std::int64_t>(links.pod / std::max<std::int64_t>(group.stride, 1), 1);
-    const double other_pods = links.pod > 0 ? static_cast<double>(std::max<std::int64_t>(group.ranks - in_pod, 0)) : 0;
-    network_s = part * std::max(outside, other_pods * links.oversubscription) / links.scaleout_bytes_per_s;
+    network_s = part * outside * exchange_slowdown(links.paths, group, static_cast<double>(links.scaleup_domain)) /
+                links.scaleout_bytes_per_s;
     network_hop = links.scaleout_latency_s;
   }
   const auto time = [&](const Protocol& protocol) {

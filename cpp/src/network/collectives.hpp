@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "ampacity/cluster.hpp"
+#include "network/contention.hpp"
 
 namespace ampacity::network {
 
@@ -18,8 +19,7 @@ struct Links {
   double scaleout_bytes_per_s = 0;           ///< one device's share of the NICs, per direction, that collectives reach
   double scaleout_latency_s = 0;             ///< one hop, software included
   std::int64_t scaleup_domain = 8;           ///< devices on one scale-up network
-  std::int64_t pod = 0;                      ///< devices with full scale-out bandwidth among them; 0 = all
-  double oversubscription = 1;               ///< above a pod
+  Paths paths;                               ///< where scale-out traffic squeezes through
   ScaleupTopology scaleup_topology = ScaleupTopology::switched;
   double host_bytes_per_s = 0;    ///< one device to host memory, per direction
   double host_updates_per_s = 0;  ///< one device's share of what the host processors update with Adam

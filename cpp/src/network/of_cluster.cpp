@@ -1,40 +1,37 @@
 // The network of a cluster in the catalogue: what its fabric's description implies of switches and cables.
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <numeric>
 
 #include "ampacity/error.hpp"
 #include "ampacity/network.hpp"
+#include "network/fabric_shape.hpp"
 
 namespace ampacity {
 namespace {
 
+using network::even_part;
+using network::Leaf;
+using network::leaf_of;
+using network::radix;
+
 std::int64_t parts(std::int64_t whole, std::int64_t each) {
   return (whole + each - 1) / each;
-}
-
-/// Ports of a switch at the rate of an accelerator's card (a faster port is broken out into several).
-std::int64_t radix(const Fabric& fabric) {
-  const double breakout = std::max(1.0, fabric.network_switch.port_bytes_per_s / fabric.bytes_per_s_per_accelerator);
-  return std::max<std::int64_t>(4, std::llround(static_cast<double>(fabric.network_switch.ports) * breakout));
 }
 
 std::int64_t at_least_one(double count) {
   return std::max<std::int64_t>(1, std::llround(count));
 }
 
-/// Children of a switch of the lower tiers: a part of what is left that needs no more than half of its ports.
-std::int64_t even_part(std::int64_t left, std::int64_t half) {
-  for (std::int64_t part = std::min(left, half); part > half / 2; --part) {
-    if (left % part == 0) return part;
-  }
-  return std::min(left, half);
-}
-
 /// Tiers that together have at least that many endpoints below them.
-void add_tiers(FatTree& tree, std::int64_t endpoints, std::int64_t tiers, std::int64_t half) {
+void add_tiers(FatTree& tree, std::int64_t endpoints, std::int64_t tiers, const Fabric& fabric) {
+  const std::int64_t half = radix(fabric) / 2;
+  const Leaf leaf = leaf_of(fabric, endpoints);
   for (std::int64_t tier = 1; tier <= tiers && (endpoints > 1 || tree.down.empty()); ++tier) {
-    const std::int64_t children = tier == tiers ? endpoints : even_part(endpoints, half);
-    tree.up.push_back(tree.down.empty() ? 1 : tree.down.back());
+    const std::int64_t below = tier == 1 ? std::min(leaf.accelerators, endpoints) : even_part(endpoints, half);
+    const std::int64_t children = tier == tiers ? endpoints : below;
+    tree.up.push_back(tier == 1 ? 1 : tier == 2 ? leaf.uplinks : tree.down.back());
     tree.down.push_back(children);
     endpoints = parts(endpoints, children);
   }
@@ -42,16 +39,17 @@ void add_tiers(FatTree& tree, std::int64_t endpoints, std::int64_t tiers, std::i
 
 /// A tree with full bandwidth inside a pod (all tiers but the highest) and oversubscription above it.
 FatTree tree_for(const Fabric& fabric, std::int64_t endpoints) {
-  const std::int64_t half = radix(fabric) / 2;
   FatTree tree;
   tree.link_bytes_per_s = {fabric.bytes_per_s_per_accelerator};
   const std::int64_t pod = fabric.pod_accelerators;
   if (pod == 0 || pod >= endpoints || fabric.tiers < 2) {
-    add_tiers(tree, endpoints, fabric.tiers, half);
+    add_tiers(tree, endpoints, fabric.tiers, fabric);
     return tree;
   }
-  add_tiers(tree, pod, fabric.tiers - 1, half);
-  tree.up.push_back(at_least_one(static_cast<double>(tree.down.back()) / fabric.oversubscription));
+  add_tiers(tree, pod, fabric.tiers - 1, fabric);
+  // A pod's highest switches share the cables that leave it.
+  const std::int64_t switches = std::accumulate(tree.up.begin(), tree.up.end(), std::int64_t{1}, std::multiplies<>{});
+  tree.up.push_back(at_least_one(static_cast<double>(pod) / fabric.oversubscription / static_cast<double>(switches)));
   tree.down.push_back(parts(endpoints, pod));
   return tree;
 }
