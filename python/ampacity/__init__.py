@@ -75,7 +75,8 @@ from ampacity._lookup import (
 )
 from ampacity._measured import MeasuredKernels, measured_kernels
 from ampacity._memory_table import memory_table
-from ampacity._network import Network, NetworkTier, Rates, Transfer
+from ampacity._network import Network
+from ampacity._network_results import NetworkTier, Rates, Transfer
 from ampacity._pipeline import pipeline_timeline
 from ampacity._validation import Validation, ValidationRow, ValidationSummary, validate
 

@@ -2,97 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from ampacity._core import Cluster, InvalidSpec, NetworkCore, Problem
+from ampacity._network_arrays import real, whole
+from ampacity._network_results import NetworkTier, Rates, Transfer
+from ampacity._network_shapes import NetworkShapes
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
-    Integers = npt.NDArray[np.int64]
-    Doubles = npt.NDArray[np.float64]
 
-
-class NetworkTier(NamedTuple):
-    """One kind of cable: where it runs, switches at its upper end, how many cables, rate of one per direction (bytes/s)."""
-
-    name: str
-    switches: int
-    cables: int
-    bytes_per_s: float
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Rates:
-    """Max-min fair rates of flows that all run at once; read-only arrays.
-
-    Attributes
-    ----------
-    bytes_per_s
-        Of every flow, shape ``(flows,)``; infinite for a flow to itself, 0 where failed links cut it off.
-    bottleneck_link
-        The link that limits it, shape ``(flows,)``; -1 for none.
-    utilisation_fraction
-        Of every link, shape ``(links,)``.
-    """
-
-    bytes_per_s: Doubles
-    bottleneck_link: Integers
-    utilisation_fraction: Doubles
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Transfer:
-    """What became of transfers; read-only arrays.
-
-    Attributes
-    ----------
-    completion_s
-        When every flow ends, shape ``(flows,)``; infinite where failed links cut it off.
-    link_bytes
-        What every link carried, shape ``(links,)``.
-    end_s
-        When the last one ends that ends.
-    events
-        How often rates were solved.
-    """
-
-    completion_s: Doubles
-    link_bytes: Doubles
-    end_s: float
-    events: int
-
-
-def _whole(name: str, values: object) -> Integers:
-    import numpy as np
-
-    array = np.atleast_1d(np.asarray(values))
-    if array.size and array.dtype.kind not in "iu":
-        raise InvalidSpec([Problem(path=name, value=str(array.dtype), rule="must be whole numbers", hint="")])
-    return np.ascontiguousarray(array.ravel(), dtype=np.int64)
-
-
-def _real(name: str, values: object, length: int) -> Doubles:
-    import numpy as np
-
-    try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InvalidSpec([Problem(path=name, value=repr(values)[:40], rule="must be numbers", hint="")]) from None
-    if array.ndim == 0:
-        array = np.broadcast_to(array, (length,))
-    return np.ascontiguousarray(array.ravel())
-
-
-def _counts(name: str, values: Sequence[int]) -> list[int]:
-    array = _whole(name, values)
-    return [int(value) for value in array]
-
-
-class Network:
+class Network(NetworkShapes):
     """A network of any size, computed and not stored: endpoints and links are numbers, routes are arithmetic.
 
     Make one with `fat_tree`, `torus` or `dragonfly`. Networks are immutable; use them from any number of threads.
@@ -111,156 +31,7 @@ class Network:
     326.0
     """
 
-    __slots__ = ("_core", "_recipe")
-
-    def __init__(self, core: NetworkCore, recipe: _Recipe) -> None:
-        self._core = core
-        self._recipe = recipe
-
-    @staticmethod
-    def fat_tree(
-        *,
-        down: Sequence[int],
-        up: Sequence[int],
-        link_bytes_per_s: float | Sequence[float],
-        hop_latency_s: float = 1e-6,
-        rails: int = 1,
-        rail_only: bool = False,
-        planes: int = 1,
-        domain: int = 1,
-        domain_bytes_per_s: float = 0.0,
-        domain_latency_s: float = 0.5e-6,
-    ) -> Network:
-        """Return a fat tree.
-
-        Parameters
-        ----------
-        down
-            Children of a switch of each tier, lowest first; their product is the number of endpoints.
-        up
-            Cables from a node of each tier to the next, starting with the endpoints. Full bisection has
-            ``up[i] == down[i - 1]``; fewer are oversubscribed.
-        link_bytes_per_s
-            Rate of a cable, per direction: one for all, or one per tier.
-        hop_latency_s
-            Of one cable and the switch behind it.
-        rails
-            Devices of a node, each on leaves of its own (rail-optimised).
-        rail_only
-            Nothing above joins the rails; ``domain`` must be a multiple of ``rails``, and ``down`` describes one rail.
-        planes
-            Equal copies of the network, each with its share of the bandwidth.
-        domain, domain_bytes_per_s, domain_latency_s
-            Endpoints joined by a scale-up switch, their rate to it, and its hop.
-
-        Raises
-        ------
-        InvalidSpec
-            Names everything that does not make a network.
-        """
-        return _build(
-            "fat_tree",
-            down=_counts("down", down),
-            up=_counts("up", up),
-            link_bytes_per_s=[float(rate) for rate in _real("link_bytes_per_s", link_bytes_per_s, 1)],
-            rails=rails,
-            rail_only=rail_only,
-            hop_latency_s=hop_latency_s,
-            planes=planes,
-            domain=domain,
-            domain_bytes_per_s=domain_bytes_per_s,
-            domain_latency_s=domain_latency_s,
-        )
-
-    @staticmethod
-    def torus(*, shape: Sequence[int], link_bytes_per_s: float, hop_latency_s: float = 1e-6) -> Network:
-        """Return a torus with one endpoint per router and dimension-ordered routes.
-
-        Parameters
-        ----------
-        shape
-            Length of every dimension.
-        link_bytes_per_s
-            Of a link, per direction.
-        hop_latency_s
-            Of a link and the router behind it.
-
-        Raises
-        ------
-        InvalidSpec
-            Names everything that does not make a network.
-        """
-        return _build(
-            "torus", shape=_counts("shape", shape), link_bytes_per_s=link_bytes_per_s, hop_latency_s=hop_latency_s
-        )
-
-    @staticmethod
-    def dragonfly(
-        *,
-        groups: int,
-        switches_per_group: int,
-        endpoints_per_switch: int,
-        global_links: int,
-        endpoint_bytes_per_s: float,
-        local_bytes_per_s: float,
-        global_bytes_per_s: float,
-        hop_latency_s: float = 1e-6,
-    ) -> Network:
-        """Return a dragonfly: all switches of a group and all groups are joined; routes are minimal.
-
-        Parameters
-        ----------
-        groups, switches_per_group, endpoints_per_switch
-            Their product is the number of endpoints.
-        global_links
-            Cables between every two groups.
-        endpoint_bytes_per_s, local_bytes_per_s, global_bytes_per_s
-            Rates of an endpoint, between two switches of a group, and of a cable between groups, per direction.
-        hop_latency_s
-            Of one link and the switch behind it.
-
-        Raises
-        ------
-        InvalidSpec
-            Names everything that does not make a network.
-        """
-        return _build(
-            "dragonfly",
-            groups=groups,
-            switches_per_group=switches_per_group,
-            endpoints_per_switch=endpoints_per_switch,
-            global_links=global_links,
-            endpoint_bytes_per_s=endpoint_bytes_per_s,
-            local_bytes_per_s=local_bytes_per_s,
-            global_bytes_per_s=global_bytes_per_s,
-            hop_latency_s=hop_latency_s,
-        )
-
-    @staticmethod
-    def of(cluster: Cluster) -> Network:
-        """Return the network of a cluster, as its fabric's tiers, switch, rate and oversubscription imply it.
-
-        It has at least as many endpoints as the cluster has accelerators: top switches are filled.
-
-        Parameters
-        ----------
-        cluster
-            From the catalogue, or your own.
-
-        Raises
-        ------
-        Infeasible
-            The cluster has no scale-out switches.
-
-        Examples
-        --------
-        Three tiers, 3,072 GPUs at full rate in a pod, 7:1 above:
-
-        >>> import ampacity as amp
-        >>> [(tier.name, tier.cables) for tier in amp.Network.of(amp.cluster("meta-24k-roce")).tiers][1:]
-        [('endpoint to tier 1', 24576), ('tier 1 to 2', 49152), ('tier 2 to 3', 3584)]
-        """
-        return _build("of", cluster=cluster)
+    __slots__ = ()
 
     @property
     def endpoints(self) -> int:
@@ -312,7 +83,7 @@ class Network:
         InvalidSpec
             Links that do not exist, or a share outside 0 to 1.
         """
-        chosen = _whole("links", links)
+        chosen = whole("links", links)
         name, keywords, changes = self._recipe
         core = self._core.with_links_at(chosen, fraction)
         return Network(core, (name, keywords, (*changes, (chosen.tolist(), fraction))))
@@ -358,7 +129,7 @@ class Network:
         array([16.66666667, 16.66666667, 16.66666667])
         """
         found = self._core.rates(
-            _whole("source", source), _whole("destination", destination), routing, seed, queue_pairs, latency_weighted
+            whole("source", source), whole("destination", destination), routing, seed, queue_pairs, latency_weighted
         )
         return Rates(*found)
 
@@ -400,13 +171,13 @@ class Network:
         InvalidSpec
             Names the flows and rules that make no sense.
         """
-        sources = _whole("source", source)
+        sources = whole("source", source)
         length = int(sources.size)
         found = self._core.transfer(
             sources,
-            _whole("destination", destination),
-            _real("bytes", bytes, length),
-            _real("start_s", start_s, length),
+            whole("destination", destination),
+            real("bytes", bytes, length),
+            real("start_s", start_s, length),
             routing,
             seed,
             queue_pairs,
@@ -424,16 +195,8 @@ class Network:
         return _rebuild, self._recipe
 
 
-# How a network was made: its constructor, the keywords, and the links that were changed.
-_Recipe = tuple[str, dict[str, Any], tuple[tuple[list[int], float], ...]]
-
-
-def _build(name: str, **keywords: Any) -> Network:
-    return Network(getattr(NetworkCore, name)(**keywords), (name, keywords, ()))
-
-
 def _rebuild(name: str, keywords: dict[str, Any], changes: tuple[tuple[list[int], float], ...]) -> Network:
-    network = _build(name, **keywords)
+    network = Network._made(name, **keywords)
     for links, fraction in changes:
         network = network.with_links_at(links, fraction)
     return network

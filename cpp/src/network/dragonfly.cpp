@@ -26,7 +26,6 @@ class DragonflyWiring final : public Wiring {
   [[nodiscard]] double bytes_per_s(std::uint32_t link) const override {
     return rates_[link < first_local_ ? 0 : link < first_global_ ? 1 : 2];
   }
-  [[nodiscard]] std::vector<std::uint32_t> cables_of(std::uint32_t) const override { return {}; }
 
   [[nodiscard]] std::string name(std::uint32_t link) const override {
     if (link < first_local_) {

@@ -59,30 +59,3 @@ bool Network::Plan::route(std::uint32_t source, std::uint32_t destination, Routi
 }
 
 }  // namespace ampacity
-
-namespace ampacity::network {
-
-Parts parts_of(const Network::Plan& plan, const Flows& flows, const FlowRules& rules) {
-  const auto pairs = static_cast<std::size_t>(rules.routing == Routing::spray ? 1 : rules.queue_pairs);
-  Parts parts;
-  const std::size_t count = flows.source.size() * pairs;
-  parts.paths.offset.reserve(count + 1);
-  parts.paths.links.reserve(count * 6);
-  parts.latency_s.assign(count, 0);
-  parts.reachable.assign(count, 1);
-  for (std::size_t part = 0; part < count; ++part) {
-    const std::size_t flow = part / pairs;
-    const std::size_t before = parts.paths.links.size();
-    const bool found = plan.route(
-        static_cast<std::uint32_t>(flows.source[flow]), static_cast<std::uint32_t>(flows.destination[flow]),
-        rules.routing, base::random_bits(rules.seed, flow, part % pairs), parts.paths.links, parts.latency_s[part]);
-    if (!found) {
-      parts.paths.links.resize(before);
-      parts.reachable[part] = 0;
-    }
-    parts.paths.offset.push_back(static_cast<std::uint32_t>(parts.paths.links.size()));
-  }
-  return parts;
-}
-
-}  // namespace ampacity::network

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "ampacity/network.hpp"
-#include "network/max_min.hpp"
 #include "network/wiring.hpp"
 
 namespace ampacity {
@@ -39,14 +38,6 @@ struct Network::Plan {
 }  // namespace ampacity
 
 namespace ampacity::network {
-
-/// Every part (queue pair) of every flow with its path.
-struct Parts {
-  Paths paths;
-  std::vector<double> latency_s;
-  std::vector<std::uint8_t> reachable;
-};
-[[nodiscard]] Parts parts_of(const Network::Plan& plan, const Flows& flows, const FlowRules& rules);
 
 /// \throws InvalidSpec naming everything that makes no network, flow, rule or link (at most ten flows of a kind).
 void check(const FatTree& shape, const NetworkOptions& options);

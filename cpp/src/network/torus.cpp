@@ -22,7 +22,6 @@ class TorusWiring final : public Wiring {
     return endpoints_ * 2 * static_cast<std::uint32_t>(side_.size());
   }
   [[nodiscard]] double bytes_per_s(std::uint32_t) const override { return rate_; }
-  [[nodiscard]] std::vector<std::uint32_t> cables_of(std::uint32_t) const override { return {}; }
 
   [[nodiscard]] std::string name(std::uint32_t link) const override {
     const auto dimensions = static_cast<std::uint32_t>(side_.size());

@@ -36,8 +36,8 @@ class Wiring {
   [[nodiscard]] virtual std::uint32_t cables() const = 0;  ///< directed
   [[nodiscard]] virtual std::uint32_t trunks() const { return 0; }
   [[nodiscard]] virtual double bytes_per_s(std::uint32_t link) const = 0;
-  /// Cables that a trunk bundles.
-  [[nodiscard]] virtual std::vector<std::uint32_t> cables_of(std::uint32_t trunk) const = 0;
+  /// Cables that a trunk bundles; never asked where there are no trunks.
+  [[nodiscard]] virtual std::vector<std::uint32_t> cables_of(std::uint32_t /*trunk*/) const { return {}; }
   [[nodiscard]] virtual std::string name(std::uint32_t link) const = 0;
   [[nodiscard]] virtual std::vector<NetworkTier> tiers() const = 0;
   [[nodiscard]] virtual double bisection_bytes_per_s() const = 0;

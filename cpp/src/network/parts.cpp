@@ -1,0 +1,65 @@
+#include "network/parts.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+
+#include "base/random.hpp"
+
+namespace ampacity::network {
+
+Parts parts_of(const Network::Plan& plan, const Flows& flows, const FlowRules& rules) {
+  // Sprayed flows use all paths at once: no part of them differs from another.
+  const auto pairs = static_cast<std::size_t>(rules.routing == Routing::spray ? 1 : rules.queue_pairs);
+  Parts parts;
+  parts.per_flow = pairs;
+  const std::size_t count = flows.source.size() * pairs;
+  parts.paths.offset.reserve(count + 1);
+  parts.paths.links.reserve(count * 6);
+  parts.latency_s.assign(count, 0);
+  parts.reachable.assign(count, 1);
+  for (std::size_t part = 0; part < count; ++part) {
+    const std::size_t flow = part / pairs;
+    const std::size_t before = parts.paths.links.size();
+    const bool found = plan.route(
+        static_cast<std::uint32_t>(flows.source[flow]), static_cast<std::uint32_t>(flows.destination[flow]),
+        rules.routing, base::random_bits(rules.seed, flow, part % pairs), parts.paths.links, parts.latency_s[part]);
+    if (!found) {
+      parts.paths.links.resize(before);
+      parts.reachable[part] = 0;
+    }
+    parts.paths.offset.push_back(static_cast<std::uint32_t>(parts.paths.links.size()));
+  }
+  return parts;
+}
+
+std::vector<double> capacities_of(const Network::Plan& plan) {
+  std::vector<double> found(plan.all_links());
+  for (std::uint32_t link = 0; link < plan.all_links(); ++link) found[link] = plan.bytes_per_s(link);
+  return found;
+}
+
+std::vector<double> weights_of(const Parts& parts, const FlowRules& rules) {
+  std::vector<double> weights(parts.latency_s.size(), 1);
+  if (!rules.latency_weighted) return weights;
+  const double shortest =
+      std::accumulate(parts.latency_s.begin(), parts.latency_s.end(), std::numeric_limits<double>::infinity(),
+                      [](double a, double b) { return b > 0 ? std::min(a, b) : a; });
+  for (std::size_t part = 0; part < weights.size(); ++part) {
+    if (parts.latency_s[part] > 0) weights[part] = shortest / parts.latency_s[part];
+  }
+  return weights;
+}
+
+void spread_trunks(const Network::Plan& plan, std::vector<double>& per_link) {
+  for (std::uint32_t trunk = plan.visible_links(); trunk < plan.all_links(); ++trunk) {
+    if (per_link[trunk] == 0) continue;
+    const std::vector<std::uint32_t> cables = plan.cables_of(trunk);
+    double whole = 0;
+    for (const std::uint32_t cable : cables) whole += plan.bytes_per_s(cable);
+    for (const std::uint32_t cable : cables) per_link[cable] += per_link[trunk] * plan.bytes_per_s(cable) / whole;
+  }
+  per_link.resize(plan.visible_links());
+}
+
+}  // namespace ampacity::network

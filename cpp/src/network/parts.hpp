@@ -1,0 +1,29 @@
+// Flows as the solver sees them: parts with paths, capacities, weights.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "network/max_min.hpp"
+#include "network/plan.hpp"
+
+namespace ampacity::network {
+
+/// Every part (queue pair) of every flow with its path.
+struct Parts {
+  Paths paths;
+  std::vector<double> latency_s;
+  std::vector<std::uint8_t> reachable;
+  std::size_t per_flow = 1;  ///< part p belongs to flow p / per_flow
+};
+[[nodiscard]] Parts parts_of(const Network::Plan& plan, const Flows& flows, const FlowRules& rules);
+
+/// Rate of every link, trunks included.
+[[nodiscard]] std::vector<double> capacities_of(const Network::Plan& plan);
+/// Weight of every part in sharing links.
+[[nodiscard]] std::vector<double> weights_of(const Parts& parts, const FlowRules& rules);
+/// Spreads what trunks carried over the cables that are left of them, and drops the trunks.
+void spread_trunks(const Network::Plan& plan, std::vector<double>& per_link);
+
+}  // namespace ampacity::network

@@ -1,0 +1,173 @@
+"""How networks are made: the topologies, and the network of a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+from ampacity._core import Cluster, NetworkCore
+from ampacity._network_arrays import counts, real
+
+# How a network was made: its constructor, the keywords, and the links that were changed.
+Recipe = tuple[str, dict[str, Any], tuple[tuple[list[int], float], ...]]
+
+
+class NetworkShapes:
+    """Constructors of `ampacity.Network`, and the recipe by which a copy is made in another process."""
+
+    __slots__ = ("_core", "_recipe")
+
+    def __init__(self, core: NetworkCore, recipe: Recipe) -> None:
+        self._core = core
+        self._recipe = recipe
+
+    @classmethod
+    def fat_tree(
+        cls,
+        *,
+        down: Sequence[int],
+        up: Sequence[int],
+        link_bytes_per_s: float | Sequence[float],
+        hop_latency_s: float = 1e-6,
+        rails: int = 1,
+        rail_only: bool = False,
+        planes: int = 1,
+        domain: int = 1,
+        domain_bytes_per_s: float = 0.0,
+        domain_latency_s: float = 0.5e-6,
+    ) -> Self:
+        """Return a fat tree.
+
+        Parameters
+        ----------
+        down
+            Children of a switch of each tier, lowest first; their product is the number of endpoints.
+        up
+            Cables from a node of each tier to the next, starting with the endpoints. Full bisection has
+            ``up[i] == down[i - 1]``; fewer are oversubscribed.
+        link_bytes_per_s
+            Rate of a cable, per direction: one for all, or one per tier.
+        hop_latency_s
+            Of one cable and the switch behind it.
+        rails
+            Devices of a node, each on leaves of its own (rail-optimised).
+        rail_only
+            Nothing above joins the rails; ``domain`` must be a multiple of ``rails``, and ``down`` describes one rail.
+        planes
+            Equal copies of the network, each with its share of the bandwidth.
+        domain, domain_bytes_per_s, domain_latency_s
+            Endpoints joined by a scale-up switch, their rate to it, and its hop.
+
+        Raises
+        ------
+        InvalidSpec
+            Names everything that does not make a network.
+        """
+        return cls._made(
+            "fat_tree",
+            down=counts("down", down),
+            up=counts("up", up),
+            link_bytes_per_s=[float(rate) for rate in real("link_bytes_per_s", link_bytes_per_s, 1)],
+            rails=rails,
+            rail_only=rail_only,
+            hop_latency_s=hop_latency_s,
+            planes=planes,
+            domain=domain,
+            domain_bytes_per_s=domain_bytes_per_s,
+            domain_latency_s=domain_latency_s,
+        )
+
+    @classmethod
+    def torus(cls, *, shape: Sequence[int], link_bytes_per_s: float, hop_latency_s: float = 1e-6) -> Self:
+        """Return a torus with one endpoint per router and dimension-ordered routes.
+
+        Parameters
+        ----------
+        shape
+            Length of every dimension.
+        link_bytes_per_s
+            Of a link, per direction.
+        hop_latency_s
+            Of a link and the router behind it.
+
+        Raises
+        ------
+        InvalidSpec
+            Names everything that does not make a network.
+        """
+        return cls._made(
+            "torus", shape=counts("shape", shape), link_bytes_per_s=link_bytes_per_s, hop_latency_s=hop_latency_s
+        )
+
+    @classmethod
+    def dragonfly(
+        cls,
+        *,
+        groups: int,
+        switches_per_group: int,
+        endpoints_per_switch: int,
+        global_links: int,
+        endpoint_bytes_per_s: float,
+        local_bytes_per_s: float,
+        global_bytes_per_s: float,
+        hop_latency_s: float = 1e-6,
+    ) -> Self:
+        """Return a dragonfly: all switches of a group and all groups are joined; routes are minimal.
+
+        Parameters
+        ----------
+        groups, switches_per_group, endpoints_per_switch
+            Their product is the number of endpoints.
+        global_links
+            Cables between every two groups.
+        endpoint_bytes_per_s, local_bytes_per_s, global_bytes_per_s
+            Rates of an endpoint, between two switches of a group, and of a cable between groups, per direction.
+        hop_latency_s
+            Of one link and the switch behind it.
+
+        Raises
+        ------
+        InvalidSpec
+            Names everything that does not make a network.
+        """
+        return cls._made(
+            "dragonfly",
+            groups=groups,
+            switches_per_group=switches_per_group,
+            endpoints_per_switch=endpoints_per_switch,
+            global_links=global_links,
+            endpoint_bytes_per_s=endpoint_bytes_per_s,
+            local_bytes_per_s=local_bytes_per_s,
+            global_bytes_per_s=global_bytes_per_s,
+            hop_latency_s=hop_latency_s,
+        )
+
+    @classmethod
+    def of(cls, cluster: Cluster) -> Self:
+        """Return the network of a cluster, as its fabric's tiers, switch, rate and oversubscription imply it.
+
+        It has at least as many endpoints as the cluster has accelerators: top switches are filled.
+
+        Parameters
+        ----------
+        cluster
+            From the catalogue, or your own.
+
+        Raises
+        ------
+        Infeasible
+            The cluster has no scale-out switches.
+
+        Examples
+        --------
+        Three tiers, 3,072 GPUs at full rate in a pod, 7:1 above:
+
+        >>> import ampacity as amp
+        >>> [(tier.name, tier.cables) for tier in amp.Network.of(amp.cluster("meta-24k-roce")).tiers][1:]
+        [('endpoint to tier 1', 24576), ('tier 1 to 2', 49152), ('tier 2 to 3', 3584)]
+        """
+        return cls._made("of", cluster=cluster)
+
+    @classmethod
+    def _made(cls, name: str, **keywords: Any) -> Self:
+        return cls(getattr(NetworkCore, name)(**keywords), (name, keywords, ()))
