@@ -64,3 +64,17 @@ TEST_CASE("what makes no network is named") {
     CHECK(error.problems().size() == 3);
   }
 }
+
+TEST_CASE("a bill of materials adds up, and counts what the network wires") {
+  const ampacity::Cluster cluster = ampacity::Catalogue::builtin().get<ampacity::Cluster>("meta-24k-infiniband");
+  const ampacity::BillOfMaterials bill = ampacity::bill_of_materials(cluster);
+  std::int64_t cables = 0;
+  double watts = 0;
+  for (const ampacity::BillItem& item : bill.items) {
+    if (item.part == "cable") cables += item.count;
+    watts += static_cast<double>(item.count) * item.typical_w;
+  }
+  CHECK(cables == 3 * 24576);
+  CHECK(bill.typical_w == doctest::Approx(watts));
+  CHECK(bill.unpriced == std::vector<std::string>{"cable"});
+}

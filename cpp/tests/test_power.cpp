@@ -145,23 +145,23 @@ TEST_SUITE("power") {
 
   TEST_CASE("a full three-tier tree of 64-port switches costs 109 W per accelerator") {
     const Fabric fabric = three_tier(64, 747, 1720);
-    CHECK(power::network_w(fabric) == Approx(5.0 / 64 * 747 + 6 * 8.5));
-    CHECK(power::network_w(fabric) == Approx(109).epsilon(0.01));
+    CHECK(power::network_power(fabric, 24'576, 8).typical_w == Approx(5.0 / 64 * 747 + 6 * 8.5));
+    CHECK(power::network_power(fabric, 24'576, 8).typical_w == Approx(109).epsilon(0.01));
     // The rating counts a switch with its optics once, and the network card's own end beside it.
-    CHECK(power::network_nameplate_w(fabric) == Approx(5.0 / 64 * 1720 + 8.5));
-    CHECK(power::network_nameplate_w(Fabric{}) == 0);
+    CHECK(power::network_power(fabric, 24'576, 8).nameplate_w == Approx(5.0 / 64 * 1720 + 8.5));
+    CHECK(power::network_power(Fabric{}, 24'576, 8).nameplate_w == 0);
     Fabric unrated = fabric;
     unrated.network_switch.max_w = 0;
-    CHECK(power::network_nameplate_w(unrated) >= power::network_w(unrated));
+    CHECK(power::network_power(unrated, 24'576, 8).nameplate_w >= power::network_power(unrated, 24'576, 8).typical_w);
   }
 
   TEST_CASE("network price: the fabric's own figure first, else its parts") {
     Fabric fabric = three_tier(64, 747, 1720);
     fabric.network_switch.price_usd = 40000;
     fabric.optic.price_usd = 400;
-    CHECK(power::network_price_usd(fabric) == Approx(5.0 / 64 * 40000 + 6 * 400));
+    CHECK(power::network_price_usd(fabric, 24'576, 8) == Approx(5.0 / 64 * 40000 + 6 * 400));
     fabric.price_usd_per_accelerator = 6000;
-    CHECK(power::network_price_usd(fabric) == 6000);
+    CHECK(power::network_price_usd(fabric, 24'576, 8) == 6000);
   }
 
   TEST_CASE("100,000 H100: peak 108-124 MW of IT, nameplate 140 MW, and the press's 150 MW") {
@@ -264,7 +264,8 @@ TEST_SUITE("power") {
   TEST_CASE("the whole is the sum of its parts, and the facility is IT times PUE") {
     const Cluster cluster = colossus();
     const Power power = power::cluster_power(cluster, 100'000, kTrainingH100);
-    const double per_device_w = power::node_w(colossus_node(), 620) / 8 + power::network_w(cluster.fabric) +
+    const double per_device_w = power::node_w(colossus_node(), 620) / 8 +
+                                power::network_power(cluster.fabric, 24'576, 8).typical_w +
                                 cluster.site.storage_w_per_accelerator;
     CHECK(power.it_mean_w == Approx(1e5 * per_device_w).epsilon(1e-12));
     CHECK(power.facility_mean_w == Approx(power.it_mean_w * 1.12).epsilon(1e-12));
@@ -288,7 +289,8 @@ TEST_SUITE("power") {
     const Power both = power::cluster_power(cluster, 150'000, device);
     CHECK(both.gpu_mean_w == Approx((100'000 * 600.0 + 50'000 * 500.0) / 150'000));  // the second kind's own limit
     const double added_w = both.it_peak_w - first.it_peak_w;
-    CHECK(added_w == Approx(50'000 * (power::node_w(second, 500) / 8 + power::network_w(cluster.fabric) + 30)));
+    CHECK(added_w == Approx(50'000 * (power::node_w(second, 500) / 8 +
+                                      power::network_power(cluster.fabric, 24'576, 8).typical_w + 30)));
 
     const Power nothing = power::cluster_power(cluster, 0, device);
     CHECK(nothing.it_mean_w == 0);

@@ -13,6 +13,7 @@ True
 """
 
 from ampacity._batch import LayoutEstimates, estimate_layouts
+from ampacity._bill_of_materials import BillItem, BillOfMaterials, bill_of_materials
 from ampacity._calibrate.calibration import CalibratedFamily, Calibration, CalibrationError, calibrate
 from ampacity._core import (
     Accelerator,
@@ -83,6 +84,8 @@ from ampacity._validation import Validation, ValidationRow, ValidationSummary, v
 __all__ = [
     "Accelerator",
     "Architecture",
+    "BillItem",
+    "BillOfMaterials",
     "Bound",
     "Breakdown",
     "CalibratedFamily",
@@ -136,6 +139,7 @@ __all__ = [
     "accelerator",
     "architecture",
     "attention",
+    "bill_of_materials",
     "calibrate",
     "cluster",
     "estimate",

@@ -56,6 +56,7 @@ __all__: list[str] = [
     "Warning",
     "active_w",
     "attention_costs",
+    "bill_of_materials",
     "check_choice",
     "computes_in",
     "estimate",
@@ -1346,22 +1347,28 @@ class Fabric:
         bandwidth ratio above a pod (7 = 7:1). From 1 to 1000.
     pod_accelerators : int, optional
         accelerators with full bandwidth among them; 0 = all. From 0 to 1e+08.
+    planes : int, optional
+        equal networks, each with its share of an accelerator's rate. From 1 to 64.
     leaf_accelerators : int, optional
-        accelerators below a switch of the first tier; 0 = half of its ports. From 0 to 1e+06.
+        accelerators below one leaf switch; 0 = as many as half of its ports serve. From 0 to 100000.
     leaf_uplinks : int, optional
-        cables of the accelerators' rate above such a switch; 0 = as many as accelerators. From 0 to 1e+06.
+        cables from a leaf switch to the tier above; 0 = as many as accelerators below it. From 0 to 100000.
+    copper_tiers : int, optional
+        kinds of cables that are passive copper, from the accelerators upwards. From 0 to 6.
     routing : str, optional
         how flows find their way; ecmp: hash collisions cost what is expected of them. One of ``d-mod-k``, ``ecmp``, ``spray``.
     queue_pairs : int, optional
         parts of the traffic between two accelerators that are hashed by themselves. From 1 to 10000.
     switch : switch
         the switch.
+    leaf_switch : switch, optional
+        the switch of the lowest tier, where it is another one.
     optic : optic
         the transceiver.
-    switches_per_accelerator : float
-        bill of materials. From 0 to 10.
-    optic_ends_per_accelerator : float
-        bill of materials. From 0 to 100.
+    switches_per_accelerator : float, optional
+        bill of materials, where it is known; 0 = counted from the topology. From 0 to 10.
+    optic_ends_per_accelerator : float, optional
+        bill of materials, where it is known; 0 = counted from the topology. From 0 to 100.
     message_latency_s : float, optional
         time of one inter-node hop of a collective, software included. From 0 to 0.01.
     price_usd_per_accelerator : float, optional
@@ -1395,14 +1402,17 @@ class Fabric:
         efficiency_fraction: float,
         oversubscription: float = 1.0,
         pod_accelerators: int = 0,
+        planes: int = 1,
         leaf_accelerators: int = 0,
         leaf_uplinks: int = 0,
+        copper_tiers: int = 0,
         routing: str = "spray",
         queue_pairs: int = 1,
         switch: Switch | str | collections.abc.Mapping[str, typing.Any],
+        leaf_switch: Switch | str | collections.abc.Mapping[str, typing.Any] = ...,
         optic: Optic | str | collections.abc.Mapping[str, typing.Any],
-        switches_per_accelerator: float,
-        optic_ends_per_accelerator: float,
+        switches_per_accelerator: float = 0.0,
+        optic_ends_per_accelerator: float = 0.0,
         message_latency_s: float = 1.4e-05,
         price_usd_per_accelerator: float = 0.0,
     ) -> None: ...
@@ -1419,11 +1429,14 @@ class Fabric:
         efficiency_fraction: float = ...,
         oversubscription: float = ...,
         pod_accelerators: int = ...,
+        planes: int = ...,
         leaf_accelerators: int = ...,
         leaf_uplinks: int = ...,
+        copper_tiers: int = ...,
         routing: str = ...,
         queue_pairs: int = ...,
         switch: Switch | str | collections.abc.Mapping[str, typing.Any] = ...,
+        leaf_switch: Switch | str | collections.abc.Mapping[str, typing.Any] = ...,
         optic: Optic | str | collections.abc.Mapping[str, typing.Any] = ...,
         switches_per_accelerator: float = ...,
         optic_ends_per_accelerator: float = ...,
@@ -1443,6 +1456,11 @@ class Fabric:
         scale-out line rate of one accelerator, per direction
         """
     @property
+    def copper_tiers(self) -> int:
+        """
+        kinds of cables that are passive copper, from the accelerators upwards
+        """
+    @property
     def efficiency_fraction(self) -> float:
         """
         share of the line rate that large collectives reach (protocol, congestion control; with a routing that is not hashed, also what uneven paths cost)
@@ -1450,12 +1468,17 @@ class Fabric:
     @property
     def leaf_accelerators(self) -> int:
         """
-        accelerators below a switch of the first tier; 0 = half of its ports
+        accelerators below one leaf switch; 0 = as many as half of its ports serve
+        """
+    @property
+    def leaf_switch(self) -> Switch:
+        """
+        the switch of the lowest tier, where it is another one
         """
     @property
     def leaf_uplinks(self) -> int:
         """
-        cables of the accelerators' rate above such a switch; 0 = as many as accelerators
+        cables from a leaf switch to the tier above; 0 = as many as accelerators below it
         """
     @property
     def message_latency_s(self) -> float:
@@ -1475,12 +1498,17 @@ class Fabric:
     @property
     def optic_ends_per_accelerator(self) -> float:
         """
-        bill of materials
+        bill of materials, where it is known; 0 = counted from the topology
         """
     @property
     def oversubscription(self) -> float:
         """
         bandwidth ratio above a pod (7 = 7:1)
+        """
+    @property
+    def planes(self) -> int:
+        """
+        equal networks, each with its share of an accelerator's rate
         """
     @property
     def pod_accelerators(self) -> int:
@@ -1510,7 +1538,7 @@ class Fabric:
     @property
     def switches_per_accelerator(self) -> float:
         """
-        bill of materials
+        bill of materials, where it is known; 0 = counted from the topology
         """
     @property
     def tiers(self) -> int:
@@ -4388,6 +4416,15 @@ def attention_costs(
 ) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
     """
     Seconds and joules of attention cores; ``shape``: batch, queries, keys, heads, kv_heads, head_dim, value_dim, seen_fraction. See ``ampacity.attention``.
+    """
+
+def bill_of_materials(
+    cluster: Cluster,
+) -> tuple[
+    list[tuple[str, str, str, int, float, float, float]], float, float, float, list[str], float, float, float, float
+]:
+    """
+    What ``ampacity.bill_of_materials`` is made of.
     """
 
 def check_choice(**kwargs: typing.Any) -> None:

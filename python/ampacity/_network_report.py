@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ampacity._core import Cluster
+from ampacity._bill_of_materials import bill_of_materials
+from ampacity._core import Cluster, Infeasible
 from ampacity._network import Network
 from ampacity._report import figure
 
@@ -35,6 +36,13 @@ def _traffic(network: Network, line_rate: float, seed: int) -> list[dict[str, An
     return rows
 
 
+def _bill(cluster: Cluster) -> dict[str, Any] | None:
+    try:
+        return bill_of_materials(cluster).to_dict()
+    except Infeasible:
+        return None  # a direct network: its cables belong to the nodes
+
+
 def network_object(cluster: Cluster, seed: int = 0) -> dict[str, Any]:
     """Return what ``ampacity network --json`` prints."""
     network = Network.of(cluster)
@@ -50,8 +58,34 @@ def network_object(cluster: Cluster, seed: int = 0) -> dict[str, Any]:
         "bytes_per_s_per_gpu": line_rate,
         "bisection_bytes_per_s": network.bisection_bytes_per_s,
         "tiers": [tier._asdict() for tier in network.tiers],
+        "bill_of_materials": _bill(cluster),
         "permutation": permutation,
     }
+
+
+def _bill_lines(bill: dict[str, Any], gpus: int) -> list[str]:
+    lines = [f"{'bought for it':<22}{'part':<22}{'count':>10}{'W each':>9}{'kW':>10}{'USD each':>10}"]
+    for item in bill["items"]:
+        watts = figure(item["typical_w"]) if item["typical_w"] else ""
+        total = figure(item["count"] * item["typical_w"] / 1e3) if item["typical_w"] else ""
+        price = "unknown" if item["price_usd"] is None else f"{item['price_usd']:,.0f}"
+        name = item["name"] or item["part"]
+        lines.append(f"{item['tier']:<22}{name:<22}{item['count']:>10,}{watts:>9}{total:>10}{price:>10}")
+    unpriced = ", ".join(bill["unpriced"])
+    price = f"{figure(bill['price_usd'] / 1e6)} M USD without" if bill["price_usd"] else "no price is known of"
+    lines.append(f"together {figure(bill['typical_w'] / gpus)} W per accelerator; {price} {unpriced}")
+    counted = (
+        f"{bill['switches_per_accelerator']:.4f} switches and {bill['optic_ends_per_accelerator']:.2f} optics "
+        "per accelerator"
+    )
+    if bill["stated_switches_per_accelerator"] is None:
+        lines.append(f"power and cost count {counted}")
+    else:
+        lines.append(
+            f"counted {counted}; power and cost take the published "
+            f"{bill['stated_switches_per_accelerator']:.4f} and {bill['stated_optic_ends_per_accelerator'] or 0:.2f}"
+        )
+    return lines
 
 
 def network_text(found: dict[str, Any]) -> str:
@@ -69,6 +103,8 @@ def network_text(found: dict[str, Any]) -> str:
         rate = figure(tier["bytes_per_s"] / 1e9)
         lines.append(f"{tier['name']:<22}{tier['switches']:>10,}{tier['cables']:>12,}{rate:>9}")
     lines.append("")
+    if found["bill_of_materials"] is not None:
+        lines += [*_bill_lines(found["bill_of_materials"], found["gpus"]), ""]
     if found["permutation"] is None:
         lines.append("too many endpoints to try a permutation of all of them")
         return "\n".join(lines)

@@ -160,7 +160,7 @@ class NetworkShapes:
 
         Examples
         --------
-        Three tiers, 3,072 GPUs at full rate in a pod, 7:1 above:
+        Three tiers, 3,072 GPUs at full rate in a pod, twice that between racks and cluster switches, 7:1 above:
 
         >>> import ampacity as amp
         >>> [(tier.name, tier.cables) for tier in amp.Network.of(amp.cluster("meta-24k-roce")).tiers][1:]

@@ -19,6 +19,9 @@ using Integers = py::array_t<std::int64_t, py::array::c_style>;
 // What the package makes its results of.
 using RatesParts = py::typing::Tuple<py::array_t<double>, py::array_t<std::int64_t>, py::array_t<double>>;
 using TransferParts = py::typing::Tuple<py::array_t<double>, py::array_t<double>, double, std::int64_t>;
+using BillRow = py::typing::Tuple<py::str, py::str, py::str, std::int64_t, double, double, double>;
+using BillParts = py::typing::Tuple<py::typing::List<BillRow>, double, double, double, py::typing::List<py::str>,
+                                    double, double, double, double>;
 using TierRow = py::typing::Tuple<py::str, std::int64_t, std::int64_t, double>;
 
 template <class T>
@@ -94,6 +97,20 @@ py::typing::List<TierRow> tiers_of(const Network& network) {
   return rows;
 }
 
+BillParts bill_of(const Cluster& cluster) {
+  const BillOfMaterials bill = bill_of_materials(cluster);
+  py::typing::List<BillRow> rows;
+  for (const BillItem& item : bill.items) {
+    rows.append(
+        py::make_tuple(item.tier, item.part, item.name, item.count, item.typical_w, item.max_w, item.price_usd));
+  }
+  py::typing::List<py::str> unpriced;
+  for (const std::string& name : bill.unpriced) unpriced.append(py::str(name));
+  return py::make_tuple(rows, bill.typical_w, bill.max_w, bill.price_usd, unpriced, bill.switches_per_accelerator,
+                        bill.optic_ends_per_accelerator, bill.stated_switches_per_accelerator,
+                        bill.stated_optic_ends_per_accelerator);
+}
+
 }  // namespace
 
 void bind_network(py::module_& module) {
@@ -149,6 +166,7 @@ void bind_network(py::module_& module) {
       .def("transfer", &run_transfer, py::arg("source"), py::arg("destination"), py::arg("bytes"), py::arg("start_s"),
            py::arg("routing"), py::arg("seed"), py::arg("queue_pairs"), py::arg("latency_weighted"),
            py::arg("batch_fraction"), "Completions, bytes per link, end, events.");
+  module.def("bill_of_materials", &bill_of, py::arg("cluster"), "What ``ampacity.bill_of_materials`` is made of.");
 }
 
 }  // namespace ampacity::python

@@ -86,11 +86,14 @@ struct Fabric {
   double efficiency_fraction = 0.9;
   double oversubscription = 1;
   std::int64_t pod_accelerators = 0;
+  std::int64_t planes = 1;
   std::int64_t leaf_accelerators = 0;
   std::int64_t leaf_uplinks = 0;
+  std::int64_t copper_tiers = 0;
   Routing routing = Routing::spray;
   std::int64_t queue_pairs = 1;
   Switch network_switch;
+  Switch leaf_switch;
   Optic optic;
   double switches_per_accelerator = 0;
   double optic_ends_per_accelerator = 0;
@@ -114,18 +117,24 @@ struct Fabric {
         optional("oversubscription", &S::oversubscription, Range{1, 1e3}, "bandwidth ratio above a pod (7 = 7:1)"),
         optional("pod_accelerators", &S::pod_accelerators, Range{0, 1e8},
                  "accelerators with full bandwidth among them; 0 = all"),
-        optional("leaf_accelerators", &S::leaf_accelerators, Range{0, 1e6},
-                 "accelerators below a switch of the first tier; 0 = half of its ports"),
-        optional("leaf_uplinks", &S::leaf_uplinks, Range{0, 1e6},
-                 "cables of the accelerators' rate above such a switch; 0 = as many as accelerators"),
+        optional("planes", &S::planes, Range{1, 64}, "equal networks, each with its share of an accelerator's rate"),
+        optional("leaf_accelerators", &S::leaf_accelerators, Range{0, 1e5},
+                 "accelerators below one leaf switch; 0 = as many as half of its ports serve"),
+        optional("leaf_uplinks", &S::leaf_uplinks, Range{0, 1e5},
+                 "cables from a leaf switch to the tier above; 0 = as many as accelerators below it"),
+        optional("copper_tiers", &S::copper_tiers, Range{0, 6},
+                 "kinds of cables that are passive copper, from the accelerators upwards"),
         optional("routing", &S::routing,
                  "how flows find their way; ecmp: hash collisions cost what is expected of them"),
         optional("queue_pairs", &S::queue_pairs, Range{1, 1e4},
                  "parts of the traffic between two accelerators that are hashed by themselves"),
         required("switch", &S::network_switch, "the switch"),
+        optional("leaf_switch", &S::leaf_switch, "the switch of the lowest tier, where it is another one"),
         required("optic", &S::optic, "the transceiver"),
-        required("switches_per_accelerator", &S::switches_per_accelerator, Range{0, 10}, "bill of materials"),
-        required("optic_ends_per_accelerator", &S::optic_ends_per_accelerator, Range{0, 100}, "bill of materials"),
+        optional("switches_per_accelerator", &S::switches_per_accelerator, Range{0, 10},
+                 "bill of materials, where it is known; 0 = counted from the topology"),
+        optional("optic_ends_per_accelerator", &S::optic_ends_per_accelerator, Range{0, 100},
+                 "bill of materials, where it is known; 0 = counted from the topology"),
         optional("message_latency_s", &S::message_latency_s, Range{0, 1e-2},
                  "time of one inter-node hop of a collective, software included"),
         optional("price_usd_per_accelerator", &S::price_usd_per_accelerator, Range{0, 1e6},

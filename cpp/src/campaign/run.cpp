@@ -39,7 +39,8 @@ double homes_equivalent(double facility_w) {
 }
 
 double capital_cost_usd(const Cluster& cluster, std::int64_t accelerators, double it_nameplate_w) {
-  const double network_usd = power::network_price_usd(cluster.fabric);
+  const double network_usd =
+      power::network_price_usd(cluster.fabric, cluster.accelerators(), cluster.partitions.front().node.accelerators);
   // Plant is bought for the name plate, not for the mean.
   double usd = cluster.site.facility_usd_per_w * it_nameplate_w;
   power::for_each_used_partition(cluster, accelerators, [&](const Node& node, double count) {

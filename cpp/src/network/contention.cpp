@@ -8,8 +8,8 @@
 #include <algorithm>
 
 #include "base/statistics.hpp"
+#include "network/cluster_tree.hpp"
 #include "network/collectives.hpp"
-#include "network/fabric_shape.hpp"
 
 namespace ampacity::network {
 namespace {
@@ -59,13 +59,13 @@ double exchange_load(const Boundary& boundary, double parts, const Spread& group
 Paths paths_of(const Cluster& cluster, const Node& node) {
   const Fabric& fabric = cluster.fabric;
   Paths paths;
-  if (fabric.routing == Routing::ecmp) {
+  const bool switched = fabric.topology != Topology::torus && fabric.topology != Topology::dragonfly;
+  if (fabric.routing == Routing::ecmp && switched) {
     paths.hashed_parts = static_cast<double>(fabric.queue_pairs);
-    if (fabric.tiers > 1) {
-      const Leaf leaf = leaf_of(fabric, cluster.accelerators());
-      paths.leaf.accelerators = static_cast<double>(leaf.accelerators);
-      paths.leaf.uplinks = static_cast<double>(leaf.uplinks);
-      if (fabric.topology == Topology::rail_optimised) paths.leaf.rails = static_cast<double>(node.accelerators);
+    const ClusterTree tree = cluster_tree(fabric, cluster.accelerators(), node.accelerators);
+    if (tree.tiers > 1) {
+      paths.leaf = {static_cast<double>(tree.down[0]), static_cast<double>(tree.up[1]),
+                    static_cast<double>(tree.rails)};
     }
   }
   if (fabric.pod_accelerators > 0 && (fabric.oversubscription > 1 || paths.hashed_parts > 0)) {

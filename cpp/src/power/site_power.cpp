@@ -11,8 +11,10 @@ namespace ampacity::power {
 Power cluster_power(const Cluster& cluster, std::int64_t accelerators, const DeviceWatts& device) {
   Power power;
   // Network and storage, per accelerator: the same for every partition of the cluster.
-  const double shared_w = network_w(cluster.fabric) + cluster.site.storage_w_per_accelerator;
-  const double shared_nameplate_w = network_nameplate_w(cluster.fabric) + cluster.site.storage_w_per_accelerator;
+  const NetworkPower network =
+      network_power(cluster.fabric, cluster.accelerators(), cluster.partitions.front().node.accelerators);
+  const double shared_w = network.typical_w + cluster.site.storage_w_per_accelerator;
+  const double shared_nameplate_w = network.nameplate_w + cluster.site.storage_w_per_accelerator;
 
   double total = 0;
   for_each_used_partition(cluster, accelerators, [&](const Node& node, double count) {

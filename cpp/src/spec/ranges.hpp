@@ -18,7 +18,7 @@ namespace ampacity::spec {
 template <class Spec>
 [[nodiscard]] bool in_range(const Spec& spec);
 
-/// Whether an optional number was not given.
+/// Whether an optional number or part was not given.
 template <class Spec, class T>
 [[nodiscard]] bool absent(const Field<Spec, T>& field, const T& value) {
   if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
@@ -26,6 +26,8 @@ template <class Spec, class T>
     // Where the default is another number (degrees of a layout), 0 was given.
     if constexpr (std::is_trivially_copyable_v<Spec>) return Spec{}.*field.member == T{};
     return true;
+  } else if constexpr (requires { T::kind; }) {
+    return field.presence == Presence::optional && value == T{};
   } else {
     return false;
   }
