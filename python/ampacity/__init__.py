@@ -79,6 +79,7 @@ from ampacity._memory_table import memory_table
 from ampacity._network import Network
 from ampacity._network_results import NetworkTier, Rates, Transfer
 from ampacity._pipeline import pipeline_timeline
+from ampacity._placement import read_placement
 from ampacity._validation import Validation, ValidationRow, ValidationSummary, validate
 
 __all__ = [
@@ -156,6 +157,7 @@ __all__ = [
     "node",
     "optic",
     "pipeline_timeline",
+    "read_placement",
     "reliability",
     "search",
     "site",

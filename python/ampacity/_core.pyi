@@ -58,6 +58,7 @@ __all__: list[str] = [
     "attention_costs",
     "bill_of_materials",
     "check_choice",
+    "check_placement",
     "computes_in",
     "estimate",
     "estimate_all",
@@ -66,6 +67,7 @@ __all__: list[str] = [
     "gemm_costs",
     "nearest_names",
     "pipeline_timeline",
+    "place_ranks",
     "search",
     "streaming_costs",
 ]
@@ -4432,6 +4434,11 @@ def check_choice(**kwargs: typing.Any) -> None:
     Raises ``InvalidSpec`` for whatever is wrong with the keywords of ``search`` by themselves.
     """
 
+def check_placement(network: NetworkCore, endpoints: typing.Annotated[numpy.typing.ArrayLike, numpy.int64]) -> None:
+    """
+    Refuses ranks on one endpoint or on none.
+    """
+
 def computes_in(device: Accelerator, precision: str) -> bool:
     """
     Whether the device has matrix products of that format.
@@ -4489,6 +4496,18 @@ def pipeline_timeline(
 ) -> PipelineTimeline:
     """
     See ``ampacity.pipeline_timeline``.
+    """
+
+def place_ranks(
+    network: NetworkCore,
+    ranks: typing.SupportsInt | typing.SupportsIndex,
+    placement: str,
+    rails: typing.SupportsInt | typing.SupportsIndex,
+    seed: typing.SupportsInt | typing.SupportsIndex,
+    available: typing.Annotated[numpy.typing.ArrayLike, numpy.int64] | None,
+) -> numpy.typing.NDArray[numpy.int64]:
+    """
+    Endpoint of every rank.
     """
 
 def search(job: Training, cluster: Cluster, *, keep: int = 10, **kwargs: typing.Any) -> SearchResult:

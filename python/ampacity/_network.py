@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ampacity._communication import NetworkCommunication
 from ampacity._network_arrays import real, whole
 from ampacity._network_results import NetworkTier, Rates, Transfer
-from ampacity._network_shapes import NetworkShapes
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-class Network(NetworkShapes):
+class Network(NetworkCommunication):
     """A network of any size, computed and not stored: endpoints and links are numbers, routes are arithmetic.
 
     Make one with `fat_tree`, `torus` or `dragonfly`. Networks are immutable; use them from any number of threads.

@@ -1,20 +1,13 @@
 // Networks and flows on them: numpy arrays in and out.
-#include <pybind11/numpy.h>
-
 #include <cstdint>
-#include <memory>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "pybind.hpp"
+#include "arrays.hpp"
 
 namespace ampacity::python {
 namespace {
-
-using Doubles = py::array_t<double, py::array::c_style>;
-using Integers = py::array_t<std::int64_t, py::array::c_style>;
 
 // What the package makes its results of.
 using RatesParts = py::typing::Tuple<py::array_t<double>, py::array_t<std::int64_t>, py::array_t<double>>;
@@ -24,37 +17,9 @@ using BillParts = py::typing::Tuple<py::typing::List<BillRow>, double, double, d
                                     double, double, double, double>;
 using TierRow = py::typing::Tuple<py::str, std::int64_t, std::int64_t, double>;
 
-template <class T>
-std::span<const T> values_of(const py::array_t<T, py::array::c_style>& array) {
-  return {array.data(), static_cast<std::size_t>(array.size())};
-}
-
-/// Hands a column to numpy, which may read it only.
-template <class T>
-py::array_t<T> read_only(std::vector<T>&& values) {
-  auto owned = std::make_unique<std::vector<T>>(std::move(values));
-  const std::vector<T>& column = *owned;
-  const py::capsule owner(owned.release(), [](void* memory) { delete static_cast<std::vector<T>*>(memory); });
-  py::array_t<T> array(static_cast<py::ssize_t>(column.size()), column.data(), owner);
-  array.attr("setflags")(py::arg("write") = false);
-  return array;
-}
-
-Routing routing_named(const std::string& name) {
-  std::vector<std::string> known;
-  std::string rule = "must be one of";
-  for (std::size_t i = 0; i < EnumNames<Routing>::names.size(); ++i) {
-    known.emplace_back(EnumNames<Routing>::names[i]);
-    if (name == known.back()) return static_cast<Routing>(i);
-    rule += (i == 0 ? " " : ", ") + known.back();
-  }
-  const std::vector<std::string> near = nearest_names(name, known);
-  throw InvalidSpec({{"routing", '"' + name + '"', rule, near.empty() ? "" : "did you mean " + near[0] + "?"}});
-}
-
 FlowRules rules_of(const std::string& routing, std::uint64_t seed, std::int64_t queue_pairs, bool latency_weighted,
                    double batch_fraction) {
-  return {routing_named(routing), seed, queue_pairs, latency_weighted, batch_fraction};
+  return {enum_named<Routing>("routing", routing), seed, queue_pairs, latency_weighted, batch_fraction};
 }
 
 NetworkOptions options_of(double hop_latency_s, std::int64_t planes, std::int64_t domain, double domain_bytes_per_s,

@@ -18,5 +18,6 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   bind_batch(module);
   bind_kernels(module);
   bind_network(module);
+  bind_communication(module);
   bind_pipeline(module);
 }

@@ -28,6 +28,7 @@ void bind_functions(py::module_& module);
 void bind_batch(py::module_& module);
 void bind_kernels(py::module_& module);
 void bind_network(py::module_& module);
+void bind_communication(py::module_& module);
 void bind_pipeline(py::module_& module);
 
 }  // namespace ampacity::python

@@ -14,6 +14,7 @@
 #include "ampacity/model.hpp"              // IWYU pragma: export
 #include "ampacity/network.hpp"            // IWYU pragma: export
 #include "ampacity/pipeline.hpp"           // IWYU pragma: export
+#include "ampacity/placement.hpp"          // IWYU pragma: export
 #include "ampacity/search.hpp"             // IWYU pragma: export
 #include "ampacity/training.hpp"           // IWYU pragma: export
 #include "ampacity/version.hpp"            // IWYU pragma: export

@@ -56,6 +56,11 @@ class DragonflyWiring final : public Wiring {
     return groups_ == 1 ? pairs * rates_[1] : pairs * parallel_ * rates_[2];
   }
 
+  [[nodiscard]] std::uint32_t neighbourhoods() const override { return 2; }
+  [[nodiscard]] std::uint32_t neighbourhood(std::uint32_t endpoint, std::uint32_t level) const override {
+    return endpoint / hosts_ / (level == 0 ? 1 : switches_);
+  }
+
   bool route(std::uint32_t source, std::uint32_t destination, const PathChoice& choice,
              std::vector<std::uint32_t>& links) const override {
     const std::size_t before = links.size();

@@ -95,6 +95,15 @@ class FatTreeWiring final : public Wiring {
     return !rail_only_ || a % rails_ == b % rails_;
   }
 
+  [[nodiscard]] std::uint32_t neighbourhoods() const override { return static_cast<std::uint32_t>(tiers_); }
+  [[nodiscard]] std::uint32_t neighbourhood(std::uint32_t endpoint, std::uint32_t level) const override {
+    // With rails, the leaves of one group of nodes are one neighbourhood, as seen from rail 0.
+    if (rails_ == 1) return endpoint / below_[level + 1];
+    const std::uint32_t node = endpoint / rails_;
+    if (rail_only_) return node / below_[level + 1];
+    return level == 0 ? node / down_[0] : place_of(node * rails_) / std::max(below_[level + 1], down_[0] * rails_);
+  }
+
   bool route(std::uint32_t source, std::uint32_t destination, const PathChoice& choice,
              std::vector<std::uint32_t>& links) const override {
     const Ends ends{place_of(source), place_of(destination)};

@@ -30,6 +30,13 @@ struct Network::Plan {
   [[nodiscard]] double bytes_per_s(std::uint32_t link) const;
   /// Cables behind a trunk, by visible number.
   [[nodiscard]] std::vector<std::uint32_t> cables_of(std::uint32_t trunk) const;
+  /// Neighbourhoods of the wiring, inside which a scale-up domain, where there is one, is the smallest.
+  [[nodiscard]] std::uint32_t neighbourhoods() const { return wiring->neighbourhoods() + (options.domain > 1 ? 1 : 0); }
+  [[nodiscard]] std::uint32_t neighbourhood(std::uint32_t endpoint, std::uint32_t level) const {
+    if (options.domain <= 1) return wiring->neighbourhood(endpoint, level);
+    if (level == 0) return endpoint / static_cast<std::uint32_t>(options.domain);
+    return wiring->neighbourhood(endpoint, level - 1);
+  }
   /// Appends the links from one endpoint to another and adds their latency; false where failures cut them off.
   bool route(std::uint32_t source, std::uint32_t destination, Routing routing, std::uint64_t hash,
              std::vector<std::uint32_t>& links, double& latency_s) const;

@@ -47,6 +47,16 @@ class TorusWiring final : public Wiring {
     return longest == 1 ? 0 : longest == 2 ? layer : 2 * layer;
   }
 
+  /// Boustrophedon: forth in one row, back in the next.
+  [[nodiscard]] std::uint32_t along(std::uint32_t endpoint) const override {
+    std::uint32_t place = 0;
+    for (std::size_t d = side_.size(); d-- > 0;) {
+      const std::uint32_t at = endpoint / stride_[d] % side_[d];
+      place = place * side_[d] + (place % 2 == 0 ? at : side_[d] - 1 - at);
+    }
+    return place;
+  }
+
   bool route(std::uint32_t source, std::uint32_t destination, const PathChoice& choice,
              std::vector<std::uint32_t>& links) const override {
     const std::size_t before = links.size();

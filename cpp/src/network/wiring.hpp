@@ -43,6 +43,11 @@ class Wiring {
   [[nodiscard]] virtual double bisection_bytes_per_s() const = 0;
   /// Whether endpoints `a` and `b` can reach each other without scale-up links.
   [[nodiscard]] virtual bool joined(std::uint32_t, std::uint32_t) const { return true; }
+  /// Neighbourhoods that an endpoint lies in (below one switch, in one pod, in one group), the smallest first.
+  [[nodiscard]] virtual std::uint32_t neighbourhoods() const { return 0; }
+  [[nodiscard]] virtual std::uint32_t neighbourhood(std::uint32_t, std::uint32_t) const { return 0; }
+  /// Place of an endpoint on a walk along which neighbours are as near as the wiring lets them be.
+  [[nodiscard]] virtual std::uint32_t along(std::uint32_t endpoint) const { return endpoint; }
   /// Appends the links between two different endpoints; false where failed links cut them off.
   virtual bool route(std::uint32_t source, std::uint32_t destination, const PathChoice& choice,
                      std::vector<std::uint32_t>& links) const = 0;
