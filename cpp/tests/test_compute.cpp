@@ -46,14 +46,14 @@ double rate(const GemmShape& s, const KernelCost& cost) {
   return 2 * s.m * s.n * s.k * s.batch / cost.seconds;
 }
 
-const GemmShape huge{132 * 256.0, 16384, 65536, 1, false};
+const GemmShape huge{132 * 256.0, 16384, 65536, 1, 0};
 
 const std::vector<GemmShape>& shapes() {
   static const std::vector<GemmShape> list{
-      {1, 1, 1, 1, false},          {16, 4096, 4096, 1, false},    {512, 512, 512, 1, false},
-      {2048, 2048, 2048, 1, false}, {1000, 3000, 777, 3, false},   {8192, 1024, 51200, 1, false},
-      {256, 256, 65536, 1, false},  {65536, 128, 32, 1, false},    {8192, 53248, 16384, 1, true},
-      {4096, 4096, 8192, 8, true},  {128, 128256, 8192, 1, false}, {16384, 16384, 16384, 1, false}};
+      {1, 1, 1, 1, 0},          {16, 4096, 4096, 1, 0},    {512, 512, 512, 1, 0},
+      {2048, 2048, 2048, 1, 0}, {1000, 3000, 777, 3, 0},   {8192, 1024, 51200, 1, 0},
+      {256, 256, 65536, 1, 0},  {65536, 128, 32, 1, 0},    {8192, 53248, 16384, 1, 4},
+      {4096, 4096, 8192, 8, 4}, {128, 128256, 8192, 1, 0}, {16384, 16384, 16384, 1, 0}};
   return list;
 }
 
@@ -92,12 +92,12 @@ TEST_CASE("closed-form limits of a matrix product") {
   }
   SUBCASE("tiny: a launch and one tile") {
     const double one_tile_s = family.tile_overhead_clocks / d.tensor_clock_hz;
-    CHECK(gemm(d, Precision::bf16, {1, 1, 1, 1, false}).seconds ==
+    CHECK(gemm(d, Precision::bf16, {1, 1, 1, 1, 0}).seconds ==
           doctest::Approx(family.kernel_launch_s + one_tile_s).epsilon(0.02));
   }
   SUBCASE("one row: the weights pass through memory once") {
     const double bytes = 2.0 * (65536.0 * 16384 + 16384 + 65536);
-    CHECK(gemm(d, Precision::bf16, {1, 65536, 16384, 1, false}).seconds ==
+    CHECK(gemm(d, Precision::bf16, {1, 65536, 16384, 1, 0}).seconds ==
           doctest::Approx(family.kernel_launch_s + bytes / memory_rate(d)).epsilon(1e-9));
   }
   SUBCASE("FP8 doubles the rate and halves the operands") {
@@ -105,19 +105,27 @@ TEST_CASE("closed-form limits of a matrix product") {
     CHECK(bf16 / gemm(d, Precision::fp8, huge).seconds == doctest::Approx(2).epsilon(0.01));
   }
   SUBCASE("accumulation adds six bytes per element of the result") {
-    const GemmShape thin{65536, 65536, 32, 1, false};
+    const GemmShape thin{65536, 65536, 32, 1, 0};
     GemmShape adding = thin;
-    adding.accumulate = true;
+    adding.accumulator_bytes = 4;
     CHECK(gemm(d, Precision::bf16, adding).seconds - gemm(d, Precision::bf16, thin).seconds ==
           doctest::Approx(6.0 * 65536 * 65536 / memory_rate(d)).epsilon(1e-6));
+  }
+  SUBCASE("of which two fifths show where arithmetic sets the time, a third of that with 16-bit gradients") {
+    GemmShape adding{8192, 8192, 8192, 1, 0};
+    const double plain_s = gemm(d, Precision::bf16, adding).seconds;
+    const double byte_s = 8192.0 * 8192.0 / memory_rate(d);
+    for (const double bytes : {2.0, 4.0}) {
+      adding.accumulator_bytes = bytes;
+      CHECK(gemm(d, Precision::bf16, adding).seconds - plain_s ==
+            doctest::Approx(0.4 * (2 * bytes - 2) * byte_s).epsilon(1e-6));
+    }
   }
 }
 
 TEST_CASE("waves: a few tiles more than the SMs hold cost most of a wave") {
   const Accelerator d = unlimited();
-  const auto seconds = [&](double rows) {
-    return gemm(d, Precision::bf16, {rows * 128, 1024, 8192, 1, false}).seconds;
-  };
+  const auto seconds = [&](double rows) { return gemm(d, Precision::bf16, {rows * 128, 1024, 8192, 1, 0}).seconds; };
   const double full = seconds(33);  // 33 x 4 tiles of 128 x 256: each SM has one
   // 3 % more work: a second wave of the wide tile would cost 2, the best smaller tile still pays 5 quarter waves.
   CHECK(seconds(34) / full > 1.25);
@@ -127,14 +135,14 @@ TEST_CASE("waves: a few tiles more than the SMs hold cost most of a wave") {
 
 TEST_CASE("split along k: few tiles and a deep product use all SMs") {
   const Accelerator d = unlimited();
-  const GemmShape deep{256, 256, 262144, 1, false};
+  const GemmShape deep{256, 256, 262144, 1, 0};
   // 2 wide tiles without a split would reach 2 / 132 of the peak.
   CHECK(rate(deep, gemm(d, Precision::bf16, deep)) > 0.15 * d.bf16_flops_per_s);
 }
 
 TEST_CASE("twice the batch takes about twice the time and energy") {
   const Accelerator d = h100();
-  const GemmShape one{4096, 4096, 4096, 4, false};
+  const GemmShape one{4096, 4096, 4096, 4, 0};
   GemmShape two = one;
   two.batch = 8;
   const KernelCost a = gemm(d, Precision::bf16, one);

@@ -24,14 +24,14 @@ struct KernelCost {
   }
 };
 
-/// A (batched) matrix product C[m,n] = A[m,k] B[k,n]; operands in `precision`, result in 16 bits
-/// (`accumulate`: read, added to and written back in 32 bits, as fused weight-gradient accumulation does).
+/// A (batched) matrix product C[m,n] = A[m,k] B[k,n]; operands in `precision`, result in 16 bits, or read, added to and
+/// written back in `accumulator_bytes` an element, as fused weight-gradient accumulation does.
 struct GemmShape {
   double m = 1;
   double n = 1;
   double k = 1;
   double batch = 1;
-  bool accumulate = false;
+  double accumulator_bytes = 0;
 };
 [[nodiscard]] KernelCost gemm(const Accelerator& device, Precision precision, const GemmShape& shape);
 

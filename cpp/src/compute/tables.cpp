@@ -87,7 +87,8 @@ KernelCosts gemm_costs(const Accelerator& device, Precision precision, const Gem
                            NamedColumn{"batch", table.batch, 1, largest_extent}};
   check(table.m.size(), columns);
   return priced(table.m.size(), [&](std::size_t i) {
-    return compute::gemm(device, precision, {table.m[i], table.n[i], table.k[i], table.batch[i], table.accumulate});
+    return compute::gemm(device, precision,
+                         {table.m[i], table.n[i], table.k[i], table.batch[i], table.accumulate ? 4.0 : 0.0});
   });
 }
 

@@ -82,8 +82,8 @@ KernelCost score_attention(const Context& c, const LayerWork& work, bool backwar
   const double sequence = static_cast<double>(c.job.seq_len);
   const double queries = sequence / static_cast<double>(c.layout.cp);
   const double batch = static_cast<double>(c.layout.micro_batch) * work.attention_heads;
-  const compute::GemmShape scores{queries, sequence, work.attention_key_dim, batch, false};
-  const compute::GemmShape values{queries, work.attention_value_dim, sequence, batch, false};
+  const compute::GemmShape scores{queries, sequence, work.attention_key_dim, batch, 0};
+  const compute::GemmShape values{queries, work.attention_value_dim, sequence, batch, 0};
   const Precision half =
       c.job.precision == Precision::fp32 || c.job.precision == Precision::tf32 ? c.job.precision : Precision::bf16;
   const KernelCost products = compute::gemm(c.device, half, scores) + compute::gemm(c.device, half, values);

@@ -79,16 +79,20 @@ inline double activation_bytes(const Context& c) {
 }
 
 inline compute::KernelCost forward_gemm(const Context& c, Precision precision, const workload::Linear& l) {
-  return compute::gemm(c.device, precision, {l.tokens, l.out, l.in, l.batch, false});
+  return compute::gemm(c.device, precision, {l.tokens, l.out, l.in, l.batch, 0});
+}
+/// What the product of a weight's gradient adds it to; 0 where another kernel does that, or nobody.
+inline double fused_accumulator_bytes(const Context& c) {
+  const Software& software = c.job.software;
+  return software.fused_kernels && software.accumulation_bytes == 0 ? software.gradient_bytes : 0;
 }
 /// Adds the gradients of input and weight; the latter is added to the stored gradient. FP8 with a scale per tensor
 /// accumulates them in full precision (Transformer Engine: split accumulators in backward products).
 inline void add_backward_gemms(const Context& c, PassTime& pass, Precision precision, const workload::Linear& l) {
   const double slower = precision == Precision::fp8 ? 1 / c.device.architecture.fp8_backward_efficiency_fraction : 1;
-  const compute::KernelCost input =
-      slower * compute::gemm(c.device, precision, {l.tokens, l.in, l.out, l.batch, false});
+  const compute::KernelCost input = slower * compute::gemm(c.device, precision, {l.tokens, l.in, l.out, l.batch, 0});
   const compute::KernelCost weight =
-      slower * compute::gemm(c.device, precision, {l.in, l.out, l.tokens, l.batch, c.job.software.fused_kernels});
+      slower * compute::gemm(c.device, precision, {l.in, l.out, l.tokens, l.batch, fused_accumulator_bytes(c)});
   add_gemm(c, pass, input + weight);
   pass.weight_gradient_s += sustained(c, weight).seconds;
 }
