@@ -99,7 +99,7 @@ TEST_CASE("layers that predict further tokens cost a layer and a loss each") {
   const Cluster cluster = testing::cluster_of("eos-10752");
   Layout layout = spread(64, 64);
   layout.pp = 16;
-  job.model.mtp_layers = 1;  // 61 + 1 layers, embedding and head as one each: 64
+  job.model.mtp_layers = 1;  // 61 layers, prediction and its two losses as one each: 64
   const Estimate with = estimate(job, cluster, layout);
   CHECK(with.accelerators == 1024);
   job.model.mtp_layers = 3;

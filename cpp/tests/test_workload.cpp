@@ -142,6 +142,26 @@ TEST_CASE("first and last stage may have a number of layers of their own") {
   CHECK(layers_by_rank(m, layout) == std::vector<double>{5, 9, 9, 9});
 }
 
+TEST_CASE("a layer of multi-token prediction on the last stage stands for itself and its loss") {
+  // Megatron-Bridge, set_deepseek_v3_pipeline_model_parallel_layout: 15 x 4 and, with prediction and losses, 1.
+  Model m = Catalogue::builtin().get<Model>("deepseek-v3");
+  REQUIRE(m.layers == 61);
+  m.mtp_layers = 1;
+  Layout layout;
+  layout.pp = 16;
+  std::vector<double> sixteen(16, 4);
+  sixteen.back() = 1 + 1;
+  CHECK(layers_by_rank(m, layout) == sixteen);
+  layout.pp = 4;
+  layout.vp = 4;
+  CHECK(layers_by_rank(m, layout) == std::vector<double>{16, 16, 16, 13 + 1});
+  m.mtp_layers = 0;  // the same without it (_get_kimi_k2_pipeline_layout)
+  layout = {};
+  layout.pp = 16;
+  sixteen.back() = 1;
+  CHECK(layers_by_rank(m, layout) == sixteen);
+}
+
 TEST_CASE("uneven stages take a layer more one by one, as torchtitan's") {
   // generate_llm_fqn_per_model_part: 32 layers, embedding and head as one each: 34 on 4 stages are 9, 9, 8, 8.
   const Model m = Catalogue::builtin().get<Model>("llama-3.1-8b");

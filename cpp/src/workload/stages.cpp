@@ -15,7 +15,7 @@ class Chunks {
     } else if (layout.uneven_stages) {
       spread();
     } else {
-      divide();
+      divide(model);
     }
   }
 
@@ -62,16 +62,27 @@ class Chunks {
     possible_ = size(0) >= 1 && size(count_ - 1) >= 1 && each_ >= 1;
   }
 
-  void divide() {
-    for (std::int64_t spared = 0; spared <= 2; ++spared) {
-      if ((layers_ + spared) % count_ != 0) continue;
-      each_ = (layers_ + spared) / count_;
-      last_added_ = spared >= 1 ? -1 : 0;
-      first_spared_ = spared == 2 ? 1 : 0;
-      // A first or last rank without layers is no stage.
-      possible_ = each_ * vp_ > (spared > 0 ? 1 : 0);
-      return;
-    }
+  /// All have the same number, the ends less by what embedding and head stand for. A layer of multi-token prediction on
+  /// the last stage stands for itself and its loss: 61 layers of DeepSeek-V3 on 16 stages are 4 x 15 + 1, and so are 61
+  /// of a mixture of experts without it (Megatron-Bridge, set_deepseek_v3_pipeline_model_parallel_layout and
+  /// _get_kimi_k2_pipeline_layout).
+  void divide(const Model& model) {
+    const std::int64_t further = model.mtp_layers;
+    if (further > 0 && share(further, 0, 1 + 2 * further)) return;
+    if (share(further, 0, further) || share(further, 0, further + 1) || share(further, 1, further + 1)) return;
+    if (model.is_moe()) share(further, 0, 3);
+  }
+
+  /// The first and the last chunk have so many of the model's own layers less than the others, and the last the further
+  /// ones; false where that does not divide, or leaves a rank without layers.
+  bool share(std::int64_t further, std::int64_t first, std::int64_t last) {
+    const std::int64_t all = layers_ - further + first + last;
+    each_ = all / count_;
+    first_spared_ = first;
+    last_added_ = further - last;
+    const std::int64_t change = std::min(-first_spared_, last_added_);
+    possible_ = all % count_ == 0 && each_ + change >= 0 && each_ * vp_ + change >= 1;
+    return possible_;
   }
 
   std::int64_t pp_;

@@ -41,7 +41,8 @@ struct StageLayers {
 
 /// How layers are spread over the ranks, virtual stage by virtual stage (`Layout::first_stage_layers`,
 /// `Layout::uneven_stages`). Otherwise all have the same number, and embedding and head may each stand for one layer,
-/// as in Llama 3 (arXiv:2407.21783, section 3.3.2): 126 layers on 16 stages are 7 + 14 x 8 + 7.
+/// as in Llama 3 (arXiv:2407.21783, section 3.3.2): 126 layers on 16 stages are 7 + 14 x 8 + 7. With multi-token
+/// prediction, or where nothing else divides a mixture, the last one has three less (DeepSeek-V3: 15 x 4 + 1).
 [[nodiscard]] StageLayers stage_layers(const Model& model, const Layout& layout);
 
 /// Layers of the rank that has most.
