@@ -6,6 +6,7 @@ import pytest
 
 from ampacity._scoreboard.layout import software_of
 from ampacity._scoreboard.readings import READINGS, as_it_ran
+from ampacity._scoreboard.recipes import capacity_factor
 from ampacity._scoreboard.rows import Row
 
 CELLS = {"row_id": "a-1", "framework": "Megatron-DeepSpeed", "mbs": "1", "recompute_class": "full", "layers": "24"}
@@ -49,3 +50,44 @@ def test_benchmark_pages_of_two_releases():
     new, _ = software_of(Row(0, {"framework": "LLM Foundry", "features": "FSDP MP mode DEFAULT"}))
     assert (old.checkpoint_stops_early, old.gradient_reduce_bytes) == (False, 2)
     assert (new.checkpoint_stops_early, new.gradient_reduce_bytes) == (True, 4)
+
+
+BRIDGE = {"framework": "Megatron-Bridge", "n_experts": "128", "precision_class": "mxfp8", "gpu": "GB200"}
+GRAPH = "moe_flex_dispatcher_backend=hybridep; moe_a2a_overlap=True; cuda_graph_impl=full_iteration"
+
+
+@pytest.mark.parametrize(
+    ("framework", "version", "name"),
+    [
+        ("NeMo", "24.07", "nemo"),
+        ("NeMo", "v25.02", "nemo"),
+        ("NeMo", "v25.04", "nemo-25.04"),
+        ("Megatron-Bridge", "NeMo 26.08", "nemo-25.04"),
+        ("NeMo/Megatron-Core", "v3.1", "nemo"),
+    ],
+)
+def test_release_by_version(framework, version, name):
+    assert software_of(Row(0, {"framework": framework, "fw_version": version}))[0].name == name
+
+
+def test_full_iteration_recipes_fuse_the_experts():
+    software, _ = software_of(
+        Row(0, {**BRIDGE, "fw_version": "NeMo 26.06", "model": "Qwen3-30B-A3B", "features": GRAPH})
+    )
+    assert (software.name, software.host_gap_s) == ("megatron-bridge-26.06", 0)
+    assert (software.ep_exchange, software.ep_sms) == ("deduplicated", 32)
+    assert (software.attention_in_8_bits, software.head_in_8_bits) == (True, False)
+
+
+@pytest.mark.parametrize(("gpu", "attention"), [("GB200", False), ("GB300", True)])
+def test_recipe_of_deepseek_v3(gpu, attention):
+    cells = {**BRIDGE, "gpu": gpu, "fw_version": "NeMo 26.06", "model": "DeepSeek-V3", "features": GRAPH}
+    software, _ = software_of(Row(0, cells))
+    assert (software.attention_in_8_bits, software.head_in_8_bits) == (attention, True)
+
+
+def test_token_drop_has_no_flexible_dispatcher():
+    row = Row(0, {**BRIDGE, "features": "moe_flex_dispatcher_backend=hybridep", "notes": "MoE with token drop"})
+    assert capacity_factor(row) == 1
+    assert software_of(row)[0].ep_exchange == "all-to-all"
+    assert capacity_factor(Row(0, BRIDGE)) == 0

@@ -329,7 +329,7 @@ def test_open_choices():
         ("PyTorch FSDP", "fsdp"),
         ("MaxText (JAX)", "jax"),
         ("Megatron-LM + DeepSpeed", "megatron-deepspeed"),
-        ("Megatron-Bridge", "nemo"),
+        ("Megatron-Bridge", "nemo-25.04"),
         ("NeMo/Megatron-Core", "nemo"),
         ("Megatron-LM", "megatron-core"),
     ],

@@ -2,7 +2,8 @@
 
 One number per family says how much slower kernels run inside a training step than in a loop of their own. Each source
 counts as the median of its signed errors, and the fraction is taken that brings the median over sources to zero: a source
-with many rows has no more say than one with few, and one with something unmodelled does not pull the others. Prints the
+with many rows has no more say than one with few, and one with something unmodelled does not pull the others. Mixtures of
+experts stand aside: much of their time is the host's and the network's, which a device's fraction must not make up for. Prints the
 result, and what it would be with each source left out, together with that source's error then. Needs an installed ampacity:
 
     python tools/fit_sustained.py
@@ -38,6 +39,8 @@ def errors_by_family(rows: list[Row]) -> dict[str, Errors]:
     """Predict every row with every fraction of the grid."""
     found: dict[str, Errors] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for row in rows:
+        if row.count("n_experts"):
+            continue
         try:
             cluster, note = cluster_of(row)
             family = cluster.partitions[0].node.accelerator.architecture.name

@@ -94,6 +94,40 @@ TEST_CASE("the step shows the exchange, and hides what the software overlaps") {
         Approx(inside.breakdown.ep_comm_s * (0.25 + 0.75 * job.software.comm_sm_fraction)).epsilon(1e-9));
 }
 
+TEST_CASE("a hidden exchange costs the multiprocessors that its kernels keep") {
+  Training job = testing::job_of("mixtral-8x7b", 64);
+  const Cluster cluster = testing::cluster_of("eos-10752");  // 132 multiprocessors a device
+  const double shown_s = estimate(job, cluster, spread(8, 8)).breakdown.ep_comm_s;
+  job.software.ep_overlap_fraction = 1;
+  job.software.ep_sms = 33;
+  CHECK(estimate(job, cluster, spread(8, 8)).breakdown.ep_comm_s == Approx(shown_s / 4).epsilon(1e-9));
+}
+
+TEST_CASE("with a fixed capacity the host need not wait to learn how many tokens an expert got") {
+  Training job = testing::job_of("qwen3-30b-a3b", 64);
+  const Cluster cluster = testing::cluster_of("eos-10752");
+  job.software.host_gap_s = 4e-5;  // launching 2 x 16 experts takes 1.3 ms, all kernels of a layer less than they run
+  const double dropless_s = estimate(job, cluster, spread(8, 8)).breakdown.launch_s;
+  job.capacity_factor = 1;
+  CHECK(estimate(job, cluster, spread(8, 8)).breakdown.launch_s < dropless_s);
+}
+
+TEST_CASE("a fused block of experts moves what its middle need not: the activation's inputs and result") {
+  Training job = testing::job_of("mixtral-8x7b", 64);
+  job.precision = Precision::mxfp8;
+  const Layout layout = spread(8, 8);
+  const workload::LayerWork apart = workload::moe_layer(job, layout);
+  job.software.fuses_expert_mlp = true;
+  const workload::LayerWork fused = workload::moe_layer(job, layout);
+  // One expert a device, 4,096 tokens x 2 experts per token, 14,336 wide; gate and value besides. 16 bits.
+  const double element = 2.0 * 2 * static_cast<double>(job.seq_len) * 14336;
+  // Forward: two read and one written by the activation, one read by the cast of its result.
+  CHECK(apart.stream.forward_bytes - fused.stream.forward_bytes == Approx((3 + 1) * element).epsilon(1e-12));
+  // Backward: two inputs read as before; gradient read, two written, two read by the cast are spared.
+  CHECK(apart.stream.backward_bytes - fused.stream.backward_bytes == Approx((1 + 2 + 2) * element).epsilon(1e-12));
+  CHECK(multiply_adds(apart) == multiply_adds(fused));
+}
+
 TEST_CASE("layers that predict further tokens cost a layer and a loss each") {
   Training job = testing::job_of("deepseek-v3", 512);
   const Cluster cluster = testing::cluster_of("eos-10752");

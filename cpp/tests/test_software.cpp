@@ -80,3 +80,28 @@ TEST_CASE("a host that waits for collectives shows its launches beside them") {
   CHECK(beside.launch_s > behind.launch_s);
   CHECK(beside.launch_s - behind.launch_s <= Approx(behind.tp_comm_s));
 }
+
+TEST_CASE("attention and the output embedding in 8 bits save arithmetic, and cost casts") {
+  const auto step = [](bool attention, bool head) {
+    Training job = testing::job_of("llama-3.1-8b", 8);
+    job.precision = Precision::fp8;
+    job.software.attention_in_8_bits = attention;
+    job.software.head_in_8_bits = head;
+    return estimate(job, testing::cluster_of("dgx-h100-x1"), Layout{}).breakdown;
+  };
+  const Breakdown wide = step(false, false);
+  const Breakdown attention = step(true, false);
+  // Products are a part of the core and twice as fast; softmax is as before.
+  CHECK(attention.attention_s < 0.9 * wide.attention_s);
+  CHECK(attention.attention_s > 0.5 * wide.attention_s);
+  CHECK(attention.memory_bound_s > wide.memory_bound_s);
+  const Breakdown head = step(false, true);
+  CHECK(head.gemm_s < wide.gemm_s);
+  CHECK(head.memory_bound_s > wide.memory_bound_s);
+  // Nothing of it without a format of 8 bits.
+  Training job = testing::job_of("llama-3.1-8b", 8);
+  const double plain_s = estimate(job, testing::cluster_of("dgx-h100-x1"), Layout{}).step_time_s;
+  job.software.attention_in_8_bits = true;
+  job.software.head_in_8_bits = true;
+  CHECK(estimate(job, testing::cluster_of("dgx-h100-x1"), Layout{}).step_time_s == plain_s);
+}

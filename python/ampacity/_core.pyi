@@ -2446,6 +2446,8 @@ class Software:
         how tokens travel to their experts and back. One of ``all-to-all``, ``deduplicated``.
     ep_dispatch_bytes : float, optional
         bytes of an activation on its way to its expert (1: sent in 8 bits, scales left out). From 0.5 to 4.
+    ep_sms : float, optional
+        multiprocessors that the exchange with experts keeps from the compute that it runs beside; 0: as comm_sm_fraction. From 0 to 1000.
     comm_sm_fraction : float, optional
         what a second of collectives costs the compute that it runs beside, in seconds: SMs, memory bandwidth, prefetch held back; messages between two devices cost an eighth of it. From 0 to 1.
     copies_shards : bool, optional
@@ -2458,6 +2460,12 @@ class Software:
         with products in 8 or 4 bits, tensor-parallel gathers carry activations already cast to 8 bits.
     groups_experts : bool, optional
         products of routed experts run as one grouped kernel; else each expert's is launched by itself (Transformer Engine GroupedLinear).
+    fuses_expert_mlp : bool, optional
+        the grouped products of routed experts apply the activation and cast their results themselves (Transformer Engine 2.14 and later: fused grouped MLP).
+    attention_in_8_bits : bool, optional
+        with products in 8 or 4 bits, those inside the attention core run in 8 bits too (fp8_dpa).
+    head_in_8_bits : bool, optional
+        with products in 8 bits, the output embedding's run in 8 bits too.
     host_gap_s : float, optional
         time that the host needs to launch one kernel. From 0 to 0.001.
     launches_behind_collectives : bool, optional
@@ -2536,12 +2544,16 @@ class Software:
         cp_gradient_bytes: float = 2.0,
         ep_exchange: str = "all-to-all",
         ep_dispatch_bytes: float = 2.0,
+        ep_sms: float = 0.0,
         comm_sm_fraction: float = 0.1,
         copies_shards: bool = False,
         copies_sequence_splits: bool = False,
         rotary_bytes: float = 4.0,
         gathers_in_8_bits: bool = False,
         groups_experts: bool = False,
+        fuses_expert_mlp: bool = False,
+        attention_in_8_bits: bool = False,
+        head_in_8_bits: bool = False,
         host_gap_s: float = 0.0,
         launches_behind_collectives: bool = True,
         checkpoint_host_s: float = 0.0,
@@ -2587,12 +2599,16 @@ class Software:
         cp_gradient_bytes: float = ...,
         ep_exchange: str = ...,
         ep_dispatch_bytes: float = ...,
+        ep_sms: float = ...,
         comm_sm_fraction: float = ...,
         copies_shards: bool = ...,
         copies_sequence_splits: bool = ...,
         rotary_bytes: float = ...,
         gathers_in_8_bits: bool = ...,
         groups_experts: bool = ...,
+        fuses_expert_mlp: bool = ...,
+        attention_in_8_bits: bool = ...,
+        head_in_8_bits: bool = ...,
         host_gap_s: float = ...,
         launches_behind_collectives: bool = ...,
         checkpoint_host_s: float = ...,
@@ -2628,6 +2644,11 @@ class Software:
     def asynchronous_attention(self) -> bool:
         """
         attention kernels use the device's asynchronous units (FlashAttention-3, cuDNN); else FlashAttention-2
+        """
+    @property
+    def attention_in_8_bits(self) -> bool:
+        """
+        with products in 8 or 4 bits, those inside the attention core run in 8 bits too (fp8_dpa)
         """
     @property
     def attention_relative_speed(self) -> float:
@@ -2705,6 +2726,11 @@ class Software:
         share of expert-parallel exchange hidden behind other work
         """
     @property
+    def ep_sms(self) -> float:
+        """
+        multiprocessors that the exchange with experts keeps from the compute that it runs beside; 0: as comm_sm_fraction
+        """
+    @property
     def flash_attention(self) -> bool:
         """
         attention never writes the score matrix
@@ -2718,6 +2744,11 @@ class Software:
     def fused_kernels(self) -> bool:
         """
         bias, dropout, residual, activation, norm and casts are fused
+        """
+    @property
+    def fuses_expert_mlp(self) -> bool:
+        """
+        the grouped products of routed experts apply the activation and cast their results themselves (Transformer Engine 2.14 and later: fused grouped MLP)
         """
     @property
     def gather_copies_out(self) -> bool:
@@ -2753,6 +2784,11 @@ class Software:
     def groups_experts(self) -> bool:
         """
         products of routed experts run as one grouped kernel; else each expert's is launched by itself (Transformer Engine GroupedLinear)
+        """
+    @property
+    def head_in_8_bits(self) -> bool:
+        """
+        with products in 8 bits, the output embedding's run in 8 bits too
         """
     @property
     def host_gap_s(self) -> float:

@@ -43,12 +43,16 @@ struct Software {
   double cp_gradient_bytes = 2;
   ExpertExchange ep_exchange = ExpertExchange::all_to_all;
   double ep_dispatch_bytes = 2;
+  double ep_sms = 0;
   double comm_sm_fraction = 0.1;
   bool copies_shards = false;
   bool copies_sequence_splits = false;
   double rotary_bytes = 4;
   bool gathers_in_8_bits = false;
   bool groups_experts = false;
+  bool fuses_expert_mlp = false;
+  bool attention_in_8_bits = false;
+  bool head_in_8_bits = false;
   double host_gap_s = 0;
   bool launches_behind_collectives = true;
   double checkpoint_host_s = 0;
@@ -110,6 +114,9 @@ struct Software {
         optional("ep_exchange", &S::ep_exchange, "how tokens travel to their experts and back"),
         optional("ep_dispatch_bytes", &S::ep_dispatch_bytes, Range{0.5, 4},
                  "bytes of an activation on its way to its expert (1: sent in 8 bits, scales left out)"),
+        optional("ep_sms", &S::ep_sms, Range{0, 1000},
+                 "multiprocessors that the exchange with experts keeps from the compute that it runs beside; 0: as "
+                 "comm_sm_fraction"),
         optional(
             "comm_sm_fraction", &S::comm_sm_fraction, share,
             "what a second of collectives costs the compute that it runs beside, in seconds: SMs, memory bandwidth, "
@@ -126,6 +133,13 @@ struct Software {
         optional("groups_experts", &S::groups_experts,
                  "products of routed experts run as one grouped kernel; else each expert's is launched by itself "
                  "(Transformer Engine GroupedLinear)"),
+        optional("fuses_expert_mlp", &S::fuses_expert_mlp,
+                 "the grouped products of routed experts apply the activation and cast their results themselves "
+                 "(Transformer Engine 2.14 and later: fused grouped MLP)"),
+        optional("attention_in_8_bits", &S::attention_in_8_bits,
+                 "with products in 8 or 4 bits, those inside the attention core run in 8 bits too (fp8_dpa)"),
+        optional("head_in_8_bits", &S::head_in_8_bits,
+                 "with products in 8 bits, the output embedding's run in 8 bits too"),
         optional("host_gap_s", &S::host_gap_s, Range{0, 1e-3}, "time that the host needs to launch one kernel"),
         optional("launches_behind_collectives", &S::launches_behind_collectives,
                  "the host goes on launching kernels while the device is in a tensor-parallel collective"),

@@ -25,7 +25,8 @@ struct Pass {
 KernelCost flash_attention(const Accelerator& device, const AttentionShape& shape, const Pass& pass) {
   const Architecture& family = device.architecture;
   const double sms = static_cast<double>(device.sm_count);
-  const double flops_per_clock = device.bf16_flops_per_s / (sms * device.tensor_clock_hz);
+  const Format format = format_of(device, shape.precision);
+  const double flops_per_clock = format.flops_per_s / (sms * device.tensor_clock_hz);
   const double score_clocks = pass.flops_per_score / (flops_per_clock * pass.efficiency) + pass.softmax_clocks;
   const double key_s = std::min(query_tile, shape.queries) * score_clocks / device.tensor_clock_hz;
 
@@ -41,7 +42,7 @@ KernelCost flash_attention(const Accelerator& device, const AttentionShape& shap
   const double elements = (shape.queries * shape.heads + shape.keys * shape.kv_heads) * head_width;
   const double moved = 2 * shape.batch * elements * pass.traffic;
   const double scores = shape.batch * shape.heads * shape.queries * shape.keys * shape.seen_fraction;
-  const double joules = scores * pass.flops_per_score * family.energy_j_per_flop * family.attention_energy_ratio;
+  const double joules = scores * pass.flops_per_score * format.joules_per_flop * family.attention_energy_ratio;
   return run_under_power_limit(device, {math_s, moved / memory_rate(device), joules, moved * family.memory_j_per_byte});
 }
 

@@ -45,8 +45,9 @@ struct AttentionShape {
   double head_dim = 128;       ///< of queries and keys
   double value_dim = 128;      ///< of values
   double seen_fraction = 0.5;  ///< share of the score matrix that the mask keeps (causal, whole sequence: 0.5)
+  Precision precision = Precision::bf16;  ///< of its products; softmax and results are as with 16 bits
 };
-/// Flash-attention kernels in 16 bits.
+/// Flash-attention kernels.
 [[nodiscard]] KernelCost flash_attention_forward(const Accelerator& device, const AttentionShape& shape);
 [[nodiscard]] KernelCost flash_attention_backward(const Accelerator& device, const AttentionShape& shape);
 

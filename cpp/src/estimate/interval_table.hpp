@@ -7,19 +7,19 @@
 
 namespace ampacity::interval {
 
-// Half-widths in ln(step time): Student's t with 4.65 degrees of freedom, scales 0.0626 (dense) and 0.1652
+// Half-widths in ln(step time): Student's t with 4.68 degrees of freedom, scales 0.0628 (dense) and 0.1498
 // (experts), from 525 rows of 10 sources, each source weighted equally.
-inline constexpr double dense_half_width_50 = 0.0457;
-inline constexpr double dense_half_width_90 = 0.1282;
-inline constexpr double moe_half_width_50 = 0.1207;
-inline constexpr double moe_half_width_90 = 0.3384;
+inline constexpr double dense_half_width_50 = 0.0458;
+inline constexpr double dense_half_width_90 = 0.1284;
+inline constexpr double moe_half_width_50 = 0.1094;
+inline constexpr double moe_half_width_90 = 0.3065;
 inline constexpr double largest_job = 10752;  // accelerators
 // What the rows ran: device family with format, and software.
 inline constexpr std::array<std::string_view, 9> formats{
     "ampere/bf16", "ampere/fp16", "blackwell/bf16", "blackwell/fp8", "blackwell/mxfp8", "blackwell/nvfp4",
     "hopper/bf16", "hopper/fp8", "hopper/fp8-block"};
-inline constexpr std::array<std::string_view, 11> software{
-    "jax", "llm-foundry", "llm-foundry-2023", "megatron-2021", "megatron-2022", "megatron-core", "megatron-deepspeed",
-    "nemo", "paxml", "torchtitan", "torchtitan-2024"};
+inline constexpr std::array<std::string_view, 13> software{
+    "jax", "llm-foundry", "llm-foundry-2023", "megatron-2021", "megatron-2022", "megatron-bridge-26.06",
+    "megatron-core", "megatron-deepspeed", "nemo", "nemo-25.04", "paxml", "torchtitan", "torchtitan-2024"};
 
 }  // namespace ampacity::interval

@@ -31,6 +31,7 @@ KernelCost flash_kernel(const Context& c, const LayerWork& work, const Block& bl
   shape.kv_heads = work.attention_kv_heads;
   shape.head_dim = work.attention_key_dim;
   shape.value_dim = work.attention_value_dim;
+  if (c.job.software.attention_in_8_bits && c.job.precision >= Precision::fp8) shape.precision = Precision::fp8;
   if (c.layout.cp > 1 && workload::context_parallel(c.job, c.layout) == ContextParallel::ulysses) {
     shape.queries = block.keys;
     shape.heads /= static_cast<double>(c.layout.cp);

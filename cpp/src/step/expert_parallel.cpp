@@ -1,5 +1,7 @@
 #include "step/expert_parallel.hpp"
 
+#include <algorithm>
+
 #include "workload/expert_load.hpp"
 
 namespace ampacity::step {
@@ -24,6 +26,13 @@ double one_way_s(const Context& c, const LayerWork& work, double bytes) {
   tokens.devices = workload::distinct_devices(m, ranks * reachable / domains);
   tokens.domains = workload::distinct_devices(m, reachable);
   return network::multicast_exchange_s(c.links, group, tokens);
+}
+
+/// Share of the device that the kernels of a hidden exchange take.
+double exchange_sm_fraction(const Context& c) {
+  const Software& software = c.job.software;
+  if (software.ep_sms == 0) return software.comm_sm_fraction;
+  return std::min(1.0, software.ep_sms / static_cast<double>(c.device.sm_count));
 }
 
 /// Experts that are split over `etp` devices need the tokens of all of them, and each gives a part of the sum.
@@ -54,7 +63,7 @@ void add_expert_comm(const Context& c, const LayerWork& work, PassTime& pass) {
   }
   const double hidden = c.job.software.ep_overlap_fraction * exchange;
   pass.hidden_comm_s += hidden;
-  pass.ep_comm_s += exchange - hidden + overlap_cost_s(c.job.software, hidden);
+  pass.ep_comm_s += exchange - hidden + exchange_sm_fraction(c) * hidden;
 }
 
 }  // namespace ampacity::step

@@ -67,8 +67,11 @@ PassTime layer_forward(const Context& c, const LayerWork& work) {
   add_expert_comm(c, work, pass);
   note(c, Comm::expert, pass);
   add_launch(c, pass, work.forward_kernels());
-  // The host reads back how many tokens each expert got and starts the experts with no lead over the device.
-  pass.launch_s = std::max(pass.launch_s, c.job.software.host_gap_s * work.expert_forward_kernels - expert_gemm_s);
+  // Without a fixed capacity the host reads back how many tokens each expert got, and starts the experts with no lead
+  // over the device.
+  if (c.job.capacity_factor <= 0) {
+    pass.launch_s = std::max(pass.launch_s, c.job.software.host_gap_s * work.expert_forward_kernels - expert_gemm_s);
+  }
   return pass;
 }
 

@@ -29,8 +29,9 @@ PassTime head_part(const Context& c) {
   PassTime pass;
   const workload::Sizes size = workload::sizes_of(c.job, c.layout);
   const Linear head{size.tokens, size.hidden, static_cast<double>(c.job.model.vocab) / size.tp};
-  // The output embedding stays in 16 bits in every 8-bit recipe that we know of.
-  const Precision precision = c.job.precision >= Precision::fp8 ? Precision::bf16 : c.job.precision;
+  // The output embedding stays in 16 bits in most 8-bit recipes.
+  const bool wide = c.job.precision >= Precision::fp8 && !c.job.software.head_in_8_bits;
+  const Precision precision = wide ? Precision::bf16 : c.job.precision;
   add_gemm(c, pass, forward_gemm(c, precision, head));
   note(c, Operator::output_head, pass);
   if (c.ledger != nullptr) c.ledger->turn();
@@ -39,6 +40,13 @@ PassTime head_part(const Context& c) {
   note(c, Operator::output_head, pass);
   add_stream(c, pass, compute::streaming(c.device, workload::loss_stream_bytes(c.job, c.layout), loss_kernels));
   note(c, Operator::loss, pass);
+  if (!wide) {
+    const workload::Stream casts = workload::head_casts(c.job, head);
+    add_stream(c, pass,
+               compute::streaming(c.device, casts.forward_bytes + casts.backward_bytes,
+                                  casts.forward_kernels + casts.backward_kernels));
+    note(c, Operator::casts, pass);
+  }
   if (c.layout.tp > 1) {
     const network::Group group{c.layout.tp, 1};
     pass.tp_comm_s = network::all_gather_s(c.links, group, activation_bytes(c)) +

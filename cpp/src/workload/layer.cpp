@@ -111,6 +111,11 @@ void add_ffn(const Training& job, const Sizes& size, Operator kind, double token
   // The activation reads its input(s) and writes one output; backward reads input(s) and gradient and writes
   // gradient(s).
   const double element = half * batch * tokens * inner;
+  if (kind == Operator::experts && job.software.fuses_expert_mlp) {
+    // The products do it on their results before they write them; the way back reads what the first had made.
+    work.add(Operator::activation, {0, element * gates, 0, 0});
+    return;
+  }
   Stream activation{element * (gates + 1), element * (2 * gates + 1), 1, 1};
   // Without fusion the activation and the product with the gate are passes of their own (and so are their gradients).
   if (!job.software.fused_kernels) activation += {element * 2 * gates, element * 3 * gates, 0, 0};
@@ -176,16 +181,40 @@ double launches_of(const Training& job, const Linear& linear) {
   return job.software.groups_experts ? 1 : linear.batch;
 }
 
-void add_casts(const Training& job, LayerWork& work) {
+/// Casts of what goes into a product and of the gradient of its result. Where the products of the experts' block cast
+/// their own results, its middle is only written: the second's input, and the gradient of the first's result.
+Stream casts_of(const Training& job, const Linear& linear, bool in_is_made_cast, bool gradient_is_made_cast) {
   const double bytes = cast_bytes(job.precision);
-  if (bytes == 0) return;
   const Stream each = cast_launches(job.precision);
+  const double elements = linear.batch * linear.tokens;
+  const double times = launches_of(job, linear);
+  const double written = bytes - half * (job.precision == Precision::nvfp4 ? 2 : 1);
+  return {elements * linear.in * (in_is_made_cast ? written : bytes),
+          elements * linear.out * (gradient_is_made_cast ? written : bytes),
+          in_is_made_cast ? 0 : times * each.forward_kernels,
+          gradient_is_made_cast ? 0 : times * each.backward_kernels};
+}
+
+/// Queries, keys and values, and the gradient of the result.
+void add_attention_casts(const Training& job, const Sizes& size, LayerWork& work) {
+  if (!job.software.attention_in_8_bits) return;
+  const double result = work.attention_heads * work.attention_value_dim;
+  const double inputs = work.attention_heads * work.attention_key_dim +
+                        work.attention_kv_heads * (work.attention_key_dim + work.attention_value_dim);
+  const double element = size.tokens * cast_bytes(job.precision);
+  work.add(Operator::casts, {element * inputs, element * result, 3, 1});
+}
+
+void add_casts(const Training& job, const Sizes& size, LayerWork& work) {
+  if (cast_bytes(job.precision) == 0) return;
+  add_attention_casts(job, size, work);
+  bool second = false;
   for (std::size_t i = 0; i < work.linear_count; ++i) {
     const Linear& linear = work.linears[i];
-    const double elements = bytes * linear.batch * linear.tokens;
-    const double times = launches_of(job, linear);
-    const Stream casts{elements * linear.in, elements * linear.out, times * each.forward_kernels,
-                       times * each.backward_kernels};
+    if (linear.kind == Operator::router) continue;  // scores are no product of Transformer Engine
+    const bool fused = linear.kind == Operator::experts && job.software.fuses_expert_mlp;
+    const Stream casts = casts_of(job, linear, fused && second, fused && !second);
+    if (fused) second = true;
     work.add(Operator::casts, casts);
     if (linear.kind != Operator::experts) continue;
     work.routed_stream += casts;
@@ -224,7 +253,7 @@ LayerWork dense_layer(const Training& job, const Layout& layout) {
   add_ffn(job, size, Operator::feed_forward, size.tokens, static_cast<double>(job.model.ffn) / size.tp, 1, work);
   add_norms_and_residuals(job, size, work);
   add_sequence_copies(job, layout, size, work);
-  add_casts(job, work);
+  add_casts(job, size, work);
   count_products(job, work);
   return work;
 }
@@ -236,7 +265,7 @@ LayerWork moe_layer(const Training& job, const Layout& layout) {
   add_experts(job, layout, size, work);
   add_norms_and_residuals(job, size, work);
   add_sequence_copies(job, layout, size, work);
-  add_casts(job, work);
+  add_casts(job, size, work);
   count_products(job, work);
   return work;
 }
@@ -245,6 +274,10 @@ double embedding_stream_bytes(const Training& job, const Layout& layout) {
   const Sizes size = sizes_of(job, layout);
   // Forward: gather rows, write; backward: read gradient, scatter-add into 32-bit rows.
   return size.tokens * size.hidden * (half + half + half + 8);
+}
+
+Stream head_casts(const Training& job, const Linear& head) {
+  return job.software.head_in_8_bits ? casts_of(job, head, false, false) : Stream{};
 }
 
 double loss_stream_bytes(const Training& job, const Layout& layout) {

@@ -85,6 +85,9 @@ struct Sizes {
 /// that of the average device.
 [[nodiscard]] LayerWork moe_layer(const Training& job, const Layout& layout);
 
+/// Casts of the output embedding's operands, where they are cast.
+[[nodiscard]] Stream head_casts(const Training& job, const Linear& head);
+
 /// Bytes that embedding (forward and backward), and loss on the logits (forward and backward) move.
 [[nodiscard]] double embedding_stream_bytes(const Training& job, const Layout& layout);
 [[nodiscard]] double loss_stream_bytes(const Training& job, const Layout& layout);

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ampacity._core import Catalogue, Layout, Software
+from ampacity._scoreboard.recipes import exchange_changes, nemo_release, recipe_changes
 from ampacity._scoreboard.rows import Row, Skip
 
 # Least recomputation first: where it is unknown, the first that fits in memory is taken.
@@ -53,8 +54,10 @@ def software_of(row: Row) -> tuple[Software, str]:
         name = "megatron-2021" if year <= 2021 else "megatron-2022"
     if name == "llm-foundry" and "mode pure" in row.lower("features"):
         name = "llm-foundry-2023"  # its benchmark pages: 16 bits throughout before PyTorch 2.1, DEFAULT since
+    if name == "nemo":
+        name = nemo_release(row)
     software = Catalogue.builtin().software(name)
-    changes = _feature_changes(row)
+    changes = recipe_changes(row, name) | _feature_changes(row)
     return (software.replace(**changes) if changes else software), note
 
 
@@ -71,11 +74,9 @@ def _feature_changes(row: Row) -> dict[str, Any]:
         changes["collective_copies"] = 0
     if "moe_a2a_overlap=true" in features:
         changes["ep_overlap_fraction"] = 0.8
-    if "dispatcher_backend=hybridep" in features or "dispatcher_backend=deepep" in features:
-        changes["ep_exchange"] = "deduplicated"
-    # Performance recipes of Megatron-Bridge choose that kernel too (scripts/performance/utils/overrides.py).
-    if "cross-entropy fusion" in features or "megatron-bridge" in row.lower("framework"):
-        changes["logit_bytes"] = 2  # Transformer Engine's kernel writes the gradient over the 16-bit logits
+    changes |= exchange_changes(row)
+    if "cross-entropy fusion" in features:
+        changes |= {"logit_bytes": 2, "loss_bytes_per_logit": 10}  # Transformer Engine's kernel, as in nemo-25.04
     if "torchtitan" in row.lower("framework") and "compile" not in features:
         changes |= {"fused_kernels": False, "loss_bytes_per_logit": 48.0}
     if "megatron-fsdp" in features or "megatron_fsdp=true" in features:

@@ -9,6 +9,7 @@ from ampacity._scoreboard.cluster import cluster_of
 from ampacity._scoreboard.layout import LayoutOptions, software_of
 from ampacity._scoreboard.model import model_of
 from ampacity._scoreboard.readings import as_it_ran
+from ampacity._scoreboard.recipes import capacity_factor
 from ampacity._scoreboard.rows import Row, Skip, check_scope, measured_step_time
 
 _PRECISIONS = ("fp32", "tf32", "fp16", "bf16", "fp8", "fp8-block", "mxfp8", "nvfp4")
@@ -95,6 +96,7 @@ def _estimate_in_scope(row: Row) -> tuple[Estimate, bool, str]:
             seq_len=row.required("seq_len"),
             precision=_precision(row),
             expert_imbalance=_expert_imbalance(row),
+            capacity_factor=capacity_factor(row),
         )
         result, fits = _fastest_that_fits(job, row, options)
     except InvalidSpec as error:

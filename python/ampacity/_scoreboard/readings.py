@@ -48,6 +48,7 @@ READINGS = (
             "cp_kind": "ulysses",
             "dense_layers": "1",
             "mtp_layers": "0",
+            "capacity_factor": "1",
         },
         note="read as Megatron-LM without overlap of communication",
         evidence=(
@@ -55,7 +56,8 @@ READINGS = (
             "defaults keep it off (--no-overlap-p2p-communication, --disable-tp-comm-overlap-ag and -rs); its scripts "
             "give neither --overlap-grad-reduce nor --overlap-param-gather. Under simu_tools/megatron_scripts/scripts, "
             "run_pretrain_llama3.sh has CP_COMM_TYPE a2a; run_pretrain_deepseekv2.sh cuts models to a few layers of which "
-            "one is dense (MOE_LAYER_FREQ [0]*1+[1]*(layers-1)) and none predicts further tokens."
+            "one is dense (MOE_LAYER_FREQ [0]*1+[1]*(layers-1)) and none predicts further tokens, and pads and cuts every "
+            "expert's tokens to a capacity (--moe-expert-capacity-factor 1, --moe-pad-expert-input-to-capacity)."
         ),
     ),
     Reading(
