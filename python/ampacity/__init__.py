@@ -15,6 +15,7 @@ True
 from ampacity._batch import LayoutEstimates, estimate_layouts
 from ampacity._bill_of_materials import BillItem, BillOfMaterials, bill_of_materials
 from ampacity._calibrate.calibration import CalibratedFamily, Calibration, CalibrationError, calibrate
+from ampacity._collective import collective
 from ampacity._core import (
     Accelerator,
     Architecture,
@@ -23,6 +24,8 @@ from ampacity._core import (
     Candidate,
     Catalogue,
     Cluster,
+    CollectiveEstimate,
+    CollectiveOption,
     Error,
     Estimate,
     Explanation,
@@ -95,6 +98,8 @@ __all__ = [
     "Candidate",
     "Catalogue",
     "Cluster",
+    "CollectiveEstimate",
+    "CollectiveOption",
     "Error",
     "Estimate",
     "Explanation",
@@ -143,6 +148,7 @@ __all__ = [
     "bill_of_materials",
     "calibrate",
     "cluster",
+    "collective",
     "estimate",
     "estimate_all",
     "estimate_layouts",

@@ -17,7 +17,7 @@ _T = TypeVar("_T")
 _ANY_MODEL = "llama-3.1-8b"
 
 
-class _Mistakes:
+class Mistakes:
     """Collects what goes wrong in the parts of a question."""
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ def ask(
     Infeasible
         Nothing fits in memory.
     """
-    mistakes = _Mistakes()
+    mistakes = Mistakes()
     the_model = mistakes.attempt("model", lambda: find_model(model, catalogue=catalogue))
     the_cluster = mistakes.attempt("cluster", lambda: find_cluster(cluster, catalogue=catalogue))
     the_job = _job(the_model, job, catalogue, mistakes)
@@ -76,7 +76,7 @@ def ask(
 
 
 def _job(
-    model: Model | None, fields: Mapping[str, object], catalogue: Catalogue, mistakes: _Mistakes
+    model: Model | None, fields: Mapping[str, object], catalogue: Catalogue, mistakes: Mistakes
 ) -> Training | None:
     given: dict[str, Any] = dict(fields)
     name = given.pop("software", None)

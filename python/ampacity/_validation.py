@@ -32,6 +32,9 @@ KINDS = {
     "kernels": Kind("kernels", (_DATA / "kernels.csv",), "latency of single kernels in seconds"),
     "memory": Kind("memory", (_DATA / "memory.csv", BUILTIN_TRAINING), "memory of one device in GiB"),
     "gemm_power": Kind("gemm_power", (_DATA / "gemm_power.csv",), "matrix products: latency in seconds, watts"),
+    "collectives": Kind(
+        "collectives", (_DATA / "collectives.csv",), "collectives: latency in seconds, exchanges in bytes/s received"
+    ),
 }
 
 
@@ -61,7 +64,8 @@ def validate(
     ----------
     kind
         What to validate: ``"training"`` (quantity ``step_time``, s: pre-training runs), ``"kernels"`` (``latency``, s:
-        matrix products and attention), ``"gemm_power"`` (``latency``, s, and ``watts``, W, of matrix products).
+        matrix products and attention), ``"gemm_power"`` (``latency``, s, and ``watts``, W, of matrix products),
+        ``"collectives"`` (``latency_...``, s, by message size, and ``exchange_bytes_per_s`` of experts' tokens).
     data
         CSV files with the columns of the built-in tables of that kind (default: those tables); for ``"kernels"`` also
         what `measured_kernels` returns.

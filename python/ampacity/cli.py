@@ -1,4 +1,4 @@
-"""The command line: ``ampacity estimate | list | network | validate | calibrate``.
+"""The command line: ``ampacity estimate | list | network | collective | validate | calibrate``.
 
 Exit status 0 is an answer, 2 a mistake in what was asked (named on stderr), 1 a fault of Ampacity (set
 ``AMPACITY_TRACEBACK`` to see where).
@@ -56,6 +56,16 @@ _JOB_FLAGS = {
 }
 
 
+_OPERATIONS_HELP = "all_reduce, reduce_scatter, all_gather, broadcast, all_to_all, send_recv or token_exchange"
+_COLLECTIVE_FLAGS = {
+    "gpus": "accelerators in the group (default: all of the cluster)",
+    "stride": "distance in rank between neighbours of the group (default: 1)",
+    "algorithm": "ring, tree, nvls, nvls-tree, collnet, pat, hierarchical, pairwise, pxn, ... (default: the fastest)",
+    "protocol": "ll, ll128 or simple (default: the fastest)",
+    "skew": "all_to_all: bytes of the busiest rank over those of the average one",
+    "ranks_per_token": "token_exchange: ranks that a token goes to",
+    "domains_per_token": "token_exchange: scale-up domains that these lie in",
+}
 _MEASURED_HELP = "measured kernels of that accelerator from the aiconfigurator database (extra: measured)"
 
 
@@ -141,6 +151,30 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", type=int, default=0, metavar="N", help="of the permutation and the hashes (default 0)"
     )
     _add_common(network)
+
+    collective = commands.add_parser(
+        "collective",
+        help="what one collective takes, with which algorithm, and why",
+        description="Predicts one collective of one group, alone on the network; several sizes give a table.",
+        allow_abbrev=False,
+    )
+    collective.add_argument("operation", metavar="OPERATION", help=_OPERATIONS_HELP)
+    collective.add_argument(
+        "--on", required=True, dest="cluster", metavar="CLUSTER", help="catalogue name or .toml file"
+    )
+    collective.add_argument(
+        "--size",
+        required=True,
+        action="append",
+        nargs="+",
+        metavar="SIZE",
+        help="of the buffer of one rank: 1GiB, 64MB, ...",
+    )
+    for flag, text in _COLLECTIVE_FLAGS.items():
+        kind = str if flag in ("algorithm", "protocol") else _number_or_text
+        name = "--" + flag.replace("_", "-")
+        collective.add_argument(name, dest=flag, type=kind, metavar="NAME" if kind is str else "N", help=text)
+    _add_common(collective)
 
     validate = commands.add_parser(
         "validate",
@@ -237,6 +271,18 @@ def _network(options: argparse.Namespace) -> None:
         print(network_text(found))
 
 
+def _collective(options: argparse.Namespace) -> None:
+    from ampacity._collective import collective_text, collectives
+
+    sizes = [_number_or_text(size) for group in options.size for size in group]
+    fields = {"operation": options.operation, **{key: getattr(options, key) for key in _COLLECTIVE_FLAGS}}
+    found = collectives(options.cluster, sizes, fields, catalogue=_catalogue(options.catalogue))
+    if options.json:
+        _print_json({"cluster": options.cluster, "collectives": [one.to_dict() for one in found]})
+    else:
+        print(collective_text(found, options.cluster))
+
+
 def _validate(options: argparse.Namespace) -> None:
     from ampacity._validation import validate
 
@@ -297,6 +343,7 @@ def _run(arguments: Sequence[str] | None) -> None:
         "estimate": _estimate,
         "list": _list,
         "network": _network,
+        "collective": _collective,
         "validate": _validate,
         "calibrate": _calibrate,
     }

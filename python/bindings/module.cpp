@@ -19,5 +19,6 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   bind_kernels(module);
   bind_network(module);
   bind_communication(module);
+  bind_collective(module);
   bind_pipeline(module);
 }

@@ -5,6 +5,7 @@
 #include "ampacity/bill_of_materials.hpp"  // IWYU pragma: export
 #include "ampacity/catalogue.hpp"          // IWYU pragma: export
 #include "ampacity/cluster.hpp"            // IWYU pragma: export
+#include "ampacity/collective.hpp"         // IWYU pragma: export
 #include "ampacity/decode.hpp"             // IWYU pragma: export
 #include "ampacity/error.hpp"              // IWYU pragma: export
 #include "ampacity/estimate.hpp"           // IWYU pragma: export

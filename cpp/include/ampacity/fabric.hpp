@@ -98,6 +98,7 @@ struct Fabric {
   double switches_per_accelerator = 0;
   double optic_ends_per_accelerator = 0;
   double message_latency_s = 14e-6;
+  bool in_network_reduction = false;
   double price_usd_per_accelerator = 0;
 
   static constexpr std::string_view kind = "fabric";
@@ -137,6 +138,8 @@ struct Fabric {
                  "bill of materials, where it is known; 0 = counted from the topology"),
         optional("message_latency_s", &S::message_latency_s, Range{0, 1e-2},
                  "time of one inter-node hop of a collective, software included"),
+        optional("in_network_reduction", &S::in_network_reduction,
+                 "whether its switches can reduce (SHARP); a job uses that only where it says so"),
         optional("price_usd_per_accelerator", &S::price_usd_per_accelerator, Range{0, 1e6},
                  "switches, optics and cables per accelerator; 0 = unknown")};
   }

@@ -54,6 +54,7 @@ struct Node {
   std::int64_t hosts = 1;
   std::int64_t scaleup_domain = 8;
   ScaleupTopology scaleup_topology = ScaleupTopology::switched;
+  std::int64_t scaleup_dimensions = 3;
   double scaleup_efficiency_fraction = 0.78;
   double scaleup_multicast_fraction = 0;
   double host_link_bytes_per_s = 50e9;
@@ -87,6 +88,7 @@ struct Node {
         optional("hosts", &S::hosts, Range{1, 1e5}, "host computers (operating systems) per node"),
         required("scaleup_domain", &S::scaleup_domain, Range{1, 1e6}, "accelerators that share one scale-up network"),
         optional("scaleup_topology", &S::scaleup_topology, "how accelerators of a scale-up domain reach each other"),
+        optional("scaleup_dimensions", &S::scaleup_dimensions, Range{1, 3}, "dimensions of a scale-up torus"),
         optional("scaleup_efficiency_fraction", &S::scaleup_efficiency_fraction, Range{0.05, 1},
                  "share of the scale-up line rate that large ring collectives reach"),
         optional("scaleup_multicast_fraction", &S::scaleup_multicast_fraction, Range{0, 1},

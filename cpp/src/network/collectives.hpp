@@ -17,12 +17,15 @@ struct Links {
   double scaleup_multicast_bytes_per_s = 0;  ///< of an all-reduce inside the switches; 0 = they cannot
   double launch_s = 0;                       ///< shortest collective kernel
   double scaleout_bytes_per_s = 0;           ///< one device's share of the NICs, per direction, that collectives reach
+  double scaleout_line_bytes_per_s = 0;      ///< of these NICs, the line rate
   double scaleout_latency_s = 0;             ///< one hop, software included
   std::int64_t scaleup_domain = 8;           ///< devices on one scale-up network
   Paths paths;                               ///< where scale-out traffic squeezes through
   ScaleupTopology scaleup_topology = ScaleupTopology::switched;
-  double host_bytes_per_s = 0;    ///< one device to host memory, per direction
-  double host_updates_per_s = 0;  ///< one device's share of what the host processors update with Adam
+  std::int64_t scaleup_dimensions = 3;  ///< of a torus
+  bool in_network_reduction = false;    ///< the job lets the network's switches reduce, and they can
+  double host_bytes_per_s = 0;          ///< one device to host memory, per direction
+  double host_updates_per_s = 0;        ///< one device's share of what the host processors update with Adam
 };
 [[nodiscard]] Links links_of(const Cluster& cluster, const Partition& partition);
 

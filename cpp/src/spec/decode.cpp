@@ -1,5 +1,6 @@
 #include "ampacity/decode.hpp"
 
+#include "ampacity/collective.hpp"
 #include "spec/decoder.hpp"
 
 namespace ampacity {
@@ -45,5 +46,7 @@ AMPACITY_INSTANTIATE(Software)
 AMPACITY_INSTANTIATE(Training)
 AMPACITY_INSTANTIATE(Layout)
 #undef AMPACITY_INSTANTIATE
+// A question, not a product: no catalogue has any.
+template CollectiveCall decode<CollectiveCall>(const Value&, const Catalogue&);
 
 }  // namespace ampacity

@@ -101,7 +101,8 @@ def _template_fabric(network: str, rate_gbps: float) -> str:
 
 
 @functools.lru_cache(maxsize=256)
-def _fabric(network: str, accelerator: str, per_node: int) -> tuple[Fabric, str]:
+def fabric_named_by(network: str, accelerator: str, per_node: int) -> tuple[Fabric, str]:
+    """Return the fabric that a text names by rate and technology, and what had to be assumed of it."""
     rate = parse_rate_gbps(network, per_node)
     note = ""
     if rate is None:
@@ -112,7 +113,7 @@ def _fabric(network: str, accelerator: str, per_node: int) -> tuple[Fabric, str]
 
 
 @functools.lru_cache(maxsize=256)
-def _node(accelerator: str, per_node: int) -> Node:
+def node_of(accelerator: str, per_node: int) -> Node:
     """Return a node of that accelerator and size, made from the catalogue's most similar one."""
     catalogue = Catalogue.builtin()
     device = catalogue.accelerator(accelerator)
@@ -145,8 +146,8 @@ def _nodes_of(accelerator: str) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=1024)
 def _cluster(accelerator: str, per_node: int, network: str, n_gpus: int) -> tuple[Cluster, str]:
-    node = _node(accelerator, per_node)
-    fabric, note = _fabric(network, accelerator, per_node)
+    node = node_of(accelerator, per_node)
+    fabric, note = fabric_named_by(network, accelerator, per_node)
     whole_nodes = -(-n_gpus // node.accelerators) * node.accelerators
     cluster = Cluster(
         name=f"{accelerator}-x{n_gpus}",

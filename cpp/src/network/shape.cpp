@@ -1,0 +1,86 @@
+#include "network/shape.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "network/protocol.hpp"
+
+namespace ampacity::network {
+namespace {
+
+/// The bucket algorithm: rings along every side of a compact block, all at once, each with its share of the data. A
+/// side below kClosedSide is a line, over which data go in both directions but not around.
+void lay_on_torus(Shape& shape, std::int64_t members, std::int64_t dimensions) {
+  const auto sides = torus_sides(members, dimensions);
+  const double all_links = 2 * static_cast<double>(dimensions);
+  double links = 0;
+  double farthest = 0;  // of the bytes that a device exchanges, how many times each passes the middle of its side
+  shape.inside_hops = 0;
+  for (const std::int64_t side_count : sides) {
+    const auto side = static_cast<double>(side_count);
+    if (side <= 1) continue;
+    const double own_links = side >= kClosedSide ? 2 : 1;
+    links += own_links;
+    shape.inside_hops += side - 1;
+    // Half the devices of a line send half their bytes over its middle (twice as many links where it is closed).
+    farthest = std::max(farthest, side / (4 * own_links));
+  }
+  shape.scaleup_s_per_byte *= all_links / links;
+  shape.exchange_factor = std::max(1.0, farthest * links);
+}
+
+}  // namespace
+
+double log2_ceil(std::int64_t n) {
+  return static_cast<double>(std::bit_width(static_cast<std::uint64_t>(n - 1)));
+}
+
+std::array<std::int64_t, 3> torus_sides(std::int64_t n, std::int64_t dimensions) {
+  std::array<std::int64_t, 3> sides{1, 1, 1};
+  std::int64_t left = n;
+  for (std::int64_t d = std::clamp<std::int64_t>(dimensions, 1, 3); d > 1; --d) {
+    const double root = d == 3 ? std::cbrt(static_cast<double>(left)) : std::sqrt(static_cast<double>(left));
+    const auto longest = static_cast<std::int64_t>(root + 1e-9);
+    std::int64_t side = longest;
+    while (left % side != 0 && 2 * side > longest) --side;
+    // Without a divisor near the root the block has a few devices that are not of the group.
+    if (left % side != 0) side = static_cast<std::int64_t>(std::ceil(root));
+    sides[static_cast<std::size_t>(3 - d)] = side;
+    left = (left + side - 1) / side;
+  }
+  sides[2] = left;
+  std::sort(sides.begin(), sides.end());
+  return sides;
+}
+
+Shape shape_of(const Links& links, const Group& group) {
+  const std::int64_t domain = std::max<std::int64_t>(links.scaleup_domain, 1);
+  const std::int64_t stride = std::max<std::int64_t>(group.stride, 1);
+  // Groups lie aligned: their members fill a domain, or each sits in a domain of its own.
+  const std::int64_t members = std::clamp<std::int64_t>(domain / stride, 1, group.ranks);
+  const std::int64_t domains = (group.ranks + members - 1) / members;
+  Shape shape;
+  shape.ranks = static_cast<double>(group.ranks);
+  shape.members = static_cast<double>(members);
+  shape.domains = static_cast<double>(domains);
+  shape.tree_depth = log2_ceil(domains);
+  if (members > 1) {
+    shape.inside_hops = shape.members - 1;
+    shape.own_s_per_byte = 1 / links.scaleup_bytes_per_s;
+    shape.scaleup_s_per_byte = shape.own_s_per_byte;
+    if (links.scaleup_topology == ScaleupTopology::mesh) {
+      // Every pair has its own link: a device has as many links into a group as the group has other members.
+      shape.scaleup_s_per_byte *= static_cast<double>(domain - 1) / shape.inside_hops;
+    } else if (links.scaleup_topology == ScaleupTopology::torus) {
+      lay_on_torus(shape, members, links.scaleup_dimensions);
+    }
+  }
+  if (domains > 1) {
+    shape.uplink_slowdown = neighbours_slowdown(links.paths, group, static_cast<double>(domain));
+    shape.scaleout_s_per_byte = shape.uplink_slowdown / (shape.members * links.scaleout_bytes_per_s);
+  }
+  return shape;
+}
+
+}  // namespace ampacity::network

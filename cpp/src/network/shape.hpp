@@ -1,0 +1,34 @@
+// What the closed forms of collectives need to know of a group: how many ranks share a scale-up domain, and how fast
+// they reach each other.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "network/collectives.hpp"
+
+namespace ampacity::network {
+
+struct Shape {
+  double ranks = 1;
+  double members = 1;  ///< in one scale-up domain
+  double domains = 1;
+  double tree_depth = 0;           ///< over the domains
+  double inside_hops = 0;          ///< of a ring through the members of one domain
+  double own_s_per_byte = 0;       ///< inside one device
+  double scaleup_s_per_byte = 0;   ///< of one device's links to the other members
+  double exchange_factor = 1;      ///< how much slower than that the middle of a torus is when all send to all
+  double scaleout_s_per_byte = 0;  ///< of the NICs of all members in one domain together; 0 within one domain
+  double uplink_slowdown = 1;      ///< of these NICs by uplinks that are fewer, or hashed; contained in it
+};
+
+[[nodiscard]] Shape shape_of(const Links& links, const Group& group);
+
+/// Sides of a compact block of at least n devices in a torus, shortest first; 1 where there is no such dimension. Exact
+/// where n has divisors near its root (8,960 = 16 x 20 x 28, 4,096 = 16 x 16 x 16).
+[[nodiscard]] std::array<std::int64_t, 3> torus_sides(std::int64_t n, std::int64_t dimensions);
+
+/// Depth of a binary tree over n.
+[[nodiscard]] double log2_ceil(std::int64_t n);
+
+}  // namespace ampacity::network
