@@ -33,14 +33,13 @@ WRAPPER = r"""
 #include "network/shape.cpp"
 #include "network/collectives.cpp"
 using namespace ampacity::network;
-extern "C" double amp_time(int kind, double up, double up_latency, double multicast, double launch, double line, double out,
+extern "C" double amp_time(int kind, double up, double up_latency, double multicast, double launch, double out,
                            double out_latency, long domain, int topology, long ranks, long stride, double bytes) {
   Links links;
   links.scaleup_bytes_per_s = up;
   links.scaleup_latency_s = up_latency;
   links.scaleup_multicast_bytes_per_s = multicast;
   links.launch_s = launch;
-  links.scaleout_line_bytes_per_s = line;
   links.scaleout_bytes_per_s = out;
   links.scaleout_latency_s = out_latency;
   links.scaleup_domain = domain;
@@ -188,7 +187,7 @@ def compile_model(extra=()):
     )
     function = ctypes.CDLL(str(library), mode=os.RTLD_LAZY).amp_time
     d, i, n = ctypes.c_double, ctypes.c_int, ctypes.c_long
-    function.argtypes = [i, d, d, d, d, d, d, d, n, i, n, n, d]
+    function.argtypes = [i, d, d, d, d, d, d, n, i, n, n, d]
     function.restype = d
     return function
 
@@ -201,7 +200,6 @@ def predict(model, row):
         node["latency"],
         node["line"] * node["multicast"],
         node["launch"],
-        fabric["line"],
         fabric["line"] * fabric["efficiency"],
         fabric["latency"],
         node["domain"],

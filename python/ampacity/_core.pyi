@@ -19,6 +19,8 @@ __all__: list[str] = [
     "Candidate",
     "Catalogue",
     "Cluster",
+    "CollectiveEstimate",
+    "CollectiveOption",
     "Error",
     "Estimate",
     "EstimateColumns",
@@ -58,7 +60,9 @@ __all__: list[str] = [
     "attention_costs",
     "bill_of_materials",
     "check_choice",
+    "check_collective",
     "check_placement",
+    "collective",
     "computes_in",
     "estimate",
     "estimate_all",
@@ -859,6 +863,8 @@ class Node:
         accelerators that share one scale-up network. From 1 to 1e+06.
     scaleup_topology : str, optional
         how accelerators of a scale-up domain reach each other. One of ``switched``, ``mesh``, ``torus``.
+    scaleup_dimensions : int, optional
+        dimensions of a scale-up torus. From 1 to 3.
     scaleup_efficiency_fraction : float, optional
         share of the scale-up line rate that large ring collectives reach. From 0.05 to 1.
     scaleup_multicast_fraction : float, optional
@@ -927,6 +933,7 @@ class Node:
         hosts: int = 1,
         scaleup_domain: int,
         scaleup_topology: str = "switched",
+        scaleup_dimensions: int = 3,
         scaleup_efficiency_fraction: float = 0.78,
         scaleup_multicast_fraction: float = 0.0,
         host_link_bytes_per_s: float = 50000000000.0,
@@ -960,6 +967,7 @@ class Node:
         hosts: int = ...,
         scaleup_domain: int = ...,
         scaleup_topology: str = ...,
+        scaleup_dimensions: int = ...,
         scaleup_efficiency_fraction: float = ...,
         scaleup_multicast_fraction: float = ...,
         host_link_bytes_per_s: float = ...,
@@ -1087,6 +1095,11 @@ class Node:
     def psu_efficiency_fraction(self) -> float:
         """
         AC to DC conversion
+        """
+    @property
+    def scaleup_dimensions(self) -> int:
+        """
+        dimensions of a scale-up torus
         """
     @property
     def scaleup_domain(self) -> int:
@@ -1373,6 +1386,8 @@ class Fabric:
         bill of materials, where it is known; 0 = counted from the topology. From 0 to 100.
     message_latency_s : float, optional
         time of one inter-node hop of a collective, software included. From 0 to 0.01.
+    in_network_reduction : bool, optional
+        whether its switches can reduce (SHARP); a job uses that only where it says so.
     price_usd_per_accelerator : float, optional
         switches, optics and cables per accelerator; 0 = unknown. From 0 to 1e+06.
 
@@ -1416,6 +1431,7 @@ class Fabric:
         switches_per_accelerator: float = 0.0,
         optic_ends_per_accelerator: float = 0.0,
         message_latency_s: float = 1.4e-05,
+        in_network_reduction: bool = False,
         price_usd_per_accelerator: float = 0.0,
     ) -> None: ...
     def __repr__(self) -> str: ...
@@ -1443,6 +1459,7 @@ class Fabric:
         switches_per_accelerator: float = ...,
         optic_ends_per_accelerator: float = ...,
         message_latency_s: float = ...,
+        in_network_reduction: bool = ...,
         price_usd_per_accelerator: float = ...,
     ) -> Fabric:
         """
@@ -1466,6 +1483,11 @@ class Fabric:
     def efficiency_fraction(self) -> float:
         """
         share of the line rate that large collectives reach (protocol, congestion control; with a routing that is not hashed, also what uneven paths cost)
+        """
+    @property
+    def in_network_reduction(self) -> bool:
+        """
+        whether its switches can reduce (SHARP); a job uses that only where it says so
         """
     @property
     def leaf_accelerators(self) -> int:
@@ -4398,6 +4420,149 @@ class NetworkCore:
         Number of directed links.
         """
 
+class CollectiveOption:
+    """
+    One algorithm under one protocol.
+    """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        All fields.
+        """
+    @property
+    def algorithm(self) -> str:
+        """
+        ring, tree, nvls, nvls-tree, collnet, pat, hierarchical, ...
+        """
+    @property
+    def available(self) -> bool:
+        """
+        Whether it can be had for this group.
+        """
+    @property
+    def protocol(self) -> str:
+        """
+        ll, ll128 or simple; auto where each part has its own.
+        """
+    @property
+    def reason(self) -> str:
+        """
+        Why it cannot be had, or is taken only if asked for by name.
+        """
+    @property
+    def time_s(self) -> float:
+        """
+        Its time (s); 0 where it cannot be had.
+        """
+
+class CollectiveEstimate:
+    """
+    What `ampacity.collective` answers.
+    """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        What ``ampacity collective --json`` prints of one size.
+        """
+    @property
+    def algbw_bytes_per_s(self) -> float:
+        """
+        Size over time (bytes/s).
+        """
+    @property
+    def algorithm(self) -> str:
+        """
+        The fastest, or the one asked for.
+        """
+    @property
+    def alternatives(self) -> tuple[CollectiveOption, ...]:
+        """
+        Every algorithm and protocol, fastest first.
+        """
+    @property
+    def bandwidth_s(self) -> float:
+        """
+        Bytes over the slowest links, and filling the pipeline (s).
+        """
+    @property
+    def bottleneck(self) -> str:
+        """
+        Where most of the time goes: launch, scaleup-latency, scaleout-latency, host-proxy, scaleup-links, nics or uplinks.
+        """
+    @property
+    def busbw_bytes_per_s(self) -> float:
+        """
+        What a rank's link carries as nccl-tests count it (bytes/s); received bytes of a token exchange.
+        """
+    @property
+    def domains(self) -> int:
+        """
+        Scale-up domains that the group spans.
+        """
+    @property
+    def gpus(self) -> int:
+        """
+        Accelerators in the group.
+        """
+    @property
+    def gpus_per_domain(self) -> int:
+        """
+        Ranks in one of them.
+        """
+    @property
+    def latency_s(self) -> float:
+        """
+        Dependent hops, however small the message (s).
+        """
+    @property
+    def launch_s(self) -> float:
+        """
+        Start of the kernels (s).
+        """
+    @property
+    def operation(self) -> str:
+        """
+        What the group does.
+        """
+    @property
+    def protocol(self) -> str:
+        """
+        ll, ll128 or simple; auto where each part has its own.
+        """
+    @property
+    def size_bytes(self) -> float:
+        """
+        Whole buffer of one rank (bytes).
+        """
+    @property
+    def steps(self) -> float:
+        """
+        Dependent steps.
+        """
+    @property
+    def stride(self) -> int:
+        """
+        Distance in rank between neighbours of the group.
+        """
+    @property
+    def time_s(self) -> float:
+        """
+        From start to end (s): launch + latency + bandwidth.
+        """
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """
+        What is extrapolated or has not been measured.
+        """
+
 class PipelineTimeline:
     """
     Tasks of a pipeline, rank by rank in the order in which each is worked off; columns are read-only views.
@@ -4470,9 +4635,19 @@ def check_choice(**kwargs: typing.Any) -> None:
     Raises ``InvalidSpec`` for whatever is wrong with the keywords of ``search`` by themselves.
     """
 
+def check_collective(**kwargs: typing.Any) -> None:
+    """
+    Raises ``InvalidSpec`` for whatever is wrong with the keywords of ``collective`` by themselves.
+    """
+
 def check_placement(network: NetworkCore, endpoints: typing.Annotated[numpy.typing.ArrayLike, numpy.int64]) -> None:
     """
     Refuses ranks on one endpoint or on none.
+    """
+
+def collective(cluster: Cluster, **kwargs: typing.Any) -> CollectiveEstimate:
+    """
+    See ``ampacity.collective``.
     """
 
 def computes_in(device: Accelerator, precision: str) -> bool:

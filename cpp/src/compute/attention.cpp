@@ -40,7 +40,7 @@ KernelCost flash_attention(const Accelerator& device, const AttentionShape& shap
 
   const double head_width = shape.head_dim + shape.value_dim;
   const double elements = (shape.queries * shape.heads + shape.keys * shape.kv_heads) * head_width;
-  const double moved = 2 * shape.batch * elements * pass.traffic;
+  const double moved = std::max(2.0, format.operand_bytes) * shape.batch * elements * pass.traffic;
   const double scores = shape.batch * shape.heads * shape.queries * shape.keys * shape.seen_fraction;
   const double joules = scores * pass.flops_per_score * format.joules_per_flop * family.attention_energy_ratio;
   return run_under_power_limit(device, {math_s, moved / memory_rate(device), joules, moved * family.memory_j_per_byte});

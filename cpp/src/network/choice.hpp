@@ -2,8 +2,6 @@
 // the hot path keeps the least sum, `collective` keeps them all, so that the two cannot differ.
 #pragma once
 
-#include <limits>
-
 #include "network/formulas.hpp"
 
 namespace ampacity::network {
@@ -33,21 +31,6 @@ inline bool has_multicast(const Links& links, const Shape& shape) {
   return links.scaleup_multicast_bytes_per_s > 0 && shape.members > 2;
 }
 
-/// Whether NCCL takes the tree over two domains. It reckons with the line rate of NICs, whatever they reach: where the
-/// chains inside cannot keep up with that (8 x 200 Gb/s of A100 nodes; 4 x 100 Gb/s can), it keeps to the ring.
-inline bool weighs_tree(const Links& links, const Shape& shape, double bytes) {
-  if (shape.domains > 2 || shape.members <= 1) return true;
-  Shape nominal = shape;
-  nominal.scaleout_s_per_byte = shape.uplink_slowdown / (shape.members * kNominalNic * links.scaleout_line_bytes_per_s);
-  double best_ring = std::numeric_limits<double>::infinity();
-  double best_tree = best_ring;
-  each_protocol([&](const ProtocolCost& protocol) {
-    best_ring = std::min(best_ring, ring(links, nominal, protocol, 2, bytes).total_s());
-    best_tree = std::min(best_tree, tree(links, nominal, protocol, bytes).total_s());
-  });
-  return best_tree <= best_ring;
-}
-
 template <class Visit>
 void each_all_reduce(const Links& links, const Shape& shape, double bytes, const Visit& visit) {
   each_ring(links, shape, 2, bytes, visit);
@@ -56,11 +39,9 @@ void each_all_reduce(const Links& links, const Shape& shape, double bytes, const
     visit(algorithm, Protocol::simple, multicast(links, shape, bytes));
   }
   if (shape.domains <= 1) return;
-  if (weighs_tree(links, shape, bytes)) {
-    each_protocol([&](const ProtocolCost& protocol) {
-      visit(Algorithm::tree, protocol.protocol, tree(links, shape, protocol, bytes));
-    });
-  }
+  each_protocol([&](const ProtocolCost& protocol) {
+    visit(Algorithm::tree, protocol.protocol, tree(links, shape, protocol, bytes));
+  });
   if (links.in_network_reduction) visit(Algorithm::collnet, Protocol::simple, in_network(links, shape, bytes));
 }
 

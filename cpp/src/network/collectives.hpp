@@ -17,7 +17,6 @@ struct Links {
   double scaleup_multicast_bytes_per_s = 0;  ///< of an all-reduce inside the switches; 0 = they cannot
   double launch_s = 0;                       ///< shortest collective kernel
   double scaleout_bytes_per_s = 0;           ///< one device's share of the NICs, per direction, that collectives reach
-  double scaleout_line_bytes_per_s = 0;      ///< of these NICs, the line rate
   double scaleout_latency_s = 0;             ///< one hop, software included
   std::int64_t scaleup_domain = 8;           ///< devices on one scale-up network
   Paths paths;                               ///< where scale-out traffic squeezes through

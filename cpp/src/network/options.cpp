@@ -56,12 +56,6 @@ class Options {
         missing(one, one_domain);
       return;
     }
-    if (!weighs_tree(links_, shape_, call_.size_bytes)) {
-      each_protocol([this](const ProtocolCost& protocol) {
-        on_request(Algorithm::tree, protocol.protocol, tree(links_, shape_, protocol, call_.size_bytes),
-                   "NCCL reckons that its chains inside two nodes are slower than a ring");
-      });
-    }
     if (!in_network_) {
       missing(Algorithm::collnet, "the fabric's switches cannot reduce");
     } else if (!links_.in_network_reduction) {

@@ -40,10 +40,9 @@ inline constexpr ProtocolCost kSimple{Protocol::simple, 2.0, 4e-6, 1.0, 1.0, 3.6
 
 inline constexpr double kPlateau = 1.4;          // latency of rings between nodes, large messages [T]
 inline constexpr double kTreeEfficiency = 0.92;  // bandwidth of trees against rings [T]
-inline constexpr double kTwoDomainTree = 0.8;    // of the links inside, where a tree spans two domains: on A100 8
-                                                 // channels of 23.6 GB/s [T] of the 234 GB/s of a ring
-inline constexpr double kNominalNic =
-    0.96;  // of the line rate of NICs, that NCCL reckons with: 12 GB/s of 100 Gb/s [T]
+// Of the links inside, where a tree spans two domains: its chains get less then than a ring (A100 nodes with 4 x 100
+// Gb/s go faster by a tree, those with 8 x 200 Gb/s do not) [F].
+inline constexpr double kTwoDomainTree = 0.5;
 inline constexpr double kMulticast_s = 40e-6;  // start and latency of an all-reduce in the switches [F]; [T] has 25 us
 inline constexpr double kPeersStart_s = 1.4e-6;   // point-to-point kernels look their peers up first [F]
 inline constexpr double kPeersEfficiency = 0.94;  // bandwidth of an all-to-all inside a domain against a ring [F]

@@ -32,6 +32,8 @@ KernelCost flash_kernel(const Context& c, const LayerWork& work, const Block& bl
   shape.head_dim = work.attention_key_dim;
   shape.value_dim = work.attention_value_dim;
   if (c.job.software.attention_in_8_bits && c.job.precision >= Precision::fp8) shape.precision = Precision::fp8;
+  // Without a 16-bit format the memory-efficient kernels take what the products take.
+  if (c.job.precision == Precision::fp32 || c.job.precision == Precision::tf32) shape.precision = c.job.precision;
   if (c.layout.cp > 1 && workload::context_parallel(c.job, c.layout) == ContextParallel::ulysses) {
     shape.queries = block.keys;
     shape.heads /= static_cast<double>(c.layout.cp);
