@@ -64,6 +64,30 @@ def test_named_algorithms_and_protocols() -> None:
     assert "must be one of ll, simple" in problems(operation="all_to_all", protocol="ll128")[0]
 
 
+def test_estimates_reduce_in_the_network_only_where_the_job_says_so() -> None:
+    layout = amp.Layout(tp=1, pp=1, dp=256, zero_stage=0, micro_batch=1)
+    job = amp.Training("llama-3.1-8b", global_batch=256, seq_len=8192)
+    infiniband, ethernet = amp.cluster("eos-10752"), amp.cluster("meta-llama3-16k")
+    plain = amp.estimate(job, infiniband, layout)
+    reduced = amp.estimate(job.replace(in_network_reduction=True), infiniband, layout)
+    assert plain == amp.estimate(job.replace(in_network_reduction=False), infiniband, layout)
+    assert reduced.breakdown.dp_comm_s < plain.breakdown.dp_comm_s
+    tree = reduced.breakdown.tree  # the same links
+    assert tree.seconds == pytest.approx(reduced.step_time_s, rel=1e-9)
+    many = amp.estimate_layouts(job.replace(in_network_reduction=True), infiniband, tp=1, dp=256, zero_stage=0)
+    assert many.step_time_s[0] == reduced.step_time_s
+    with pytest.raises(amp.InvalidSpec, match="the switches of meta-roce-24k cannot reduce"):
+        amp.estimate(job.replace(in_network_reduction=True), ethernet, layout)
+
+
+def test_messages_between_two() -> None:
+    near = amp.collective("send_recv", "meta-llama3-16k", size="1 GiB")
+    far = amp.collective("send_recv", "meta-llama3-16k", size="1 GiB", stride=8)
+    assert (near.gpus, near.domains, far.domains) == (2, 1, 2)
+    assert (near.bottleneck, far.bottleneck) == ("scaleup-links", "nics")
+    assert far.busbw_bytes_per_s == pytest.approx(0.93 * 50e9, rel=0.02)  # one card at its share of the line rate
+
+
 def test_tokens_of_experts() -> None:
     found = amp.collective("token_exchange", "dgx-h100-x1", size="32 MiB", ranks_per_token=5.25, domains_per_token=1)
     assert found.algorithm == "forwarding"

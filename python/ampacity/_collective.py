@@ -44,7 +44,7 @@ def collective(
         with, a reduce-scatter starts with, a rank of an all-to-all sends (its own part included). A number, or a text
         such as ``"1 GiB"`` or ``"64MB"``. Of a token exchange: the rank's tokens, each counted once.
     gpus
-        Accelerators in the group (default: all of the cluster).
+        Accelerators in the group (default: all of the cluster; two of send_recv).
     stride
         Distance in rank between neighbours of the group; ranks fill scale-up domains in order. Tensor-parallel groups
         have 1, data-parallel groups tp x cp. As many groups as the stride says run at the same time.
@@ -116,7 +116,7 @@ def collectives(
     found = _cluster(cluster, catalogue, mistakes)
     gpus = fields["gpus"]
     if gpus is None:
-        gpus = 2 if found is None else found.accelerators
+        gpus = 2 if found is None or fields["operation"] == "send_recv" else found.accelerators
     answers = []
     for size in sizes:
         call = {**fields, "gpus": gpus, "size": size}

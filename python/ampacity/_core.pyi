@@ -2925,6 +2925,8 @@ class Training:
         standard deviation of tokens per expert over their mean; 0 = the router is forced to balance, as benchmarks do; -1 = the model's. From -1 to 10.
     capacity_factor : float, optional
         tokens that an expert takes, over their mean: it is padded to that many and further ones are dropped (GShard, Switch); 0 = no token is dropped or added. From 0 to 100.
+    in_network_reduction : bool, optional
+        all-reduces across nodes go through the network's switches (SHARP), where the fabric's can reduce.
 
     Raises
     ------
@@ -2954,6 +2956,7 @@ class Training:
         precision: str = "bf16",
         expert_imbalance: float = -1.0,
         capacity_factor: float = 0.0,
+        in_network_reduction: bool = False,
     ) -> None: ...
     def __repr__(self) -> str: ...
     def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
@@ -2968,6 +2971,7 @@ class Training:
         precision: str = ...,
         expert_imbalance: float = ...,
         capacity_factor: float = ...,
+        in_network_reduction: bool = ...,
     ) -> Training:
         """
         A copy with other values in these fields.
@@ -2990,6 +2994,11 @@ class Training:
     def global_batch(self) -> int:
         """
         sequences per step (default: the model's published batch)
+        """
+    @property
+    def in_network_reduction(self) -> bool:
+        """
+        all-reduces across nodes go through the network's switches (SHARP), where the fabric's can reduce
         """
     @property
     def model(self) -> Model:

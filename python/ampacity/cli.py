@@ -44,7 +44,7 @@ _LAYOUT_FLAGS = {
 _FLAG_NAMES = {"zero_stage": "--zero"}
 _NAME_FLAGS = ("software", "precision", "recompute", "schedule", "cp_kind")
 _LIST_FLAGS = ("recompute_modules",)
-_SWITCHES = ("reshard_after_forward", "uneven_stages")
+_SWITCHES = ("reshard_after_forward", "uneven_stages", "in_network_reduction")
 _JOB_FLAGS = {
     "global_batch": "sequences per step (default: as published)",
     "seq_len": "tokens per sequence (default: as published)",
@@ -53,6 +53,7 @@ _JOB_FLAGS = {
     "expert_imbalance": "deviation of tokens per expert over their mean (default: the model's; 0: forced balance)",
     "capacity_factor": "tokens that an expert takes over their mean (default: 0, none dropped)",
     "software": "training software of the catalogue (default: megatron-core)",
+    "in_network_reduction": "all-reduces across nodes go through switches that reduce (SHARP)",
 }
 
 

@@ -23,6 +23,7 @@ struct Training {
   Precision precision = Precision::bf16;
   double expert_imbalance = -1;
   double capacity_factor = 0;
+  bool in_network_reduction = false;
 
   static constexpr std::string_view kind = "training";
   static constexpr auto fields() {
@@ -41,7 +42,9 @@ struct Training {
                  "benchmarks do; -1 = the model's"),
         optional("capacity_factor", &S::capacity_factor, Range{0, 100},
                  "tokens that an expert takes, over their mean: it is padded to that many and further ones are dropped "
-                 "(GShard, Switch); 0 = no token is dropped or added")};
+                 "(GShard, Switch); 0 = no token is dropped or added"),
+        optional("in_network_reduction", &S::in_network_reduction,
+                 "all-reduces across nodes go through the network's switches (SHARP), where the fabric's can reduce")};
   }
   friend bool operator==(const Training&, const Training&) = default;
 };

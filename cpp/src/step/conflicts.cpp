@@ -234,6 +234,12 @@ std::vector<Problem> out_of_range(const Training& job, const Cluster& cluster, c
   spec::check_ranges(job, problems);
   spec::check_ranges(cluster, problems);
   spec::check_ranges(layout, problems);
+  if (job.in_network_reduction && !cluster.fabric.in_network_reduction) {
+    problems.push_back({"training.in_network_reduction",
+                        "true",
+                        "must be false: the switches of " + cluster.fabric.name + " cannot reduce",
+                        {}});
+  }
   // Documents have these from their model; structs filled by hand may not.
   if (job.global_batch == 0) problems.push_back({"training.global_batch", "0", "must be at least 1", {}});
   if (job.seq_len == 0) problems.push_back({"training.seq_len", "0", "must be at least 1", {}});

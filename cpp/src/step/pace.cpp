@@ -33,10 +33,16 @@ Pace slowest_of(const Training& job, const Cluster& cluster, const Layout& layou
 
 }  // namespace
 
+network::Links links_of(const Training& job, const Cluster& cluster, const Partition& partition) {
+  network::Links links = network::links_of(cluster, partition);
+  links.in_network_reduction = job.in_network_reduction && cluster.fabric.in_network_reduction;
+  return links;
+}
+
 Pace pace_of(const Training& job, const Cluster& cluster, const Layout& layout) {
   return slowest_of(job, cluster, layout, [&](std::size_t i) {
     const Partition& partition = cluster.partitions[i];
-    return step_time(job, layout, partition.node.accelerator, network::links_of(cluster, partition));
+    return step_time(job, layout, partition.node.accelerator, links_of(job, cluster, partition));
   });
 }
 
@@ -48,6 +54,7 @@ Pace Pacer::pace_of(const Training& job, const Layout& layout) {
   return slowest_of(job, cluster_, layout, [&](std::size_t i) {
     const Accelerator& device = cluster_.partitions[i].node.accelerator;
     Kind& kind = kinds_[i];
+    kind.links.in_network_reduction = job.in_network_reduction && cluster_.fabric.in_network_reduction;
     return step_time(job, layout, device, kind.links, kind.parts.get(job, layout, device, kind.links));
   });
 }

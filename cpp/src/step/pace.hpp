@@ -24,6 +24,9 @@ struct Pace {
   std::int64_t partitions = 0;
 };
 
+/// Links as the job uses them: with reduction in the network's switches only where it says so.
+[[nodiscard]] network::Links links_of(const Training& job, const Cluster& cluster, const Partition& partition);
+
 /// The layout must be free of `conflicts`.
 [[nodiscard]] Pace pace_of(const Training& job, const Cluster& cluster, const Layout& layout);
 
