@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import shutil
 import statistics
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -106,3 +109,50 @@ def test_rows_that_cannot_be_predicted(tmp_path: Path, line: str, reason: str) -
     (found,) = validated(tmp_path, line)
     assert found.predicted is None
     assert reason in (found.skipped or "")
+
+
+def fitting_tool() -> Any:
+    path = Path(__file__).resolve().parent.parent / "tools" / "fit_collectives.py"
+    if not path.exists():
+        pytest.skip("needs the repository")
+    spec = importlib.util.spec_from_file_location("fit_collectives", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_catalogue_has_what_was_fitted() -> None:
+    tool = fitting_tool()
+    names = {
+        "A100": "hgx-a100-80",
+        "H100": "grand-teton",
+        "B200": "dgx-b200",
+        "GB200": "gb200-nvl72",
+        "MI300X": "mi300x-8",
+    }
+    for family, name in names.items():
+        node, fitted = amp.node(name), tool.NODES[family]
+        assert node.accelerator.scaleup_bytes_per_s == fitted["line"]
+        assert node.scaleup_efficiency_fraction == fitted["efficiency"]
+        assert node.scaleup_multicast_fraction == fitted["multicast"]
+        if family != "MI300X":  # two large messages tell nothing of latencies
+            assert (node.scaleup_latency_s, node.collective_launch_s) == (fitted["latency"], fitted["launch"])
+    for name in ("azure-nd-a100-v4", "efa-p4d"):
+        fabric, fitted = amp.fabric(name), tool.FABRICS[name]
+        assert fabric.bytes_per_s_per_accelerator == fitted["line"]
+        assert (fabric.efficiency_fraction, fabric.message_latency_s) == (fitted["efficiency"], fitted["latency"])
+
+
+@pytest.mark.skipif(shutil.which("c++") is None, reason="needs a compiler")
+def test_the_fit_predicts_as_the_library_does() -> None:
+    tool = fitting_tool()
+    model = tool.compile_model()
+    clusters = {"A100": "dgx-a100-x1", "H100": "dgx-h100-x1", "B200": "dgx-b200-x1", "GB200": "gb200-nvl72-x1"}
+    found = {family: amp.cluster(name) for family, name in clusters.items()}
+    rows = [row for row in tool.load([tool.SCOREBOARD]) if row["fabric"] == "none" and row["node"] in found]
+    for row in rows[::7]:
+        kind = row["kind"].replace("alltoall", "all_to_all")
+        ours = amp.collective(kind, found[row["node"]], gpus=row["ranks"], size=row["bytes"])
+        assert tool.predict(model, row) == pytest.approx(ours.time_s, rel=1e-9)
