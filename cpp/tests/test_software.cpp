@@ -105,3 +105,38 @@ TEST_CASE("attention and the output embedding in 8 bits save arithmetic, and cos
   job.software.head_in_8_bits = true;
   CHECK(estimate(job, testing::cluster_of("dgx-h100-x1"), Layout{}).step_time_s == plain_s);
 }
+
+TEST_CASE("Megatron-FSDP keeps layers in 8 bits, and lends two buffers for whole gradients") {
+  const auto memory = [](auto change) {
+    Training job = testing::job_of("llama-3.1-8b", 8);
+    job.precision = Precision::fp8;
+    change(job.software);
+    Layout layout;
+    layout.dp = 8;
+    layout.zero_stage = 3;
+    return estimate(job, testing::cluster_of("dgx-h100-x1"), layout).memory;
+  };
+  const Memory wide = memory([](Software&) {});
+  const double layer = 2.5 * 4096 * 4096 + 3.0 * 4096 * 14336 + 2 * 4096;  // parameters
+  const Memory narrow = memory([](Software& s) { s.weights_in_8_bits = true; });
+  // A shard of all layers, and two layers whole.
+  CHECK(wide.weights_bytes - narrow.weights_bytes == Approx((32.0 / 8 + 2) * layer).epsilon(1e-6));
+  const Memory pools = memory([](Software& s) {
+    s.shard_pools = true;
+    s.logit_bytes = 1;  // so that the backward pass of a layer is not behind the loss
+    s.gradient_reduce_bytes = 2;
+  });
+  CHECK(pools.communication_bytes == Approx(2 * 2 * layer).epsilon(1e-6));
+}
+
+TEST_CASE("what comes back from the host is not there yet when the loss is") {
+  Training job = testing::job_of("llama-3.1-8b", 8);
+  Layout layout;
+  layout.dp = 8;
+  const Cluster cluster = testing::cluster_of("dgx-h100-x1");
+  const Memory here = estimate(job, cluster, layout).memory;
+  layout.offload_activations_fraction = 1;
+  const Memory away = estimate(job, cluster, layout).memory;
+  CHECK(here.workspace_bytes == away.workspace_bytes);  // of the loss: 128,256 logits a token
+  CHECK(here.communication_bytes == away.communication_bytes);
+}

@@ -2498,6 +2498,10 @@ class Software:
         fixed time of a step: logging, data, scaling. From 0 to 60.
     weight_bytes : float, optional
         bytes of a stored weight (2: the 32-bit master counts as optimizer state; 4: it is the weight). From 1 to 8.
+    weights_in_8_bits : bool, optional
+        ZeRO stage 3 with products in 8 bits and one scale for many weights: those of layers are kept and gathered in 8 bits (fp8_param_gather).
+    shard_pools : bool, optional
+        ZeRO stage 3: whole weights and gradients of layers pass through two fixed buffers each (Megatron-FSDP: fsdp_double_buffer).
     gradient_bytes : float, optional
         bytes of a stored gradient. From 1 to 8.
     gradient_reduce_bytes : float, optional
@@ -2581,6 +2585,8 @@ class Software:
         checkpoint_host_s: float = 0.0,
         step_overhead_s: float = 0.0,
         weight_bytes: float = 2.0,
+        weights_in_8_bits: bool = False,
+        shard_pools: bool = False,
         gradient_bytes: float = 4.0,
         gradient_reduce_bytes: float = 4.0,
         accumulation_bytes: float = 0.0,
@@ -2636,6 +2642,8 @@ class Software:
         checkpoint_host_s: float = ...,
         step_overhead_s: float = ...,
         weight_bytes: float = ...,
+        weights_in_8_bits: bool = ...,
+        shard_pools: bool = ...,
         gradient_bytes: float = ...,
         gradient_reduce_bytes: float = ...,
         accumulation_bytes: float = ...,
@@ -2873,6 +2881,11 @@ class Software:
         bytes moved per element and pass of a rotary embedding (4: one fused kernel in 16 bits)
         """
     @property
+    def shard_pools(self) -> bool:
+        """
+        ZeRO stage 3: whole weights and gradients of layers pass through two fixed buffers each (Megatron-FSDP: fsdp_double_buffer)
+        """
+    @property
     def split_logit_bytes(self) -> float:
         """
         the same where tensor parallelism splits the vocabulary; 0 = as logit_bytes
@@ -2901,6 +2914,11 @@ class Software:
     def weight_bytes(self) -> float:
         """
         bytes of a stored weight (2: the 32-bit master counts as optimizer state; 4: it is the weight)
+        """
+    @property
+    def weights_in_8_bits(self) -> bool:
+        """
+        ZeRO stage 3 with products in 8 bits and one scale for many weights: those of layers are kept and gathered in 8 bits (fp8_param_gather)
         """
 
 class Training:

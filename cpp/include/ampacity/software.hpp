@@ -58,6 +58,8 @@ struct Software {
   double checkpoint_host_s = 0;
   double step_overhead_s = 0;
   double weight_bytes = 2;
+  bool weights_in_8_bits = false;
+  bool shard_pools = false;
   double gradient_bytes = 4;
   double gradient_reduce_bytes = 4;
   double accumulation_bytes = 0;
@@ -148,6 +150,12 @@ struct Software {
         optional("step_overhead_s", &S::step_overhead_s, Range{0, 60}, "fixed time of a step: logging, data, scaling"),
         optional("weight_bytes", &S::weight_bytes, Range{1, 8},
                  "bytes of a stored weight (2: the 32-bit master counts as optimizer state; 4: it is the weight)"),
+        optional("weights_in_8_bits", &S::weights_in_8_bits,
+                 "ZeRO stage 3 with products in 8 bits and one scale for many weights: those of layers are kept and "
+                 "gathered in 8 bits (fp8_param_gather)"),
+        optional("shard_pools", &S::shard_pools,
+                 "ZeRO stage 3: whole weights and gradients of layers pass through two fixed buffers each "
+                 "(Megatron-FSDP: fsdp_double_buffer)"),
         optional("gradient_bytes", &S::gradient_bytes, Range{1, 8}, "bytes of a stored gradient"),
         optional("gradient_reduce_bytes", &S::gradient_reduce_bytes, Range{1, 8}, "bytes of a gradient on the wire"),
         optional(

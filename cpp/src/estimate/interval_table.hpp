@@ -7,12 +7,12 @@
 
 namespace ampacity::interval {
 
-// Half-widths in ln(step time): Student's t with 4.68 degrees of freedom, scales 0.0628 (dense) and 0.1498
+// Half-widths in ln(step time): Student's t with 4.65 degrees of freedom, scales 0.0626 (dense) and 0.1497
 // (experts), from 525 rows of 10 sources, each source weighted equally.
 inline constexpr double dense_half_width_50 = 0.0458;
-inline constexpr double dense_half_width_90 = 0.1284;
+inline constexpr double dense_half_width_90 = 0.1283;
 inline constexpr double moe_half_width_50 = 0.1094;
-inline constexpr double moe_half_width_90 = 0.3065;
+inline constexpr double moe_half_width_90 = 0.3066;
 inline constexpr double largest_job = 10752;  // accelerators
 // What the rows ran: device family with format, and software.
 inline constexpr std::array<std::string_view, 9> formats{

@@ -49,7 +49,7 @@ ShardingTimes sharding_times(const Context& c, const workload::StageParameters& 
   const std::int64_t shards = workload::state_shards(c.layout);
   const network::Group group{shards, c.layout.tp};
   const network::Group experts{workload::expert_replicas(c.layout), c.layout.ep * c.layout.etp};
-  const double weight = 2;
+  const double weight = workload::sharded_weight_bytes(c.job);
   const double gradient = c.job.software.gradient_reduce_bytes;
   const double gather = network::all_gather_s(c.links, group, weight * parameters.shared) +
                         network::all_gather_s(c.links, experts, weight * parameters.experts);

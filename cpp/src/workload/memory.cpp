@@ -81,11 +81,15 @@ void add_state(const Job& j, const StageParameters& parameters, const StageParam
   memory.gradients_bytes = software.gradient_bytes * (stage >= 2 ? optimizer_here * shard : whole);
   memory.optimizer_bytes = software.optimizer_bytes * optimizer_here * (stage >= 1 ? shard : whole);
   if (stage < 3) memory.weights_bytes += cast_weight_bytes(j.job.precision) * in_layers.all();
+  if (stage >= 3) {
+    const double here = 1 - j.layout.offload_weights_fraction;
+    memory.weights_bytes -= here * (half - sharded_weight_bytes(j.job)) * in_layers.sharded(j.layout);
+  }
 }
 
-/// Stage 3: weights while they are whole, and what their collectives hold (PyTorch FSDP): the group of embedding and
-/// head from the forward pass to the end of the backward pass, one layer at work and one ahead of it, and the flat
-/// buffer that a gathered group comes in, where it is copied out of that.
+/// Stage 3: weights while they are whole, and what their collectives hold (PyTorch FSDP, Megatron-FSDP): the group of
+/// embedding and head from the forward pass to the end of the backward pass, one layer at work and one ahead of it, and
+/// the flat buffer that a gathered group comes in, where it is copied out of that; pools of gradients.
 void add_gathered(const Job& j, const StageParameters& stage, const StageParameters& in_layers, double layer,
                   Memory& memory) {
   const Software& software = j.job.software;
@@ -93,21 +97,26 @@ void add_gathered(const Job& j, const StageParameters& stage, const StageParamet
   const bool keeps = whole_step || !j.layout.reshard_after_forward;
   const double ends = stage.all() - in_layers.all();
   const double two = std::min(2 * layer, in_layers.all());
-  memory.weights_bytes += half * (ends + (keeps ? in_layers.all() : two));
+  memory.weights_bytes += half * ends + sharded_weight_bytes(j.job) * (keeps ? in_layers.all() : two);
+  if (software.shard_pools) memory.communication_bytes += software.gradient_reduce_bytes * two;
   if (software.gather_copies_out) memory.communication_bytes += half * std::max(ends, two);
   // Without resharding between micro-batches gradients are summed whole, in the format of their reduction.
   if (whole_step) memory.gradients_bytes += software.gradient_reduce_bytes * stage.all();
 }
 
-/// Two layers on their way to the host or back: one in transfer, one at work.
-double staging_bytes(const Job& j, const LayerMix& layers) {
+/// Activations of two layers on their way back from the host: one in transfer, one at work. The last to leave in the
+/// forward pass are gone before the loss, and the first come back when the backward pass of the layers begins
+/// (Transformer Engine, cpu_offload.py: offloading is spread over all layers).
+double returning_bytes(const Job& j, const LayerMix& layers) {
   const double kept = std::max(layers.dense > 0 ? j.bytes.dense_kept : 0, layers.moe > 0 ? j.bytes.moe_kept : 0);
-  double bytes = 2 * j.layout.offload_activations_fraction * kept;
-  if (j.layout.offload_weights_fraction > 0 && j.layout.zero_stage < 3) {
-    const LayerMix one = layers.moe > 0 ? LayerMix{0, 1} : LayerMix{1, 0};
-    bytes += 2 * half * j.layout.offload_weights_fraction * layer_parameters(j.job.model, j.layout, one).all();
-  }
-  return bytes;
+  return 2 * j.layout.offload_activations_fraction * kept;
+}
+
+/// Weights of two layers on their way from the host.
+double staging_bytes(const Job& j, const LayerMix& layers) {
+  if (j.layout.offload_weights_fraction == 0 || j.layout.zero_stage >= 3) return 0;
+  const LayerMix one = layers.moe > 0 ? LayerMix{0, 1} : LayerMix{1, 0};
+  return 2 * half * j.layout.offload_weights_fraction * layer_parameters(j.job.model, j.layout, one).all();
 }
 
 /// Buffers that are there at any moment, whatever the sharding.
@@ -156,14 +165,17 @@ StageKind stage_kind(const Job& j, const LayerMix& layers, StagePlace place) {
     const double layer =
         layer_parameters(j.job.model, j.layout, layers.moe > 0 ? LayerMix{0, 1} : LayerMix{1, 0}).all();
     add_gathered(j, parameters, in_layers, layer, memory);
-    scattering = (half + software.gradient_reduce_bytes) * layer +
-                 half * (place.last ? (parameters.all() - in_layers.all()) / 2 : 0);
+    // The gradient of the head is on its way too; a pool lends no third buffer before that is gone.
+    scattering = software.shard_pools ? 0
+                                      : (half + software.gradient_reduce_bytes) * layer +
+                                            half * (place.last ? (parameters.all() - in_layers.all()) / 2 : 0);
   }
   // Either moment may be the fullest: the loss, or the backward pass of the layer before it.
   const double in_loss = place.last ? loss_workspace(j, size) : 0;
   const double in_layer = layer_workspace(j, layers);
-  if (in_layer + scattering > in_loss) memory.communication_bytes += scattering;
-  memory.workspace_bytes = in_layer + scattering > in_loss ? in_layer : in_loss;
+  const double moving = scattering + returning_bytes(j, layers);
+  if (in_layer + moving > in_loss) memory.communication_bytes += moving;
+  memory.workspace_bytes = in_layer + moving > in_loss ? in_layer : in_loss;
   memory.context_bytes = software.context_bytes;
   memory.capacity_bytes = j.device.memory_bytes;
   kind.activations_per_micro_batch_bytes = kept_per_micro_batch(j, layers);

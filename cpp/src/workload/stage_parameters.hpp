@@ -3,6 +3,7 @@
 
 #include "ampacity/layout.hpp"
 #include "ampacity/model.hpp"
+#include "ampacity/training.hpp"
 #include "workload/stages.hpp"
 
 namespace ampacity::workload {
@@ -26,6 +27,11 @@ struct StagePlace {
 };
 [[nodiscard]] StageParameters stage_parameters(const Model& model, const Layout& layout, const LayerMix& layers,
                                                StagePlace place);
+/// Bytes of a weight of a layer with ZeRO stage 3, at rest and in a gathering.
+[[nodiscard]] inline double sharded_weight_bytes(const Training& job) {
+  const bool one_scale = job.precision == Precision::fp8 || job.precision == Precision::fp8_block;
+  return job.software.weights_in_8_bits && one_scale ? 1 : 2;
+}
 /// Those of its matrix products with weights, embedding and head left out.
 [[nodiscard]] StageParameters layer_parameters(const Model& model, const Layout& layout, const LayerMix& layers);
 /// One weight of each shape among them.
