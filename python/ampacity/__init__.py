@@ -80,13 +80,14 @@ from ampacity._lookup import (
 from ampacity._measured import MeasuredKernels, measured_kernels
 from ampacity._memory_table import memory_table
 from ampacity._network import Network
-from ampacity._network_results import NetworkTier, Rates, Transfer
+from ampacity._network_results import AffectedFlows, NetworkEvent, NetworkTier, Rates, Transfer
 from ampacity._pipeline import pipeline_timeline
 from ampacity._placement import read_placement
 from ampacity._validation import Validation, ValidationRow, ValidationSummary, validate
 
 __all__ = [
     "Accelerator",
+    "AffectedFlows",
     "Architecture",
     "BillItem",
     "BillOfMaterials",
@@ -115,6 +116,7 @@ __all__ = [
     "Memory",
     "Model",
     "Network",
+    "NetworkEvent",
     "NetworkTier",
     "Nic",
     "Node",

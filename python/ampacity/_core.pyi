@@ -4372,6 +4372,28 @@ class NetworkCore:
         """
         See ``ampacity.Network.torus``.
         """
+    def affected(
+        self,
+        then: NetworkCore,
+        source: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        destination: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        routing: str,
+        seed: typing.SupportsInt | typing.SupportsIndex,
+        queue_pairs: typing.SupportsInt | typing.SupportsIndex,
+        latency_weighted: bool,
+    ) -> tuple[
+        numpy.typing.NDArray[numpy.int64],
+        numpy.typing.NDArray[numpy.float64],
+        numpy.typing.NDArray[numpy.float64],
+        numpy.typing.NDArray[numpy.uint8],
+    ]:
+        """
+        Flows, rates before and after, whether rerouted.
+        """
+    def cut_off(self) -> list[int]:
+        """
+        Endpoints that failures part from most others.
+        """
     def link_bytes_per_s(self, link: typing.SupportsInt | typing.SupportsIndex) -> float:
         """
         Rate of a link, failures included.
@@ -4379,6 +4401,15 @@ class NetworkCore:
     def link_name(self, link: typing.SupportsInt | typing.SupportsIndex) -> str:
         """
         Where a link runs.
+        """
+    def random_cables(
+        self,
+        tier: typing.SupportsInt | typing.SupportsIndex,
+        fraction: typing.SupportsFloat | typing.SupportsIndex,
+        seed: typing.SupportsInt | typing.SupportsIndex,
+    ) -> list[int]:
+        """
+        Both directions of a share of a tier's cables.
         """
     def rates(
         self,
@@ -4394,6 +4425,10 @@ class NetworkCore:
         """
         Rates, bottleneck links, link utilisation.
         """
+    def reverse_link(self, link: typing.SupportsInt | typing.SupportsIndex) -> int:
+        """
+        The other direction of its cable.
+        """
     def route(
         self,
         source: typing.SupportsInt | typing.SupportsIndex,
@@ -4403,6 +4438,14 @@ class NetworkCore:
     ) -> list[int]:
         """
         Links of a path.
+        """
+    def switch_name(self, id: typing.SupportsInt | typing.SupportsIndex) -> str:
+        """
+        Which switch it is.
+        """
+    def tier_of_link(self, link: typing.SupportsInt | typing.SupportsIndex) -> int:
+        """
+        Place in the list of tiers.
         """
     def tiers(self) -> list[tuple[str, int, int, float]]:
         """
@@ -4419,9 +4462,20 @@ class NetworkCore:
         queue_pairs: typing.SupportsInt | typing.SupportsIndex,
         latency_weighted: bool,
         batch_fraction: typing.SupportsFloat | typing.SupportsIndex,
-    ) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], float, int]:
+        event_at_s: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        event_part: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        event_id: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        event_fraction: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    ) -> tuple[
+        numpy.typing.NDArray[numpy.float64],
+        numpy.typing.NDArray[numpy.float64],
+        float,
+        int,
+        numpy.typing.NDArray[numpy.int64],
+        numpy.typing.NDArray[numpy.float64],
+    ]:
         """
-        Completions, bytes per link, end, events.
+        Completions, bytes per link, end, events, reroutes, stalls.
         """
     def with_links_at(
         self,
@@ -4430,6 +4484,14 @@ class NetworkCore:
     ) -> NetworkCore:
         """
         The same network with some links at a share of their rate.
+        """
+    def with_switches_at(
+        self,
+        switches: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        fraction: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> NetworkCore:
+        """
+        The same network with some switches at a share of their rate.
         """
     @property
     def bisection_bytes_per_s(self) -> float:
@@ -4445,6 +4507,11 @@ class NetworkCore:
     def links(self) -> int:
         """
         Number of directed links.
+        """
+    @property
+    def switches(self) -> int:
+        """
+        Number of switches.
         """
 
 class CollectiveOption:

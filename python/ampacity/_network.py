@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 from ampacity._communication import NetworkCommunication
-from ampacity._network_arrays import real, whole
-from ampacity._network_results import NetworkTier, Rates, Transfer
+from ampacity._network_arrays import event_columns, real, whole
+from ampacity._network_results import AffectedFlows, NetworkEvent, NetworkTier, Rates, Transfer
+from ampacity._network_shapes import Change
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from ampacity._network_results import Integers
 
 
 class Network(NetworkCommunication):
@@ -73,8 +77,17 @@ class Network(NetworkCommunication):
         """
         return tuple(self._core.route(source, destination, routing, seed))
 
-    def with_links_at(self, links: npt.ArrayLike, fraction: float) -> Network:
-        """Return this network with some links at a share of their rate; 0 means that they have failed.
+    @property
+    def switches(self) -> int:
+        """Number of switches, those of scale-up domains included; 0 where endpoints forward themselves."""
+        return self._core.switches
+
+    def switch_name(self, switch: int) -> str:
+        """Return which switch it is."""
+        return self._core.switch_name(switch)
+
+    def with_links_at(self, links: npt.ArrayLike, fraction: float) -> Self:
+        """Return this network with some links at a share of their rate: 0 has failed, 1 is whole again.
 
         Flows are routed around failed links where their topology leaves another shortest path.
 
@@ -83,10 +96,83 @@ class Network(NetworkCommunication):
         InvalidSpec
             Links that do not exist, or a share outside 0 to 1.
         """
-        chosen = whole("links", links)
-        name, keywords, changes = self._recipe
-        core = self._core.with_links_at(chosen, fraction)
-        return Network(core, (name, keywords, (*changes, (chosen.tolist(), fraction))))
+        return self._changed("with_links_at", whole("links", links), fraction)
+
+    def with_switches_at(self, switches: npt.ArrayLike, fraction: float) -> Self:
+        """Return this network with all links of some switches at a share of their rate: 0 has failed, 1 is whole again.
+
+        Raises
+        ------
+        InvalidSpec
+            Switches that do not exist, or a share outside 0 to 1.
+
+        Examples
+        --------
+        Half of the spine switches fail: what crosses them has half of the bandwidth.
+
+        >>> import ampacity as amp
+        >>> net = amp.Network.fat_tree(down=[4, 4], up=[1, 4], link_bytes_per_s=50e9)
+        >>> spines = [switch for switch in range(net.switches) if net.switch_name(switch).startswith("tier 2")]
+        >>> hurt = net.with_switches_at(spines[:2], 0)
+        >>> hurt.rates([0, 1, 2, 3], [4, 5, 6, 7], routing="spray").bytes_per_s / 1e9
+        array([25., 25., 25., 25.])
+        """
+        return self._changed("with_switches_at", whole("switches", switches), fraction)
+
+    def random_cables(self, tier: int, fraction: float, *, seed: int = 0) -> Integers:
+        """Return the links (both directions) of a share of a tier's working cables, drawn by the seed.
+
+        Raises
+        ------
+        InvalidSpec
+            A tier that does not exist, or a share outside 0 to 1.
+        """
+        import numpy as np
+
+        return np.array(self._core.random_cables(tier, fraction, seed), dtype=np.int64)
+
+    @property
+    def cut_off(self) -> tuple[int, ...]:
+        """Endpoints that failures part from most others."""
+        return tuple(self._core.cut_off())
+
+    def affected(
+        self,
+        then: Network,
+        source: npt.ArrayLike,
+        destination: npt.ArrayLike,
+        *,
+        routing: str = "ecmp",
+        seed: int = 0,
+        queue_pairs: int = 1,
+        latency_weighted: bool = False,
+    ) -> AffectedFlows:
+        """Return which flows suffer, or gain, when this network becomes that one.
+
+        Parameters
+        ----------
+        then
+            This network with other links or switches at work.
+        source, destination
+            Endpoints of every flow, shape ``(flows,)``.
+        routing, seed, queue_pairs, latency_weighted
+            See `rates`.
+
+        Raises
+        ------
+        InvalidSpec
+            Another network, or flows and rules that make no sense.
+        """
+        found = self._core.affected(
+            then._core,
+            whole("source", source),
+            whole("destination", destination),
+            routing,
+            seed,
+            queue_pairs,
+            latency_weighted,
+        )
+        return AffectedFlows(*found)
 
     def rates(
         self,
@@ -145,6 +231,7 @@ class Network(NetworkCommunication):
         queue_pairs: int = 1,
         latency_weighted: bool = False,
         batch_fraction: float = 0.0,
+        events: Sequence[NetworkEvent] = (),
     ) -> Transfer:
         """Run flows to completion; between two events all rates are max-min fair.
 
@@ -160,6 +247,9 @@ class Network(NetworkCommunication):
             See `rates`.
         batch_fraction
             Completions within this share of the elapsed time are solved together; 0 is exact.
+        events
+            Links and switches that fail, degrade or recover meanwhile. A flow whose path fails goes on, with what is left
+            of it, on the path that routing then gives; without one it waits. Routing converges at once.
 
         Returns
         -------
@@ -183,20 +273,26 @@ class Network(NetworkCommunication):
             queue_pairs,
             latency_weighted,
             batch_fraction,
+            *event_columns(events),
         )
         return Transfer(*found)
+
+    def _changed(self, change: str, ids: Integers, fraction: float) -> Self:
+        core = getattr(self._core, change)(ids, fraction)
+        name, keywords, changes = self._recipe
+        return type(self)(core, (name, keywords, (*changes, (change, ids.tolist(), fraction))))
 
     def __repr__(self) -> str:
         name, keywords, changes = self._recipe
         text = ", ".join(f"{key}={value!r}" for key, value in keywords.items())
-        return f"ampacity.Network.{name}({text})" + "".join(f".with_links_at({at}, {share!r})" for at, share in changes)
+        return f"ampacity.Network.{name}({text})" + "".join(f".{change}({ids}, {at!r})" for change, ids, at in changes)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, self._recipe
 
 
-def _rebuild(name: str, keywords: dict[str, Any], changes: tuple[tuple[list[int], float], ...]) -> Network:
+def _rebuild(name: str, keywords: dict[str, Any], changes: tuple[Change, ...]) -> Network:
     network = Network._made(name, **keywords)
-    for links, fraction in changes:
-        network = network.with_links_at(links, fraction)
+    for change, ids, fraction in changes:
+        network = getattr(network, change)(ids, fraction)
     return network

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from ampacity._network_results import NetworkEvent
+
     Integers = npt.NDArray[np.int64]
     Doubles = npt.NDArray[np.float64]
 
@@ -34,6 +36,20 @@ def real(name: str, values: object, length: int) -> Doubles:
     if array.ndim == 0:
         array = np.broadcast_to(array, (length,))
     return np.ascontiguousarray(array.ravel())
+
+
+def event_columns(events: Sequence[NetworkEvent]) -> tuple[Doubles, Integers, Integers, Doubles]:
+    """Return times, kinds of part (0 link, 1 switch), numbers and shares."""
+    import numpy as np
+
+    return (
+        np.array([event.at_s for event in events], dtype=np.float64),
+        np.array([int(event.link is None) for event in events], dtype=np.int64),
+        whole(
+            "events", [event.switch if event.link is None else event.link for event in events] or np.zeros(0, np.int64)
+        ),
+        np.array([event.fraction for event in events], dtype=np.float64),
+    )
 
 
 def counts(name: str, values: Sequence[int]) -> list[int]:

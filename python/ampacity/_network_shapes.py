@@ -8,8 +8,10 @@ from typing import Any, Self
 from ampacity._core import Cluster, NetworkCore
 from ampacity._network_arrays import counts, real
 
-# How a network was made: its constructor, the keywords, and the links that were changed.
-Recipe = tuple[str, dict[str, Any], tuple[tuple[list[int], float], ...]]
+# What was changed: the method, the links or switches, the share of their rate.
+Change = tuple[str, list[int], float]
+# How a network was made: its constructor, the keywords, the changes.
+Recipe = tuple[str, dict[str, Any], tuple[Change, ...]]
 
 
 class NetworkShapes:

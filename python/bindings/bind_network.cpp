@@ -11,7 +11,10 @@ namespace {
 
 // What the package makes its results of.
 using RatesParts = py::typing::Tuple<py::array_t<double>, py::array_t<std::int64_t>, py::array_t<double>>;
-using TransferParts = py::typing::Tuple<py::array_t<double>, py::array_t<double>, double, std::int64_t>;
+using TransferParts = py::typing::Tuple<py::array_t<double>, py::array_t<double>, double, std::int64_t,
+                                        py::array_t<std::int64_t>, py::array_t<double>>;
+using AffectedParts =
+    py::typing::Tuple<py::array_t<std::int64_t>, py::array_t<double>, py::array_t<double>, py::array_t<std::uint8_t>>;
 using BillRow = py::typing::Tuple<py::str, py::str, py::str, std::int64_t, double, double, double>;
 using BillParts = py::typing::Tuple<py::typing::List<BillRow>, double, double, double, py::typing::List<py::str>,
                                     double, double, double, double>;
@@ -42,16 +45,38 @@ RatesParts run_rates(const Network& network, const Integers& source, const Integ
 
 TransferParts run_transfer(const Network& network, const Integers& source, const Integers& destination,
                            const Doubles& bytes, const Doubles& start_s, const std::string& routing, std::uint64_t seed,
-                           std::int64_t queue_pairs, bool latency_weighted, double batch_fraction) {
+                           std::int64_t queue_pairs, bool latency_weighted, double batch_fraction,
+                           const Doubles& event_at_s, const Integers& event_part, const Integers& event_id,
+                           const Doubles& event_fraction) {
   const FlowRules rules = rules_of(routing, seed, queue_pairs, latency_weighted, batch_fraction);
+  std::vector<NetworkEvent> events;
+  events.reserve(static_cast<std::size_t>(event_id.size()));
+  for (py::ssize_t i = 0; i < event_id.size(); ++i) {
+    events.push_back({event_at_s.data()[i], static_cast<NetworkEvent::Part>(event_part.data()[i]), event_id.data()[i],
+                      event_fraction.data()[i]});
+  }
   Transfer found;
   {
     const Flows flows{values_of(source), values_of(destination), values_of(bytes), values_of(start_s)};
     const py::gil_scoped_release release;
-    found = network.transfer(flows, rules);
+    found = network.transfer(flows, rules, events);
   }
   return py::make_tuple(read_only(std::move(found.completion_s)), read_only(std::move(found.link_bytes)), found.end_s,
-                        found.events);
+                        found.events, read_only(std::move(found.reroutes)), read_only(std::move(found.stalled_s)));
+}
+
+AffectedParts run_affected(const Network& network, const Network& then, const Integers& source,
+                           const Integers& destination, const std::string& routing, std::uint64_t seed,
+                           std::int64_t queue_pairs, bool latency_weighted) {
+  const FlowRules rules = rules_of(routing, seed, queue_pairs, latency_weighted, 0);
+  AffectedFlows found;
+  {
+    const Flows flows{values_of(source), values_of(destination), {}, {}};
+    const py::gil_scoped_release release;
+    found = network.affected(then, flows, rules);
+  }
+  return py::make_tuple(read_only(std::move(found.flow)), read_only(std::move(found.before_bytes_per_s)),
+                        read_only(std::move(found.after_bytes_per_s)), read_only(std::move(found.rerouted)));
 }
 
 py::typing::List<TierRow> tiers_of(const Network& network) {
@@ -126,11 +151,28 @@ void bind_network(py::module_& module) {
             return network.with_links_at(values_of(links), fraction);
           },
           py::arg("links"), py::arg("fraction"), "The same network with some links at a share of their rate.")
+      .def(
+          "with_switches_at",
+          [](const Network& network, const Integers& switches, double fraction) {
+            return network.with_switches_at(values_of(switches), fraction);
+          },
+          py::arg("switches"), py::arg("fraction"), "The same network with some switches at a share of their rate.")
+      .def_property_readonly("switches", &Network::switches, "Number of switches.")
+      .def("switch_name", &Network::switch_name, py::arg("id"), "Which switch it is.")
+      .def("tier_of_link", &Network::tier_of_link, py::arg("link"), "Place in the list of tiers.")
+      .def("reverse_link", &Network::reverse_link, py::arg("link"), "The other direction of its cable.")
+      .def("random_cables", &Network::random_cables, py::arg("tier"), py::arg("fraction"), py::arg("seed"),
+           "Both directions of a share of a tier's cables.")
+      .def("cut_off", &Network::cut_off, "Endpoints that failures part from most others.")
       .def("rates", &run_rates, py::arg("source"), py::arg("destination"), py::arg("routing"), py::arg("seed"),
            py::arg("queue_pairs"), py::arg("latency_weighted"), "Rates, bottleneck links, link utilisation.")
       .def("transfer", &run_transfer, py::arg("source"), py::arg("destination"), py::arg("bytes"), py::arg("start_s"),
            py::arg("routing"), py::arg("seed"), py::arg("queue_pairs"), py::arg("latency_weighted"),
-           py::arg("batch_fraction"), "Completions, bytes per link, end, events.");
+           py::arg("batch_fraction"), py::arg("event_at_s"), py::arg("event_part"), py::arg("event_id"),
+           py::arg("event_fraction"), "Completions, bytes per link, end, events, reroutes, stalls.")
+      .def("affected", &run_affected, py::arg("then"), py::arg("source"), py::arg("destination"), py::arg("routing"),
+           py::arg("seed"), py::arg("queue_pairs"), py::arg("latency_weighted"),
+           "Flows, rates before and after, whether rerouted.");
   module.def("bill_of_materials", &bill_of, py::arg("cluster"), "What ``ampacity.bill_of_materials`` is made of.");
 }
 

@@ -60,3 +60,45 @@ def transfer(
             else:
                 done[flow] = event
     return done
+
+
+def transfer_through(
+    stretches: Sequence[tuple[float, Sequence[Sequence[int] | None], Sequence[float]]],
+    size: Sequence[float],
+    start: Sequence[float],
+    hop_s: float,
+) -> list[float]:
+    """Return when every flow ends on a network that changes.
+
+    ``stretches`` are the times at which it changes (the first is 0), each with the path of every flow (None: there is
+    none) and the capacity of every link from then on. A flow sets out at its start, or when it first has a path; its bytes
+    flow one latency of that path later, on whatever path it then has.
+    """
+    count = len(size)
+    left = list(size)
+    done = [math.inf] * count
+    arrival: list[float | None] = [None] * count
+    for index, (begin, paths, capacity) in enumerate(stretches):
+        end = stretches[index + 1][0] if index + 1 < len(stretches) else math.inf
+        for flow, path in enumerate(paths):
+            if arrival[flow] is None and path is not None and start[flow] < end:
+                arrival[flow] = max(start[flow], begin) + hop_s * len(path)
+                if not path or size[flow] == 0:
+                    done[flow] = max(start[flow], begin) + hop_s * len(path)
+        now = begin
+        while now < end:
+            open_flows = [flow for flow in range(count) if arrival[flow] is not None and math.isinf(done[flow])]
+            running = [flow for flow in open_flows if arrival[flow] <= now and paths[flow]]  # type: ignore[operator]
+            rates = max_min([paths[flow] for flow in running], [1.0] * len(running), capacity)  # type: ignore[misc]
+            moments = [at for flow in open_flows if (at := arrival[flow]) is not None and at > now]
+            moments += [now + left[flow] / rate for flow, rate in zip(running, rates, strict=True) if rate > 0]
+            event = min([*moments, end])
+            if event == math.inf:
+                break
+            for flow, rate in zip(running, rates, strict=True):
+                if rate > 0 and now + left[flow] / rate <= event:
+                    left[flow], done[flow] = 0.0, event
+                else:
+                    left[flow] -= rate * (event - now)
+            now = event
+    return done

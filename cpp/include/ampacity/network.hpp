@@ -71,6 +71,16 @@ struct FlowRules {
   double batch_fraction = 0;      ///< completions within this share of the elapsed time count as simultaneous
 };
 
+/// What happens to a part of the network while flows run: from `at_s` on it works at a share of its rate.
+struct NetworkEvent {
+  enum class Part { link, network_switch };
+
+  double at_s = 0;
+  Part part = Part::link;
+  std::int64_t id = 0;  ///< of the link (one direction of a cable) or switch
+  double fraction = 0;  ///< 0: failed; 0.5: a flapping optic, say; 1: whole again
+};
+
 /// Max-min fair rates of flows that all run at once.
 struct FlowRates {
   std::vector<double> bytes_per_s;            ///< of every flow
@@ -80,10 +90,20 @@ struct FlowRates {
 
 /// What became of transfers.
 struct Transfer {
-  std::vector<double> completion_s;  ///< of every flow; infinite where a failed link cuts it off
-  std::vector<double> link_bytes;    ///< carried by every link
-  double end_s = 0;                  ///< of the last one that ends
-  std::int64_t events = 0;           ///< times at which rates were solved again
+  std::vector<double> completion_s;    ///< of every flow; infinite where failures cut it off
+  std::vector<double> link_bytes;      ///< carried by every link
+  double end_s = 0;                    ///< of the last one that ends
+  std::int64_t events = 0;             ///< times at which rates were solved again
+  std::vector<std::int64_t> reroutes;  ///< of every flow: how often failures or recoveries gave it another path
+  std::vector<double> stalled_s;       ///< of every flow: how long it had no path that works, or one at rate 0
+};
+
+/// Flows that a change of the network does something to, the hardest hit first.
+struct AffectedFlows {
+  std::vector<std::int64_t> flow;
+  std::vector<double> before_bytes_per_s;
+  std::vector<double> after_bytes_per_s;
+  std::vector<std::uint8_t> rerouted;  ///< whether any part of it takes another path
 };
 
 /// One kind of cable: between which tiers, how many, how fast.
@@ -118,11 +138,31 @@ class Network {
   [[nodiscard]] std::vector<std::int64_t> route(std::int64_t source, std::int64_t destination,
                                                 const FlowRules& rules = {}) const;
 
-  /// The same network with some links at a share of their rate (0: failed; flows are routed around where they can).
+  /// The same network with some links at a share of their rate (0: failed; flows are routed around where they can;
+  /// 1: whole again).
   [[nodiscard]] Network with_links_at(std::span<const std::int64_t> links, double fraction) const;
+  /// The same with switches: all their links are at that share, or less where they are less by themselves.
+  [[nodiscard]] Network with_switches_at(std::span<const std::int64_t> switches, double fraction) const;
+
+  /// Switches of the tiers, then those of the scale-up domains.
+  [[nodiscard]] std::int64_t switches() const;
+  [[nodiscard]] std::string switch_name(std::int64_t id) const;
+  /// Place in `tiers()` of a link.
+  [[nodiscard]] std::int64_t tier_of_link(std::int64_t link) const;
+  /// The other direction of a link's cable.
+  [[nodiscard]] std::int64_t reverse_link(std::int64_t link) const;
+  /// Both directions of that share of a tier's cables, drawn by the seed.
+  [[nodiscard]] std::vector<std::int64_t> random_cables(std::int64_t tier, double fraction, std::uint64_t seed) const;
+  /// Endpoints that failures part from most others.
+  [[nodiscard]] std::vector<std::int64_t> cut_off() const;
 
   [[nodiscard]] FlowRates rates(const Flows& flows, const FlowRules& rules = {}) const;
-  [[nodiscard]] Transfer transfer(const Flows& flows, const FlowRules& rules = {}) const;
+  /// Runs flows to completion, through what happens to the network meanwhile. A flow whose path fails goes on with what
+  /// is left of it on the path that routing then gives, at once; without one it waits.
+  [[nodiscard]] Transfer transfer(const Flows& flows, const FlowRules& rules = {},
+                                  std::span<const NetworkEvent> events = {}) const;
+  /// Which flows suffer, or gain, when this network becomes that one (of the same shape).
+  [[nodiscard]] AffectedFlows affected(const Network& then, const Flows& flows, const FlowRules& rules = {}) const;
 
   struct Plan;  ///< what only the library knows
   explicit Network(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) {}

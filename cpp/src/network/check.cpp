@@ -13,6 +13,7 @@ namespace {
 constexpr double most_endpoints = 16777216;  // 2^24
 constexpr double most_links = 268435456;     // 2^28: 10 GB of solver state
 constexpr std::size_t named_at_most = 10;
+constexpr double latest_s = 1e9;
 constexpr double largest_count = 9007199254740992;  // 2^53
 
 std::string number(double value) {
@@ -205,7 +206,7 @@ void check(const Network::Plan& plan, const Flows& flows, const FlowRules& rules
   check_ids("destination", flows.destination);
   if (timed) {
     check_amounts("bytes", flows.bytes, largest_count);
-    check_amounts("start_s", flows.start_s, 1e9);
+    check_amounts("start_s", flows.start_s, latest_s);
   }
   if (static_cast<double>(count) * static_cast<double>(rules.queue_pairs) > most_links) {
     problems.add("source", number(static_cast<double>(count)) + " flows",
@@ -218,16 +219,66 @@ void check_link(const Network::Plan& plan, std::int64_t link) {
   check_links(plan, {&link, 1}, 1);
 }
 
-void check_links(const Network::Plan& plan, std::span<const std::int64_t> links, double fraction) {
+namespace {
+
+void check_ids(const char* name, const char* what, std::span<const std::int64_t> ids, std::int64_t count,
+               double fraction) {
   Problems problems;
   if (!(fraction >= 0) || fraction > 1) problems.add("fraction", number(fraction), "must be between 0 and 1");
-  const auto count = static_cast<std::int64_t>(plan.visible_links());
+  const std::string rule = count == 0 ? "must be a switch; this network has none"
+                                      : "must be a " + std::string(what) + ", 0 to " + std::to_string(count - 1);
   name_some(
-      links.size(), [&](std::size_t i) { return links[i] < 0 || links[i] >= count; },
+      ids.size(), [&](std::size_t i) { return ids[i] < 0 || ids[i] >= count; },
       [&](std::size_t i) {
-        problems.add("links[" + std::to_string(i) + ']', std::to_string(links[i]),
-                     "must be a link, 0 to " + std::to_string(count - 1));
+        problems.add(std::string(name) + '[' + std::to_string(i) + ']', std::to_string(ids[i]), rule);
       });
+  problems.raise();
+}
+
+}  // namespace
+
+void check_links(const Network::Plan& plan, std::span<const std::int64_t> links, double fraction) {
+  check_ids("links", "link", links, plan.visible_links(), fraction);
+}
+
+void check_switches(const Network::Plan& plan, std::span<const std::int64_t> switches, double fraction) {
+  check_ids("switches", "switch", switches, plan.switches(), fraction);
+}
+
+void check_tier(const Network::Plan& plan, std::int64_t tier, double fraction) {
+  Problems problems;
+  const auto tiers = static_cast<std::int64_t>(plan.wiring->tiers().size()) + (plan.options.domain > 1 ? 1 : 0);
+  if (tier < 0 || tier >= tiers) {
+    problems.add("tier", std::to_string(tier), "must be a tier, 0 to " + std::to_string(tiers - 1));
+  }
+  if (!(fraction >= 0) || fraction > 1) problems.add("fraction", number(fraction), "must be between 0 and 1");
+  problems.raise();
+}
+
+void check_events(const Network::Plan& plan, std::span<const NetworkEvent> events) {
+  Problems problems;
+  const auto path = [](std::size_t i, const char* field) { return "events[" + std::to_string(i) + "]." + field; };
+  const auto bad = [&](std::size_t i) {
+    const NetworkEvent& event = events[i];
+    const std::int64_t count = event.part == NetworkEvent::Part::link ? plan.visible_links() : plan.switches();
+    const bool absent = event.id < 0 || event.id >= count;
+    return absent || !(event.at_s >= 0) || event.at_s > latest_s || !(event.fraction >= 0) || event.fraction > 1;
+  };
+  name_some(events.size(), bad, [&](std::size_t i) {
+    const NetworkEvent& event = events[i];
+    const bool is_link = event.part == NetworkEvent::Part::link;
+    const std::int64_t count = is_link ? plan.visible_links() : plan.switches();
+    if (event.id < 0 || event.id >= count) {
+      problems.add(path(i, is_link ? "link" : "switch"), std::to_string(event.id),
+                   count == 0 ? "this network has no switches" : "must be between 0 and " + std::to_string(count - 1));
+    }
+    if (!(event.at_s >= 0) || event.at_s > latest_s) {
+      problems.add(path(i, "at_s"), number(event.at_s), "must be between 0 and " + number(latest_s));
+    }
+    if (!(event.fraction >= 0) || event.fraction > 1) {
+      problems.add(path(i, "fraction"), number(event.fraction), "must be between 0 and 1");
+    }
+  });
   problems.raise();
 }
 

@@ -49,6 +49,37 @@ class DragonflyWiring final : public Wiring {
             {"between groups", 0, groups * (groups - 1) / 2 * parallel_, rates_[2]}};
   }
 
+  [[nodiscard]] std::uint32_t switches() const override { return groups_ * switches_; }
+  [[nodiscard]] std::string switch_name(std::uint32_t box) const override {
+    return "group " + std::to_string(box / switches_) + ", switch " + std::to_string(box % switches_);
+  }
+  [[nodiscard]] std::size_t tier(std::uint32_t link) const override {
+    return link < first_local_ ? 0 : link < first_global_ ? 1 : 2;
+  }
+  [[nodiscard]] LinkEnds ends(std::uint32_t link) const override {
+    if (link < first_local_) {
+      const std::uint32_t box = endpoints() + link / 2 / hosts_;
+      return link % 2 == 0 ? LinkEnds{link / 2, box} : LinkEnds{box, link / 2};
+    }
+    if (link < first_global_) {
+      const std::uint32_t from = (link - first_local_) / switches_;
+      const std::uint32_t to = from / switches_ * switches_ + (link - first_local_) % switches_;
+      return {endpoints() + from, endpoints() + to};
+    }
+    const auto [here, there, cable] = global(link);
+    return {endpoints() + here * switches_ + gateway(here, there, cable),
+            endpoints() + there * switches_ + gateway(there, here, cable)};
+  }
+  [[nodiscard]] std::uint32_t reverse(std::uint32_t link) const override {
+    if (link < first_local_) return link ^ 1U;
+    if (link < first_global_) {
+      const LinkEnds found = ends(link);
+      return local(found.to - endpoints(), found.from - endpoints());
+    }
+    const auto [here, there, cable] = global(link);
+    return first_global_ + (there * groups_ + here) * parallel_ + cable;
+  }
+
   [[nodiscard]] double bisection_bytes_per_s() const override {
     const std::uint32_t parts = groups_ == 1 ? switches_ : groups_;
     const std::uint32_t low = parts / 2;
@@ -98,6 +129,15 @@ class DragonflyWiring final : public Wiring {
     if (!choice.alive(link)) return false;
     links.push_back(link);
     return true;
+  }
+  struct GlobalLink {
+    std::uint32_t from;
+    std::uint32_t to;
+    std::uint32_t cable;
+  };
+  [[nodiscard]] GlobalLink global(std::uint32_t link) const {
+    const std::uint32_t index = link - first_global_;
+    return {index / parallel_ / groups_, index / parallel_ % groups_, index % parallel_};
   }
   /// Link from one switch to another of the same group; both numbered over all groups.
   [[nodiscard]] std::uint32_t local(std::uint32_t from, std::uint32_t to) const {

@@ -30,6 +30,7 @@ class FatTreeWiring final : public Wiring {
     for (std::size_t l = 0; l < tiers_; ++l) {
       first_[l + 1] = first_[l] + trees_ * below_[tiers_] / below_[l] * replicas_[l] * up_[l];
       first_trunk_[l + 1] = first_trunk_[l] + trees_ * below_[tiers_] / below_[l];
+      first_switch_[l + 1] = first_switch_[l] + trees_ * below_[tiers_] / below_[l + 1] * replicas_[l + 1];
     }
   }
 
@@ -66,15 +67,38 @@ class FatTreeWiring final : public Wiring {
     }
     const std::uint32_t one_way = link % first_[tiers_];
     const std::size_t tier = tier_of(one_way, first_);
-    const std::uint32_t place = one_way - first_[tier];
-    return "cable " + direction(link < first_[tiers_], tier) + (tier == 0 ? " endpoint " : " switch ") +
-           std::to_string(place / up_[tier]) + " port " + std::to_string(place % up_[tier]);
+    const std::uint32_t port = one_way - first_[tier];
+    const std::uint32_t place = port / up_[tier];
+    return "cable " + direction(link < first_[tiers_], tier) +
+           (tier == 0 ? " endpoint " + std::to_string(endpoint_at(place)) : " switch " + std::to_string(place)) +
+           " port " + std::to_string(port % up_[tier]);
+  }
+
+  [[nodiscard]] std::uint32_t switches() const override { return first_switch_[tiers_]; }
+  [[nodiscard]] std::string switch_name(std::uint32_t box) const override {
+    const std::size_t tier = tier_of(box, first_switch_);
+    return "tier " + std::to_string(tier + 1) + ", switch " + std::to_string(box - first_switch_[tier]);
+  }
+  [[nodiscard]] std::size_t tier(std::uint32_t link) const override { return tier_of(link % first_[tiers_], first_); }
+  [[nodiscard]] std::uint32_t reverse(std::uint32_t link) const override {
+    return link < first_[tiers_] ? link + first_[tiers_] : link - first_[tiers_];
+  }
+  [[nodiscard]] LinkEnds ends(std::uint32_t link) const override {
+    const std::uint32_t one_way = link % first_[tiers_];
+    const std::size_t tier = tier_of(one_way, first_);
+    const std::uint32_t place = (one_way - first_[tier]) / up_[tier];
+    const std::uint32_t port = (one_way - first_[tier]) % up_[tier];
+    const std::uint32_t subtree = place / replicas_[tier];
+    const std::uint32_t root = place % replicas_[tier] + port * replicas_[tier];
+    const std::uint32_t lower = tier == 0 ? endpoint_at(place) : endpoints() + first_switch_[tier - 1] + place;
+    const std::uint32_t upper = endpoints() + first_switch_[tier] + subtree / down_[tier] * replicas_[tier + 1] + root;
+    return link < first_[tiers_] ? LinkEnds{lower, upper} : LinkEnds{upper, lower};
   }
 
   [[nodiscard]] std::vector<NetworkTier> tiers() const override {
     std::vector<NetworkTier> found;
     for (std::size_t l = 0; l < tiers_; ++l) {
-      const std::uint32_t switches = trees_ * below_[tiers_] / below_[l + 1] * replicas_[l + 1];
+      const std::uint32_t switches = first_switch_[l + 1] - first_switch_[l];
       found.push_back({l == 0 ? "endpoint to tier 1" : "tier " + std::to_string(l) + " to " + std::to_string(l + 1),
                        switches, first_[l + 1] - first_[l], rate_[l]});
     }
@@ -131,6 +155,14 @@ class FatTreeWiring final : public Wiring {
     return (node / down_[0] * rails_ + rail) * down_[0] + node % down_[0];
   }
 
+  [[nodiscard]] std::uint32_t endpoint_at(std::uint32_t place) const {
+    if (rails_ == 1) return place;
+    if (rail_only_) return place % below_[tiers_] * rails_ + place / below_[tiers_];
+    const std::uint32_t leaf = place / down_[0];
+    const std::uint32_t node = leaf / rails_ * down_[0] + place % down_[0];
+    return node * rails_ + leaf % rails_;
+  }
+
   [[nodiscard]] std::size_t tier_of(std::uint32_t one_way,
                                     const std::array<std::uint32_t, most_tiers + 1>& first) const {
     std::size_t tier = 0;
@@ -180,10 +212,11 @@ class FatTreeWiring final : public Wiring {
   std::array<std::uint32_t, most_tiers> down_{};
   std::array<std::uint32_t, most_tiers> up_{};
   std::array<double, most_tiers> rate_{};
-  std::array<std::uint32_t, most_tiers + 1> below_{1};       // endpoints below a node of tier l
-  std::array<std::uint32_t, most_tiers + 1> replicas_{1};    // roots of one subtree
-  std::array<std::uint32_t, most_tiers + 1> first_{};        // first cable of a tier, upwards
-  std::array<std::uint32_t, most_tiers + 1> first_trunk_{};  // first trunk of a tier, upwards
+  std::array<std::uint32_t, most_tiers + 1> below_{1};        // endpoints below a node of tier l
+  std::array<std::uint32_t, most_tiers + 1> replicas_{1};     // roots of one subtree
+  std::array<std::uint32_t, most_tiers + 1> first_{};         // first cable of a tier, upwards
+  std::array<std::uint32_t, most_tiers + 1> first_switch_{};  // first switch of tier l + 1
+  std::array<std::uint32_t, most_tiers + 1> first_trunk_{};   // first trunk of a tier, upwards
 };
 
 }  // namespace

@@ -8,9 +8,12 @@
 
 namespace ampacity::network {
 
+std::size_t parts_per_flow(const FlowRules& rules) {
+  return static_cast<std::size_t>(rules.routing == Routing::spray ? 1 : rules.queue_pairs);
+}
+
 Parts parts_of(const Network::Plan& plan, const Flows& flows, const FlowRules& rules) {
-  // Sprayed flows use all paths at once: no part of them differs from another.
-  const auto pairs = static_cast<std::size_t>(rules.routing == Routing::spray ? 1 : rules.queue_pairs);
+  const std::size_t pairs = parts_per_flow(rules);
   Parts parts;
   parts.per_flow = pairs;
   const std::size_t count = flows.source.size() * pairs;

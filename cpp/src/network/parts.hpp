@@ -17,6 +17,9 @@ struct Parts {
   std::vector<std::uint8_t> reachable;
   std::size_t per_flow = 1;  ///< part p belongs to flow p / per_flow
 };
+/// Parts of a flow: its queue pairs. Sprayed flows use all paths at once, and no part of them would differ from
+/// another.
+[[nodiscard]] std::size_t parts_per_flow(const FlowRules& rules);
 [[nodiscard]] Parts parts_of(const Network::Plan& plan, const Flows& flows, const FlowRules& rules);
 
 /// Rate of every link, trunks included.

@@ -1,5 +1,6 @@
 #include "network/plan.hpp"
 
+#include <algorithm>
 #include <cstddef>
 
 #include "base/random.hpp"
@@ -14,6 +15,70 @@ double Network::Plan::bytes_per_s(std::uint32_t link) const {
   }
   if (link >= domain_first()) return whole * options.domain_bytes_per_s;
   return whole * wiring->bytes_per_s(link % wiring->cables()) / planes();
+}
+
+network::LinkEnds Network::Plan::ends(std::uint32_t link) const {
+  if (link >= domain_first()) {
+    const std::uint32_t index = link - domain_first();
+    const std::uint32_t endpoint = index / 2;
+    const std::uint32_t box =
+        endpoints() + planes() * wiring->switches() + endpoint / static_cast<std::uint32_t>(options.domain);
+    return index % 2 == 0 ? network::LinkEnds{endpoint, box} : network::LinkEnds{box, endpoint};
+  }
+  network::LinkEnds found = wiring->ends(link % wiring->cables());
+  const std::uint32_t before = link / wiring->cables() * wiring->switches();  // switches of earlier planes
+  if (found.from >= endpoints()) found.from += before;
+  if (found.to >= endpoints()) found.to += before;
+  return found;
+}
+
+std::uint32_t Network::Plan::reverse(std::uint32_t link) const {
+  if (link >= domain_first()) return domain_first() + ((link - domain_first()) ^ 1U);
+  const std::uint32_t cables = wiring->cables();
+  return link / cables * cables + wiring->reverse(link % cables);
+}
+
+std::size_t Network::Plan::tier(std::uint32_t link) const {
+  if (link >= domain_first()) return 0;
+  return wiring->tier(link % wiring->cables()) + (options.domain > 1 ? 1 : 0);
+}
+
+void Network::Plan::set_link(std::uint32_t link, float fraction) {
+  if (fraction == 1) {
+    links_at.erase(link);
+  } else {
+    links_at[link] = fraction;
+  }
+}
+
+void Network::Plan::set_switch(std::uint32_t box, float fraction) {
+  if (fraction == 1) {
+    switches_at.erase(box);
+  } else {
+    switches_at[box] = fraction;
+  }
+}
+
+void Network::Plan::renew() {
+  share.clear();
+  if (links_at.empty() && switches_at.empty()) return;
+  share.assign(all_links(), 1.0F);
+  for (const auto& [link, fraction] : links_at) share[link] = fraction;
+  if (!switches_at.empty()) {
+    std::vector<float> of_node(endpoints() + switches(), 1.0F);
+    for (const auto& [box, fraction] : switches_at) of_node[endpoints() + box] = fraction;
+    for (std::uint32_t link = 0; link < visible_links(); ++link) {
+      const network::LinkEnds both = ends(link);
+      share[link] = std::min({share[link], of_node[both.from], of_node[both.to]});
+    }
+  }
+  // A trunk is worth what its cables are.
+  for (std::uint32_t trunk = visible_links(); trunk < all_links(); ++trunk) {
+    double sum = 0;
+    const std::vector<std::uint32_t> cables = cables_of(trunk);
+    for (const std::uint32_t cable : cables) sum += static_cast<double>(share[cable]);
+    share[trunk] = static_cast<float>(sum / static_cast<double>(cables.size()));
+  }
 }
 
 std::vector<std::uint32_t> Network::Plan::cables_of(std::uint32_t trunk) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,7 +17,9 @@ namespace ampacity {
 struct Network::Plan {
   std::shared_ptr<const network::Wiring> wiring;
   NetworkOptions options;
-  std::vector<float> share;  ///< rate of each link over its full rate; empty: all whole
+  std::map<std::uint32_t, float> links_at;     ///< links that are not whole, by themselves
+  std::map<std::uint32_t, float> switches_at;  ///< switches that are not whole
+  std::vector<float> share;  ///< rate of each link over its full rate, as both leave it; empty: all whole
 
   [[nodiscard]] std::uint32_t planes() const { return static_cast<std::uint32_t>(options.planes); }
   [[nodiscard]] std::uint32_t endpoints() const { return wiring->endpoints(); }
@@ -25,6 +28,24 @@ struct Network::Plan {
     return domain_first() + (options.domain > 1 ? 2 * endpoints() : 0);
   }
   [[nodiscard]] std::uint32_t all_links() const { return visible_links() + planes() * wiring->trunks(); }
+
+  [[nodiscard]] std::uint32_t domains() const {
+    const auto domain = static_cast<std::uint32_t>(options.domain);
+    return domain > 1 ? (endpoints() + domain - 1) / domain : 0;
+  }
+  /// Switches of all planes, then those of the scale-up domains.
+  [[nodiscard]] std::uint32_t switches() const { return planes() * wiring->switches() + domains(); }
+  /// Both ends of a visible link; endpoints come first, then switches.
+  [[nodiscard]] network::LinkEnds ends(std::uint32_t link) const;
+  /// The other direction of a visible link.
+  [[nodiscard]] std::uint32_t reverse(std::uint32_t link) const;
+  /// Place of a visible link in `Network::tiers()`.
+  [[nodiscard]] std::size_t tier(std::uint32_t link) const;
+
+  /// Sets what is left of a link or switch; `renew` then says what that leaves of every link.
+  void set_link(std::uint32_t link, float fraction);
+  void set_switch(std::uint32_t box, float fraction);
+  void renew();
 
   /// Rate of a link, failures included.
   [[nodiscard]] double bytes_per_s(std::uint32_t link) const;
@@ -53,5 +74,11 @@ void check(const Dragonfly& shape, const NetworkOptions& options);
 void check(const Network::Plan& plan, const Flows& flows, const FlowRules& rules, bool timed);
 void check_link(const Network::Plan& plan, std::int64_t link);
 void check_links(const Network::Plan& plan, std::span<const std::int64_t> links, double fraction);
+void check_switches(const Network::Plan& plan, std::span<const std::int64_t> switches, double fraction);
+void check_tier(const Network::Plan& plan, std::int64_t tier, double fraction);
+void check_events(const Network::Plan& plan, std::span<const NetworkEvent> events);
+
+/// Endpoints that no working path joins to most others, in order.
+[[nodiscard]] std::vector<std::int64_t> cut_off(const Network::Plan& plan);
 
 }  // namespace ampacity::network

@@ -39,6 +39,17 @@ class TorusWiring final : public Wiring {
     return found;
   }
 
+  [[nodiscard]] std::size_t tier(std::uint32_t link) const override { return link / 2 % side_.size(); }
+  [[nodiscard]] LinkEnds ends(std::uint32_t link) const override {
+    const auto dimensions = static_cast<std::uint32_t>(side_.size());
+    const std::uint32_t at = link / (2 * dimensions);
+    return {at, neighbour(at, tier(link), link % 2 == 0)};
+  }
+  [[nodiscard]] std::uint32_t reverse(std::uint32_t link) const override {
+    const auto dimensions = static_cast<std::uint32_t>(side_.size());
+    return ends(link).to * 2 * dimensions + link % (2 * dimensions) / 2 * 2 + (link % 2 == 0 ? 1 : 0);
+  }
+
   [[nodiscard]] double bisection_bytes_per_s() const override {
     // Cut across the longest side: two layers of links (one where the ring is a pair).
     std::uint32_t longest = 1;
@@ -80,10 +91,16 @@ class TorusWiring final : public Wiring {
   }
 
  private:
+  [[nodiscard]] std::uint32_t neighbour(std::uint32_t at, std::size_t dimension, bool ahead) const {
+    const std::uint32_t side = side_[dimension];
+    const std::uint32_t place = at / stride_[dimension] % side;
+    const std::uint32_t next = ahead ? (place + 1) % side : (place + side - 1) % side;
+    return at + (next - place) * stride_[dimension];
+  }
+
   bool walk(std::uint32_t at, std::size_t dimension, bool ahead, std::uint32_t steps, const PathChoice& choice,
             std::vector<std::uint32_t>& links) const {
     const std::size_t before = links.size();
-    const std::uint32_t stride = stride_[dimension];
     const std::uint32_t side = side_[dimension];
     const auto dimensions = static_cast<std::uint32_t>(side_.size());
     for (std::uint32_t i = 0; steps < side && i < steps; ++i) {
@@ -93,9 +110,7 @@ class TorusWiring final : public Wiring {
         return false;
       }
       links.push_back(link);
-      const std::uint32_t place = at / stride % side;
-      const std::uint32_t next = ahead ? (place + 1) % side : (place + side - 1) % side;
-      at += (next - place) * stride;
+      at = neighbour(at, dimension, ahead);
     }
     return true;
   }

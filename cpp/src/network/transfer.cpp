@@ -2,10 +2,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <limits>
+#include <memory>
 
-#include "network/completions.hpp"
 #include "network/parts.hpp"
 #include "network/plan.hpp"
+#include "network/progress.hpp"
 
 namespace ampacity {
 namespace {
@@ -15,108 +16,210 @@ using network::Parts;
 
 constexpr double never = std::numeric_limits<double>::infinity();
 
-/// Bytes that are left of every part, brought up to date when its rate changes.
-class Progress {
+/// Transfers on a network that may change: from one change to the next (a stretch) paths and capacities stay.
+class Transport {
  public:
-  Progress(std::vector<double> bytes, MaxMin& shares)
-      : shares_(shares),
-        left_(std::move(bytes)),
-        rate_(left_.size(), 0),
-        since_(left_.size(), 0),
-        ends_(left_.size()) {}
-
-  [[nodiscard]] const network::Completions& ends() const { return ends_; }
-
-  void begin(std::uint32_t part, double now) {
-    since_[part] = now;
-    ends_.set(part, never);
-    shares_.start(part);
+  Transport(Network::Plan plan, const Flows& flows, const FlowRules& rules)
+      : plan_(std::move(plan)),
+        flows_(flows),
+        rules_(rules),
+        per_flow_(network::parts_per_flow(rules)),
+        progress_(bytes_of(flows, per_flow_)) {
+    const std::size_t count = flows.source.size() * per_flow_;
+    open_ = count;
+    state_.assign(count, State::before);
+    arrival_.assign(count, never);
+    result_.completion_s.assign(flows.source.size(), 0);
+    result_.link_bytes.assign(plan_.all_links(), 0);
+    result_.reroutes.assign(flows.source.size(), 0);
+    result_.stalled_s.assign(flows.source.size(), 0);
   }
-  std::uint32_t finish() {
-    const std::uint32_t part = ends_.first();
-    ends_.pop();
-    rate_[part] = -1;  // over
-    shares_.stop(part);
-    return part;
-  }
-  void solve(double now) {
-    for (const std::uint32_t part : shares_.solve()) {
-      if (rate_[part] < 0) continue;
-      const double rate = shares_.rate(part);
-      if (rate == rate_[part]) continue;
-      left_[part] = std::max(0.0, left_[part] - rate_[part] * (now - since_[part]));
-      since_[part] = now;
-      rate_[part] = rate;
-      ends_.set(part, rate > 0 ? now + left_[part] / rate : never);
+
+  /// Runs until `until`, when the network changes (or never).
+  void run(double now, double until) {
+    depart(now, until);
+    while (next_ < waiting_.size() || !progress_.ends().empty()) {
+      const double arriving = next_ < waiting_.size() ? arrival_[waiting_[next_]] : never;
+      const double event = std::min(arriving, progress_.ends().first_end());
+      if (event > until || event == never) break;  // never: the rest is cut off
+      now = std::max(now, event);
+      const double batched = std::min(now + rules_.batch_fraction * now, until);
+      while (next_ < waiting_.size() && arrival_[waiting_[next_]] <= now) begin(waiting_[next_++], now);
+      while (progress_.ends().first_end() <= batched) {
+        const double end = progress_.ends().first_end();
+        over(progress_.finish(), end);
+      }
+      progress_.solve(now);
+      ++result_.events;
     }
-    shares_.forget_changes();
   }
+
+  /// Applies what happens at `now`.
+  void change(std::span<const NetworkEvent> events, double now) {
+    const std::vector<float> before = plan_.share;
+    for (const NetworkEvent& event : events) {
+      const auto id = static_cast<std::uint32_t>(event.id);
+      const auto fraction = static_cast<float>(event.fraction);
+      event.part == NetworkEvent::Part::link ? plan_.set_link(id, fraction) : plan_.set_switch(id, fraction);
+    }
+    plan_.renew();
+    const auto share = [](const std::vector<float>& shares, std::uint32_t link) {
+      return shares.empty() ? 1.0F : shares[link];
+    };
+    if (shares_ == nullptr) return;  // nothing has run yet
+    bool other_paths = false;
+    for (std::uint32_t link = 0; link < plan_.all_links(); ++link) {
+      const float was = share(before, link);
+      const float is = share(plan_.share, link);
+      if (was == is) continue;
+      other_paths = other_paths || was == 0 || is == 0;
+      shares_->set_capacity(link, plan_.bytes_per_s(link));
+    }
+    if (other_paths) route_again(now);
+    progress_.solve(now);
+    ++result_.events;
+  }
+
+  Transfer finish() && {
+    count_bytes();
+    for (std::uint32_t part = 0; part < state_.size(); ++part) {
+      const std::size_t flow = part / per_flow_;
+      if (state_[part] != State::over) {
+        over(part, never);
+        result_.stalled_s[flow] = never;
+      }
+      result_.stalled_s[flow] = std::max(result_.stalled_s[flow], progress_.stalled_s(part));
+    }
+    for (const double end : result_.completion_s) {
+      if (end < never) result_.end_s = std::max(result_.end_s, end);
+    }
+    network::spread_trunks(plan_, result_.link_bytes);
+    return std::move(result_);
+  }
+
+  [[nodiscard]] bool done() const { return open_ == 0; }
 
  private:
-  MaxMin& shares_;
-  std::vector<double> left_;
-  std::vector<double> rate_;
-  std::vector<double> since_;
-  network::Completions ends_;
+  /// `before`: not started, or without a path; `underway`: its first byte travels; `running`, if only at rate 0.
+  enum class State : std::uint8_t { before, underway, running, over };
+
+  static std::vector<double> bytes_of(const Flows& flows, std::size_t per_flow) {
+    std::vector<double> bytes(flows.bytes.size() * per_flow);
+    for (std::size_t part = 0; part < bytes.size(); ++part) {
+      bytes[part] = flows.bytes[part / per_flow] / static_cast<double>(per_flow);
+    }
+    return bytes;
+  }
+
+  void over(std::uint32_t part, double when) {
+    state_[part] = State::over;
+    double& flow_end = result_.completion_s[part / per_flow_];
+    flow_end = std::max(flow_end, when);
+    --open_;
+  }
+
+  void begin(std::uint32_t part, double now) {
+    state_[part] = State::running;
+    progress_.begin(part, now);
+  }
+
+  void route() {
+    parts_ = std::make_unique<Parts>(network::parts_of(plan_, flows_, rules_));
+    shares_ =
+        std::make_unique<MaxMin>(parts_->paths, network::capacities_of(plan_), network::weights_of(*parts_, rules_));
+    progress_.adopt(*shares_);
+  }
+
+  /// Parts that start before `until` and have a path set out; they begin one latency later.
+  void depart(double now, double until) {
+    if (parts_ == nullptr) route();
+    for (std::uint32_t part = 0; part < state_.size(); ++part) {
+      const double start = flows_.start_s[part / per_flow_];
+      if (state_[part] != State::before || start >= until || parts_->reachable[part] == 0) continue;
+      const double departure = std::max(start, now);
+      progress_.wait(part, departure - start);
+      arrival_[part] = departure + parts_->latency_s[part];
+      if (parts_->paths.of(part).empty() || progress_.left(part) == 0) {
+        over(part, arrival_[part]);
+      } else {
+        state_[part] = State::underway;
+      }
+    }
+    next_ = 0;
+    waiting_.clear();
+    for (std::uint32_t part = 0; part < state_.size(); ++part) {
+      if (state_[part] == State::underway) waiting_.push_back(part);
+    }
+    std::stable_sort(waiting_.begin(), waiting_.end(), [&](auto a, auto b) { return arrival_[a] < arrival_[b]; });
+  }
+
+  /// Adds to the links what parts have sent since paths were found last.
+  void count_bytes() {
+    if (parts_ == nullptr) return;
+    for (std::uint32_t part = 0; part < state_.size(); ++part) {
+      const double whole = flows_.bytes[part / per_flow_] / static_cast<double>(per_flow_);
+      const double sent = whole - progress_.left(part) - (counted_.empty() ? 0 : counted_[part]);
+      if (sent <= 0) continue;
+      for (const std::uint32_t link : parts_->paths.of(part)) result_.link_bytes[link] += sent;
+      if (!counted_.empty()) counted_[part] += sent;
+    }
+  }
+
+  /// Running parts go on where routing now leads them; those without a path stay at rate 0.
+  void route_again(double now) {
+    for (std::uint32_t part = 0; part < state_.size(); ++part) {
+      if (state_[part] == State::running) progress_.settle(part, now);
+    }
+    if (counted_.empty()) counted_.assign(state_.size(), 0);
+    count_bytes();
+    const std::unique_ptr<Parts> old = std::move(parts_);
+    route();
+    for (std::uint32_t part = 0; part < state_.size(); ++part) {
+      if (state_[part] == State::before || state_[part] == State::over) continue;
+      const auto was = old->paths.of(part);
+      const auto is = parts_->paths.of(part);
+      const bool same = std::equal(was.begin(), was.end(), is.begin(), is.end());
+      if (!same && parts_->reachable[part] != 0) ++result_.reroutes[part / per_flow_];
+      if (state_[part] == State::running) progress_.begin(part, now);
+    }
+  }
+
+  Network::Plan plan_;
+  const Flows& flows_;
+  const FlowRules& rules_;
+  std::size_t per_flow_;
+  network::Progress progress_;
+  std::unique_ptr<Parts> parts_;
+  std::unique_ptr<MaxMin> shares_;
+  std::vector<State> state_;
+  std::vector<double> arrival_;
+  std::vector<std::uint32_t> waiting_;  // parts under way, by arrival
+  std::size_t next_ = 0;                // of those
+  std::vector<double> counted_;         // bytes of every part that the links already have; empty: none
+  std::size_t open_ = 0;
+  Transfer result_;
 };
 
 }  // namespace
 
-Transfer Network::transfer(const Flows& flows, const FlowRules& rules) const {
+Transfer Network::transfer(const Flows& flows, const FlowRules& rules, std::span<const NetworkEvent> events) const {
   network::check(*plan_, flows, rules, true);
-  const Parts parts = network::parts_of(*plan_, flows, rules);
-  const auto count = static_cast<std::uint32_t>(parts.latency_s.size());
-  MaxMin shares(parts.paths, network::capacities_of(*plan_), network::weights_of(parts, rules));
-
-  Transfer result;
-  result.completion_s.assign(flows.source.size(), 0);
-  result.link_bytes.assign(plan_->all_links(), 0);
-  const auto over = [&](std::uint32_t part, double when) {
-    double& flow_end = result.completion_s[part / parts.per_flow];
-    flow_end = std::max(flow_end, when);
-  };
-
-  std::vector<double> bytes(count);
-  std::vector<double> arrival(count);
-  std::vector<std::uint32_t> waiting;
-  waiting.reserve(count);
-  for (std::uint32_t part = 0; part < count; ++part) {
-    const std::size_t flow = part / parts.per_flow;
-    bytes[part] = flows.bytes[flow] / static_cast<double>(parts.per_flow);
-    arrival[part] = flows.start_s[flow] + parts.latency_s[part];
-    if (parts.reachable[part] == 0) {
-      over(part, never);
-    } else if (parts.paths.of(part).empty() || bytes[part] == 0) {
-      over(part, arrival[part]);
-    } else {
-      waiting.push_back(part);
-      for (const std::uint32_t link : parts.paths.of(part)) result.link_bytes[link] += bytes[part];
-    }
+  network::check_events(*plan_, events);
+  std::vector<NetworkEvent> ordered(events.begin(), events.end());
+  std::stable_sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) { return a.at_s < b.at_s; });
+  Transport transport(*plan_, flows, rules);
+  double now = 0;
+  for (std::size_t i = 0; i < ordered.size() && !transport.done();) {
+    const double at_s = ordered[i].at_s;
+    if (at_s > now) transport.run(now, at_s);
+    std::size_t last = i;
+    while (last < ordered.size() && ordered[last].at_s == at_s) ++last;
+    transport.change(std::span(ordered).subspan(i, last - i), at_s);
+    now = at_s;
+    i = last;
   }
-  std::stable_sort(waiting.begin(), waiting.end(), [&](auto a, auto b) { return arrival[a] < arrival[b]; });
-
-  Progress progress(std::move(bytes), shares);
-  std::size_t next = 0;
-  while (next < waiting.size() || !progress.ends().empty()) {
-    const double arriving = next < waiting.size() ? arrival[waiting[next]] : never;
-    const double ending = progress.ends().first_end();
-    const double now = std::min(arriving, ending);
-    if (now == never) break;  // the rest is cut off
-    const double until = now + rules.batch_fraction * now;
-    while (next < waiting.size() && arrival[waiting[next]] <= now) progress.begin(waiting[next++], now);
-    while (progress.ends().first_end() <= until) {
-      const double end = progress.ends().first_end();
-      over(progress.finish(), end);
-    }
-    progress.solve(now);
-    ++result.events;
-  }
-  while (!progress.ends().empty()) over(progress.finish(), never);
-  for (const double end : result.completion_s) {
-    if (end < never) result.end_s = std::max(result.end_s, end);
-  }
-  network::spread_trunks(*plan_, result.link_bytes);
-  return result;
+  transport.run(now, never);
+  return std::move(transport).finish();
 }
 
 }  // namespace ampacity

@@ -1,6 +1,7 @@
 // What every topology answers by arithmetic: how many links, how fast, and which ones join two endpoints.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -10,6 +11,12 @@
 #include "ampacity/network.hpp"
 
 namespace ampacity::network {
+
+/// Both ends of a link, in its direction: endpoints come first, then switches.
+struct LinkEnds {
+  std::uint32_t from = 0;
+  std::uint32_t to = 0;
+};
 
 /// How one flow chooses among equal paths, and which links it must avoid.
 struct PathChoice {
@@ -41,6 +48,13 @@ class Wiring {
   [[nodiscard]] virtual std::string name(std::uint32_t link) const = 0;
   [[nodiscard]] virtual std::vector<NetworkTier> tiers() const = 0;
   [[nodiscard]] virtual double bisection_bytes_per_s() const = 0;
+  [[nodiscard]] virtual std::uint32_t switches() const { return 0; }  ///< none where endpoints forward themselves
+  [[nodiscard]] virtual std::string switch_name(std::uint32_t /*box*/) const { return {}; }
+  [[nodiscard]] virtual LinkEnds ends(std::uint32_t link) const = 0;
+  /// The other direction of the same cable.
+  [[nodiscard]] virtual std::uint32_t reverse(std::uint32_t link) const = 0;
+  /// Place in `tiers()`.
+  [[nodiscard]] virtual std::size_t tier(std::uint32_t link) const = 0;
   /// Whether endpoints `a` and `b` can reach each other without scale-up links.
   [[nodiscard]] virtual bool joined(std::uint32_t, std::uint32_t) const { return true; }
   /// Neighbourhoods that an endpoint lies in (below one switch, in one pod, in one group), the smallest first.
