@@ -16,6 +16,7 @@ from ampacity._batch import LayoutEstimates, estimate_layouts
 from ampacity._bill_of_materials import BillItem, BillOfMaterials, bill_of_materials
 from ampacity._calibrate.calibration import CalibratedFamily, Calibration, CalibrationError, calibrate
 from ampacity._collective import collective
+from ampacity._collective_flows import Collective, CollectiveResult, Communication
 from ampacity._core import (
     Accelerator,
     Architecture,
@@ -101,6 +102,9 @@ __all__ = [
     "Cluster",
     "CollectiveEstimate",
     "CollectiveOption",
+    "Collective",
+    "CollectiveResult",
+    "Communication",
     "Error",
     "Estimate",
     "Explanation",

@@ -6,6 +6,7 @@
 #include "ampacity/catalogue.hpp"          // IWYU pragma: export
 #include "ampacity/cluster.hpp"            // IWYU pragma: export
 #include "ampacity/collective.hpp"         // IWYU pragma: export
+#include "ampacity/communication.hpp"      // IWYU pragma: export
 #include "ampacity/decode.hpp"             // IWYU pragma: export
 #include "ampacity/error.hpp"              // IWYU pragma: export
 #include "ampacity/estimate.hpp"           // IWYU pragma: export

@@ -31,11 +31,13 @@ MaxMin::MaxMin(const Paths& paths, std::vector<double> link_bytes_per_s, std::ve
   for (std::size_t link = 0; link < links; ++link) entry_first_[link + 1] += entry_first_[link];
   entry_.resize(paths_.links.size());
   position_.resize(paths_.links.size());
+  entry_times_.resize(paths_.times.size());
   std::vector<std::uint32_t> next(entry_first_.begin(), entry_first_.end() - 1);
   for (std::uint32_t flow = 0; flow < paths_.flows(); ++flow) {
     for (std::uint32_t at = paths_.offset[flow]; at < paths_.offset[flow + 1]; ++at) {
       const std::uint32_t link = paths_.links[at];
       position_[at] = next[link];
+      if (!entry_times_.empty()) entry_times_[next[link]] = paths_.times[at];
       entry_[next[link]++] = flow;
     }
   }
@@ -50,6 +52,7 @@ void MaxMin::set_position(std::uint32_t flow, std::uint32_t link, std::uint32_t 
 void MaxMin::move_entry(std::uint32_t link, std::uint32_t from, std::uint32_t to) {
   if (from == to) return;
   std::swap(entry_[from], entry_[to]);
+  if (!entry_times_.empty()) std::swap(entry_times_[from], entry_times_[to]);
   set_position(entry_[from], link, from);
   set_position(entry_[to], link, to);
 }
@@ -67,7 +70,7 @@ void MaxMin::stop(std::uint32_t flow) {
   for (std::uint32_t at = paths_.offset[flow]; at < paths_.offset[flow + 1]; ++at) {
     const std::uint32_t link = paths_.links[at];
     move_entry(link, position_[at], entry_first_[link] + --running_[link]);
-    used_[link] -= rate_[flow];
+    used_[link] -= rate_[flow] * paths_.load(at);
     if (level_[link] < endless) touch(link);
   }
   rate_[flow] = 0;
@@ -95,8 +98,9 @@ bool MaxMin::limits_nobody(std::uint32_t link) const {
 void MaxMin::change_rate(std::uint32_t flow, double rate, std::uint32_t from) {
   const double more = rate - rate_[flow];
   rate_[flow] = rate;
-  for (const std::uint32_t link : paths_.of(flow)) {
-    used_[link] += more;
+  for (std::uint32_t at = paths_.offset[flow]; at < paths_.offset[flow + 1]; ++at) {
+    const std::uint32_t link = paths_.links[at];
+    used_[link] += more * paths_.load(at);
     if (link != from && !limits_nobody(link)) touch(link);
   }
 }
@@ -124,11 +128,11 @@ double MaxMin::level_of(std::uint32_t link) {
   double weights = 0;
   double wanted = 0;
   for (std::uint32_t i = 0; i < count; ++i) {
-    const std::uint32_t flow = entry_[entry_first_[link] + i];
-    limit_[i] = level_without(flow, link);
-    limit_weight_[i] = weight_[flow];
-    weights += weight_[flow];
-    wanted += weight_[flow] * limit_[i];
+    const std::uint32_t place = entry_first_[link] + i;
+    limit_[i] = level_without(entry_[place], link);
+    limit_weight_[i] = entry_weight(place);
+    weights += limit_weight_[i];
+    wanted += limit_weight_[i] * limit_[i];
   }
   double left = capacity_[link];
   if (wanted <= left) return endless;
@@ -189,7 +193,7 @@ void MaxMin::fill_all() {
     level_[link] = endless;
     used_[link] = 0;
     if (open[link] == 0) continue;
-    for (std::uint32_t i = 0; i < open[link]; ++i) weights[link] += weight_[entry_[entry_first_[link] + i]];
+    for (std::uint32_t i = 0; i < open[link]; ++i) weights[link] += entry_weight(entry_first_[link] + i);
     heap.emplace_back(-left[link] / weights[link], link);
   }
   std::make_heap(heap.begin(), heap.end());
@@ -211,10 +215,12 @@ void MaxMin::fill_all() {
       fixed[flow] = 1;
       mark(flow);
       rate_[flow] = level * weight_[flow];
-      for (const std::uint32_t other : paths_.of(flow)) {
-        used_[other] += rate_[flow];
-        left[other] = std::max(0.0, left[other] - rate_[flow]);
-        weights[other] -= weight_[flow];
+      for (std::uint32_t at = paths_.offset[flow]; at < paths_.offset[flow + 1]; ++at) {
+        const std::uint32_t other = paths_.links[at];
+        const double load = paths_.load(at);
+        used_[other] += rate_[flow] * load;
+        left[other] = std::max(0.0, left[other] - rate_[flow] * load);
+        weights[other] -= weight_[flow] * load;
         --open[other];
       }
     }

@@ -12,17 +12,20 @@ namespace ampacity::network {
 struct Paths {
   std::vector<std::uint32_t> offset{0};
   std::vector<std::uint32_t> links;
+  std::vector<double> times;  ///< how often its rate loads each of them; empty: once
 
   [[nodiscard]] std::uint32_t flows() const { return static_cast<std::uint32_t>(offset.size() - 1); }
   [[nodiscard]] std::span<const std::uint32_t> of(std::uint32_t flow) const {
     return std::span(links).subspan(offset[flow], offset[flow + 1] - offset[flow]);
   }
+  [[nodiscard]] double load(std::uint32_t at) const { return times.empty() ? 1.0 : times[at]; }
 };
 
 /// Weighted max-min fairness (Bertsekas and Gallager, Data Networks, 6.5.2): a flow gets its weight times the lowest
 /// level among its links, and the level of a link is where the flows that it limits fill it. That fixed point is unique
 /// (Charny 1994), so after a change only links whose level moves are visited, lowest first; when much changes at once,
-/// all levels are filled anew. Memory: 12 bytes per flow and link of its path, 45 per link.
+/// all levels are filled anew. A "flow" may stand for many that are alike and load a link several times.
+/// Memory: 12 bytes per flow and link of its path, 45 per link.
 class MaxMin {
  public:
   MaxMin(const Paths& paths, std::vector<double> link_bytes_per_s, std::vector<double> weights);
@@ -42,6 +45,9 @@ class MaxMin {
  private:
   void move_entry(std::uint32_t link, std::uint32_t from, std::uint32_t to);
   void set_position(std::uint32_t flow, std::uint32_t link, std::uint32_t position);
+  [[nodiscard]] double entry_weight(std::uint32_t place) const {
+    return entry_times_.empty() ? weight_[entry_[place]] : weight_[entry_[place]] * entry_times_[place];
+  }
   [[nodiscard]] double level_of(std::uint32_t link);
   [[nodiscard]] double level_without(std::uint32_t flow, std::uint32_t link) const;
   [[nodiscard]] bool limits_nobody(std::uint32_t link) const;
@@ -59,6 +65,7 @@ class MaxMin {
   std::vector<double> rate_;                             // of every running flow
   std::vector<std::uint32_t> entry_first_;               // where the flows of a link begin
   std::vector<std::uint32_t> entry_;                     // flows by link: the running ones first
+  std::vector<double> entry_times_;                      // how often each of these loads the link; empty: once
   std::vector<std::uint32_t> running_;                   // how many of a link's flows run
   std::vector<std::uint32_t> position_;                  // of a flow in each of its links' lists
   std::vector<std::pair<double, std::uint32_t>> queue_;  // links to look at, lowest level first
