@@ -19,6 +19,8 @@ __all__: list[str] = [
     "Candidate",
     "Catalogue",
     "Cluster",
+    "CollectiveEstimate",
+    "CollectiveOption",
     "CollectiveRequest",
     "Error",
     "Estimate",
@@ -59,7 +61,9 @@ __all__: list[str] = [
     "attention_costs",
     "bill_of_materials",
     "check_choice",
+    "check_collective",
     "check_placement",
+    "collective",
     "communicate",
     "computes_in",
     "estimate",
@@ -861,6 +865,8 @@ class Node:
         accelerators that share one scale-up network. From 1 to 1e+06.
     scaleup_topology : str, optional
         how accelerators of a scale-up domain reach each other. One of ``switched``, ``mesh``, ``torus``.
+    scaleup_dimensions : int, optional
+        dimensions of a scale-up torus. From 1 to 3.
     scaleup_efficiency_fraction : float, optional
         share of the scale-up line rate that large ring collectives reach. From 0.05 to 1.
     scaleup_multicast_fraction : float, optional
@@ -929,6 +935,7 @@ class Node:
         hosts: int = 1,
         scaleup_domain: int,
         scaleup_topology: str = "switched",
+        scaleup_dimensions: int = 3,
         scaleup_efficiency_fraction: float = 0.78,
         scaleup_multicast_fraction: float = 0.0,
         host_link_bytes_per_s: float = 50000000000.0,
@@ -962,6 +969,7 @@ class Node:
         hosts: int = ...,
         scaleup_domain: int = ...,
         scaleup_topology: str = ...,
+        scaleup_dimensions: int = ...,
         scaleup_efficiency_fraction: float = ...,
         scaleup_multicast_fraction: float = ...,
         host_link_bytes_per_s: float = ...,
@@ -1089,6 +1097,11 @@ class Node:
     def psu_efficiency_fraction(self) -> float:
         """
         AC to DC conversion
+        """
+    @property
+    def scaleup_dimensions(self) -> int:
+        """
+        dimensions of a scale-up torus
         """
     @property
     def scaleup_domain(self) -> int:
@@ -1375,6 +1388,8 @@ class Fabric:
         bill of materials, where it is known; 0 = counted from the topology. From 0 to 100.
     message_latency_s : float, optional
         time of one inter-node hop of a collective, software included. From 0 to 0.01.
+    in_network_reduction : bool, optional
+        whether its switches can reduce (SHARP); a job uses that only where it says so.
     price_usd_per_accelerator : float, optional
         switches, optics and cables per accelerator; 0 = unknown. From 0 to 1e+06.
 
@@ -1418,6 +1433,7 @@ class Fabric:
         switches_per_accelerator: float = 0.0,
         optic_ends_per_accelerator: float = 0.0,
         message_latency_s: float = 1.4e-05,
+        in_network_reduction: bool = False,
         price_usd_per_accelerator: float = 0.0,
     ) -> None: ...
     def __repr__(self) -> str: ...
@@ -1445,6 +1461,7 @@ class Fabric:
         switches_per_accelerator: float = ...,
         optic_ends_per_accelerator: float = ...,
         message_latency_s: float = ...,
+        in_network_reduction: bool = ...,
         price_usd_per_accelerator: float = ...,
     ) -> Fabric:
         """
@@ -1468,6 +1485,11 @@ class Fabric:
     def efficiency_fraction(self) -> float:
         """
         share of the line rate that large collectives reach (protocol, congestion control; with a routing that is not hashed, also what uneven paths cost)
+        """
+    @property
+    def in_network_reduction(self) -> bool:
+        """
+        whether its switches can reduce (SHARP); a job uses that only where it says so
         """
     @property
     def leaf_accelerators(self) -> int:
@@ -2478,6 +2500,10 @@ class Software:
         fixed time of a step: logging, data, scaling. From 0 to 60.
     weight_bytes : float, optional
         bytes of a stored weight (2: the 32-bit master counts as optimizer state; 4: it is the weight). From 1 to 8.
+    weights_in_8_bits : bool, optional
+        ZeRO stage 3 with products in 8 bits and one scale for many weights: those of layers are kept and gathered in 8 bits (fp8_param_gather).
+    shard_pools : bool, optional
+        ZeRO stage 3: whole weights and gradients of layers pass through two fixed buffers each (Megatron-FSDP: fsdp_double_buffer).
     gradient_bytes : float, optional
         bytes of a stored gradient. From 1 to 8.
     gradient_reduce_bytes : float, optional
@@ -2561,6 +2587,8 @@ class Software:
         checkpoint_host_s: float = 0.0,
         step_overhead_s: float = 0.0,
         weight_bytes: float = 2.0,
+        weights_in_8_bits: bool = False,
+        shard_pools: bool = False,
         gradient_bytes: float = 4.0,
         gradient_reduce_bytes: float = 4.0,
         accumulation_bytes: float = 0.0,
@@ -2616,6 +2644,8 @@ class Software:
         checkpoint_host_s: float = ...,
         step_overhead_s: float = ...,
         weight_bytes: float = ...,
+        weights_in_8_bits: bool = ...,
+        shard_pools: bool = ...,
         gradient_bytes: float = ...,
         gradient_reduce_bytes: float = ...,
         accumulation_bytes: float = ...,
@@ -2853,6 +2883,11 @@ class Software:
         bytes moved per element and pass of a rotary embedding (4: one fused kernel in 16 bits)
         """
     @property
+    def shard_pools(self) -> bool:
+        """
+        ZeRO stage 3: whole weights and gradients of layers pass through two fixed buffers each (Megatron-FSDP: fsdp_double_buffer)
+        """
+    @property
     def split_logit_bytes(self) -> float:
         """
         the same where tensor parallelism splits the vocabulary; 0 = as logit_bytes
@@ -2882,6 +2917,11 @@ class Software:
         """
         bytes of a stored weight (2: the 32-bit master counts as optimizer state; 4: it is the weight)
         """
+    @property
+    def weights_in_8_bits(self) -> bool:
+        """
+        ZeRO stage 3 with products in 8 bits and one scale for many weights: those of layers are kept and gathered in 8 bits (fp8_param_gather)
+        """
 
 class Training:
     """
@@ -2905,6 +2945,8 @@ class Training:
         standard deviation of tokens per expert over their mean; 0 = the router is forced to balance, as benchmarks do; -1 = the model's. From -1 to 10.
     capacity_factor : float, optional
         tokens that an expert takes, over their mean: it is padded to that many and further ones are dropped (GShard, Switch); 0 = no token is dropped or added. From 0 to 100.
+    in_network_reduction : bool, optional
+        all-reduces across nodes go through the network's switches (SHARP), where the fabric's can reduce.
 
     Raises
     ------
@@ -2934,6 +2976,7 @@ class Training:
         precision: str = "bf16",
         expert_imbalance: float = -1.0,
         capacity_factor: float = 0.0,
+        in_network_reduction: bool = False,
     ) -> None: ...
     def __repr__(self) -> str: ...
     def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
@@ -2948,6 +2991,7 @@ class Training:
         precision: str = ...,
         expert_imbalance: float = ...,
         capacity_factor: float = ...,
+        in_network_reduction: bool = ...,
     ) -> Training:
         """
         A copy with other values in these fields.
@@ -2970,6 +3014,11 @@ class Training:
     def global_batch(self) -> int:
         """
         sequences per step (default: the model's published batch)
+        """
+    @property
+    def in_network_reduction(self) -> bool:
+        """
+        all-reduces across nodes go through the network's switches (SHARP), where the fabric's can reduce
         """
     @property
     def model(self) -> Model:
@@ -4489,6 +4538,149 @@ class CollectiveRequest:
         reduce_bytes_per_s: typing.SupportsFloat | typing.SupportsIndex,
     ) -> None: ...
 
+class CollectiveOption:
+    """
+    One algorithm under one protocol.
+    """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        All fields.
+        """
+    @property
+    def algorithm(self) -> str:
+        """
+        ring, tree, nvls, nvls-tree, collnet, pat, hierarchical, ...
+        """
+    @property
+    def available(self) -> bool:
+        """
+        Whether it can be had for this group.
+        """
+    @property
+    def protocol(self) -> str:
+        """
+        ll, ll128 or simple; auto where each part has its own.
+        """
+    @property
+    def reason(self) -> str:
+        """
+        Why it cannot be had, or is taken only if asked for by name.
+        """
+    @property
+    def time_s(self) -> float:
+        """
+        Its time (s); 0 where it cannot be had.
+        """
+
+class CollectiveEstimate:
+    """
+    What `ampacity.collective` answers.
+    """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        What ``ampacity collective --json`` prints of one size.
+        """
+    @property
+    def algbw_bytes_per_s(self) -> float:
+        """
+        Size over time (bytes/s).
+        """
+    @property
+    def algorithm(self) -> str:
+        """
+        The fastest, or the one asked for.
+        """
+    @property
+    def alternatives(self) -> tuple[CollectiveOption, ...]:
+        """
+        Every algorithm and protocol, fastest first.
+        """
+    @property
+    def bandwidth_s(self) -> float:
+        """
+        Bytes over the slowest links, and filling the pipeline (s).
+        """
+    @property
+    def bottleneck(self) -> str:
+        """
+        Where most of the time goes: launch, scaleup-latency, scaleout-latency, host-proxy, scaleup-links, nics or uplinks.
+        """
+    @property
+    def busbw_bytes_per_s(self) -> float:
+        """
+        What a rank's link carries as nccl-tests count it (bytes/s); received bytes of a token exchange.
+        """
+    @property
+    def domains(self) -> int:
+        """
+        Scale-up domains that the group spans.
+        """
+    @property
+    def gpus(self) -> int:
+        """
+        Accelerators in the group.
+        """
+    @property
+    def gpus_per_domain(self) -> int:
+        """
+        Ranks in one of them.
+        """
+    @property
+    def latency_s(self) -> float:
+        """
+        Dependent hops, however small the message (s).
+        """
+    @property
+    def launch_s(self) -> float:
+        """
+        Start of the kernels (s).
+        """
+    @property
+    def operation(self) -> str:
+        """
+        What the group does.
+        """
+    @property
+    def protocol(self) -> str:
+        """
+        ll, ll128 or simple; auto where each part has its own.
+        """
+    @property
+    def size_bytes(self) -> float:
+        """
+        Whole buffer of one rank (bytes).
+        """
+    @property
+    def steps(self) -> float:
+        """
+        Dependent steps.
+        """
+    @property
+    def stride(self) -> int:
+        """
+        Distance in rank between neighbours of the group.
+        """
+    @property
+    def time_s(self) -> float:
+        """
+        From start to end (s): launch + latency + bandwidth.
+        """
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """
+        What is extrapolated or has not been measured.
+        """
+
 class PipelineTimeline:
     """
     Tasks of a pipeline, rank by rank in the order in which each is worked off; columns are read-only views.
@@ -4561,9 +4753,19 @@ def check_choice(**kwargs: typing.Any) -> None:
     Raises ``InvalidSpec`` for whatever is wrong with the keywords of ``search`` by themselves.
     """
 
+def check_collective(**kwargs: typing.Any) -> None:
+    """
+    Raises ``InvalidSpec`` for whatever is wrong with the keywords of ``collective`` by themselves.
+    """
+
 def check_placement(network: NetworkCore, endpoints: typing.Annotated[numpy.typing.ArrayLike, numpy.int64]) -> None:
     """
     Refuses ranks on one endpoint or on none.
+    """
+
+def collective(cluster: Cluster, **kwargs: typing.Any) -> CollectiveEstimate:
+    """
+    See ``ampacity.collective``.
     """
 
 def communicate(
