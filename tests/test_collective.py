@@ -80,6 +80,21 @@ def test_estimates_reduce_in_the_network_only_where_the_job_says_so() -> None:
         amp.estimate(job.replace(in_network_reduction=True), ethernet, layout)
 
 
+def test_an_exchange_of_unequal_parts() -> None:
+    even = [[1 << 20] * 16 for _ in range(16)]
+    alike = amp.collective("all_to_all", "eos-10752", matrix=even)
+    assert alike == amp.collective("all_to_all", "eos-10752", size="16 MiB", gpus=16)
+    # Rank 3 receives twice of what the others do: from each, two parts instead of one.
+    skewed = [[(2 if j == 3 else 14 / 15) * (1 << 20) for j in range(16)] for _ in range(16)]
+    busiest = amp.collective("all_to_all", "eos-10752", matrix=skewed)
+    twice = amp.collective("all_to_all", "eos-10752", size="16 MiB", gpus=16, skew=2)
+    assert busiest.time_s == pytest.approx(twice.time_s, rel=1e-9)
+    for bad in ([[1, 2], [3]], [1, 2], [[1, 2, 3], [1, 2, 3]], [[0, 0], [0, 0]], [[0, -1], [1, 0]], "text", [[1]]):
+        assert "collective.matrix" in problems(operation="all_to_all", size=None, matrix=bad)[0]
+    assert "is what the matrix says" in problems(operation="all_to_all", matrix=even)[0]
+    assert "is for all_to_all only" in problems(size=None, matrix=even)[0]
+
+
 def test_messages_between_two() -> None:
     near = amp.collective("send_recv", "meta-llama3-16k", size="1 GiB")
     far = amp.collective("send_recv", "meta-llama3-16k", size="1 GiB", stride=8)

@@ -192,6 +192,10 @@ TEST_CASE("meshes and tori") {
   // 16 x 16 x 16: three rings of 16 instead of one of 4,096.
   CHECK(all_reduce_s(torus, {4096, 1}, 64) < torus.launch_s + 2 * 3 * 16 * 2 * torus.scaleup_latency_s);
   CHECK(all_reduce_s(torus, {2, 1}, bytes) > all_reduce_s(torus, {64, 1}, bytes));  // one direction of three
+  // Half the bytes of half the devices of a ring of 16 pass two of its links each way: 16 / 8 of a device's bytes over
+  // one of its six links.
+  const double exchange = all_to_all_s(torus, {4096, 1}, bytes);
+  CHECK(exchange == doctest::Approx(bytes * 16 / 8 / (torus.scaleup_bytes_per_s / 6) / 0.94).epsilon(0.01));
 }
 
 TEST_CASE("measured points") {

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ampacity import _core
 from ampacity._ask import Mistakes
-from ampacity._core import Catalogue, Cluster, CollectiveEstimate, InvalidSpec
+from ampacity._core import Catalogue, Cluster, CollectiveEstimate, InvalidSpec, Problem
 from ampacity._lookup import Name
 from ampacity._lookup import cluster as find_cluster
 from ampacity._report import figure
 from ampacity._units import si
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 def collective(
     operation: str,
     cluster: Cluster | Name,
     *,
-    size: float | str,
+    size: float | str | None = None,
+    matrix: ArrayLike | None = None,
     gpus: int | None = None,
     stride: int = 1,
     algorithm: str | None = None,
@@ -43,6 +47,9 @@ def collective(
         Bytes of the whole buffer of one rank, as nccl-tests print them: what an all-reduce reduces, an all-gather ends
         with, a reduce-scatter starts with, a rank of an all-to-all sends (its own part included). A number, or a text
         such as ``"1 GiB"`` or ``"64MB"``. Of a token exchange: the rank's tokens, each counted once.
+    matrix
+        Of an all-to-all with unequal parts, instead of size, gpus and skew: bytes from every rank (row) to every rank
+        (column), the own part included. The rank that sends or receives most sets the pace.
     gpus
         Accelerators in the group (default: all of the cluster; two of send_recv).
     stride
@@ -101,12 +108,29 @@ def collective(
         "ranks_per_token": ranks_per_token,
         "domains_per_token": domains_per_token,
     }
-    return collectives(cluster, [size], fields, catalogue=catalogue)[0]
+    if matrix is not None:
+        fields |= _exchange(fields, matrix)
+    return collectives(cluster, [fields["size"]], fields, catalogue=catalogue)[0]
+
+
+def _exchange(fields: dict[str, Any], matrix: ArrayLike) -> dict[str, Any]:
+    """Return the fields that a matrix of bytes stands for."""
+    given = [name for name in ("size", "gpus", "skew") if fields[name] is not None]
+    if fields["operation"] != "all_to_all":
+        raise InvalidSpec([Problem(path="collective.matrix", rule="is for all_to_all only")])
+    if given:
+        raise InvalidSpec([Problem(path=f"collective.{name}", rule="is what the matrix says") for name in given])
+    try:
+        ranks, size, skew = _core.uneven_exchange(matrix)
+    except (TypeError, ValueError):
+        rule = "must be an array of numbers, bytes from row to column"
+        raise InvalidSpec([Problem(path="collective.matrix", value=type(matrix).__name__, rule=rule)]) from None
+    return {"gpus": ranks, "size": size, "skew": skew}
 
 
 def collectives(
     cluster: Cluster | Name,
-    sizes: Sequence[float | str],
+    sizes: Sequence[float | str | None],
     fields: dict[str, Any],
     *,
     catalogue: Catalogue | None = None,

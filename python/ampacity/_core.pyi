@@ -76,6 +76,7 @@ __all__: list[str] = [
     "place_ranks",
     "search",
     "streaming_costs",
+    "uneven_exchange",
 ]
 
 class Problem:
@@ -4881,6 +4882,11 @@ def streaming_costs(
 ) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
     """
     Seconds and joules of memory-bound operators; see ``ampacity.streaming``.
+    """
+
+def uneven_exchange(matrix: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> tuple[int, float, float]:
+    """
+    Ranks, bytes of the average rank, and the busiest over it, of bytes from every rank to every rank.
     """
 
 __version__: str

@@ -1,4 +1,6 @@
 // One collective: keywords in, a frozen answer out.
+#include <pybind11/numpy.h>
+
 #include <cmath>
 
 #include "bind_result.hpp"
@@ -94,6 +96,17 @@ py::object plain(const CollectiveOption& option) {
   return table;
 }
 
+using Doubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
+using Exchange = py::typing::Tuple<py::int_, py::float_, py::float_>;
+
+Exchange run_exchange(const Doubles& matrix) {
+  const bool flat = matrix.ndim() != 2;
+  const auto rows = flat ? static_cast<std::int64_t>(matrix.size()) : static_cast<std::int64_t>(matrix.shape(0));
+  const auto columns = flat ? 1 : static_cast<std::int64_t>(matrix.shape(1));
+  const UnevenExchange found = uneven_exchange({matrix.data(), static_cast<std::size_t>(matrix.size())}, rows, columns);
+  return py::make_tuple(found.ranks, found.size_bytes, found.skew);
+}
+
 std::string text_of(const CollectiveEstimate& result) {
   const auto shown = [](double value) -> std::string { return py::str("{:.4g}").format(value); };
   return "<CollectiveEstimate " + std::string(name_of(result.operation)) + " of " + shown(result.size_bytes) +
@@ -112,6 +125,8 @@ void bind_collective(py::module_& module) {
       .def("to_dict", &items_dict<CollectiveEstimate>, "What ``ampacity collective --json`` prints of one size.")
       .def("__repr__", &text_of);
   module.def("collective", &run, py::arg("cluster"), "See ``ampacity.collective``.");
+  module.def("uneven_exchange", &run_exchange, py::arg("matrix"),
+             "Ranks, bytes of the average rank, and the busiest over it, of bytes from every rank to every rank.");
   module.def(
       "check_collective", [](const py::KWArgs<py::object>& fields) { static_cast<void>(read_call(fields, nullptr)); },
       "Raises ``InvalidSpec`` for whatever is wrong with the keywords of ``collective`` by themselves.");

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -143,6 +144,17 @@ struct CollectiveEstimate {
 
 /// Adds what is wrong with the call on that cluster, ranges aside.
 void check_collective(const Cluster& cluster, const CollectiveCall& call, std::vector<Problem>& problems);
+
+/// An all-to-all(v) as `collective` takes it: the average rank's bytes, and how many times that the busiest rank sends
+/// or receives.
+struct UnevenExchange {
+  std::int64_t ranks = 0;
+  double size_bytes = 0;
+  double skew = 1;
+};
+/// From bytes of every rank (row) to every rank (column), the own part included.
+/// \throws InvalidSpec where the matrix is not square, has less than two rows, or entries that are no sizes
+[[nodiscard]] UnevenExchange uneven_exchange(std::span<const double> bytes, std::int64_t rows, std::int64_t columns);
 
 /// Bytes that a text spells: `1 GiB`, `4KB`, `1048576`; a problem at `path` is noted otherwise, and 0 returned.
 [[nodiscard]] double parse_size(std::string_view text, const std::string& path, std::vector<Problem>& problems);
