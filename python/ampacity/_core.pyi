@@ -4332,6 +4332,16 @@ class NetworkCore:
     The compiled part of ``ampacity.Network``.
     """
     @staticmethod
+    def dimensions(
+        kinds: collections.abc.Sequence[str],
+        endpoints: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        link_bytes_per_s: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        hop_latency_s: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+    ) -> NetworkCore:
+        """
+        See ``ampacity.Network.dimensions``.
+        """
+    @staticmethod
     def dragonfly(
         groups: typing.SupportsInt | typing.SupportsIndex,
         switches_per_group: typing.SupportsInt | typing.SupportsIndex,
@@ -4422,6 +4432,8 @@ class NetworkCore:
         seed: typing.SupportsInt | typing.SupportsIndex,
         queue_pairs: typing.SupportsInt | typing.SupportsIndex,
         latency_weighted: bool,
+        weight: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        max_bytes_per_s: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     ) -> tuple[
         numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.float64]
     ]:
@@ -4469,6 +4481,8 @@ class NetworkCore:
         event_part: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
         event_id: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
         event_fraction: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        weight: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        max_bytes_per_s: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     ) -> tuple[
         numpy.typing.NDArray[numpy.float64],
         numpy.typing.NDArray[numpy.float64],

@@ -183,6 +183,8 @@ class Network(NetworkCommunication):
         seed: int = 0,
         queue_pairs: int = 1,
         latency_weighted: bool = False,
+        weight: npt.ArrayLike = (),
+        max_bytes_per_s: npt.ArrayLike = (),
     ) -> Rates:
         """Return the max-min fair rates of flows that all run at once.
 
@@ -199,6 +201,10 @@ class Network(NetworkCommunication):
             Equal parts of every flow, each with a hash of its own.
         latency_weighted
             Shares are inversely proportional to the latency of the path, as in SimGrid's CM02 model of TCP.
+        weight
+            Share of every flow (of each of its queue pairs) against others; all alike without.
+        max_bytes_per_s
+            What a card or bus lets every flow have at most, all its queue pairs together; infinite for no limit.
 
         Raises
         ------
@@ -209,13 +215,25 @@ class Network(NetworkCommunication):
         --------
         Three flows into one endpoint share its link.
 
+        >>> import numpy as np
         >>> import ampacity as amp
         >>> net = amp.Network.fat_tree(down=[4, 4], up=[1, 4], link_bytes_per_s=50e9)
         >>> net.rates([1, 2, 3], [0, 0, 0]).bytes_per_s / 1e9
         array([16.66666667, 16.66666667, 16.66666667])
+        >>> net.rates([1, 2, 3], [0, 0, 0], weight=[1, 1, 2], max_bytes_per_s=[5e9, np.inf, np.inf]).bytes_per_s / 1e9
+        array([ 5., 15., 30.])
         """
+        sources = whole("source", source)
+        length = int(sources.size)
         found = self._core.rates(
-            whole("source", source), whole("destination", destination), routing, seed, queue_pairs, latency_weighted
+            sources,
+            whole("destination", destination),
+            routing,
+            seed,
+            queue_pairs,
+            latency_weighted,
+            real("weight", weight, length),
+            real("max_bytes_per_s", max_bytes_per_s, length),
         )
         return Rates(*found)
 
@@ -232,6 +250,8 @@ class Network(NetworkCommunication):
         latency_weighted: bool = False,
         batch_fraction: float = 0.0,
         events: Sequence[NetworkEvent] = (),
+        weight: npt.ArrayLike = (),
+        max_bytes_per_s: npt.ArrayLike = (),
     ) -> Transfer:
         """Run flows to completion; between two events all rates are max-min fair.
 
@@ -243,7 +263,7 @@ class Network(NetworkCommunication):
             Of every flow, or of all alike.
         start_s
             When every flow starts, or all; its first byte arrives one path latency later.
-        routing, seed, queue_pairs, latency_weighted
+        routing, seed, queue_pairs, latency_weighted, weight, max_bytes_per_s
             See `rates`.
         batch_fraction
             Completions within this share of the elapsed time are solved together; 0 is exact.
@@ -274,6 +294,8 @@ class Network(NetworkCommunication):
             latency_weighted,
             batch_fraction,
             *event_columns(events),
+            real("weight", weight, length),
+            real("max_bytes_per_s", max_bytes_per_s, length),
         )
         return Transfer(*found)
 

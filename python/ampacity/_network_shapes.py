@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
-from ampacity._core import Cluster, NetworkCore
+from ampacity._core import Cluster, InvalidSpec, NetworkCore, Problem
 from ampacity._network_arrays import counts, real
 
 # What was changed: the method, the links or switches, the share of their rate.
@@ -143,6 +143,53 @@ class NetworkShapes:
             global_bytes_per_s=global_bytes_per_s,
             hop_latency_s=hop_latency_s,
         )
+
+    @classmethod
+    def dimensions(
+        cls,
+        *,
+        kinds: Sequence[str],
+        endpoints: Sequence[int],
+        link_bytes_per_s: float | Sequence[float],
+        hop_latency_s: float | Sequence[float] = 1e-6,
+    ) -> Self:
+        """Return a network with a ring, a switch or all links in every dimension; endpoints forward in between.
+
+        Parameters
+        ----------
+        kinds
+            ``"ring"``, ``"switch"`` or ``"all-joined"`` for every dimension, neighbours in number first.
+        endpoints
+            Length of every dimension; their product is the number of endpoints.
+        link_bytes_per_s
+            Of a link, per direction: one for all, or one for each dimension.
+        hop_latency_s
+            Of a link, likewise; through a switch are two.
+
+        Raises
+        ------
+        InvalidSpec
+            Names everything that does not make a network.
+
+        Examples
+        --------
+        >>> import ampacity as amp
+        >>> net = amp.Network.dimensions(
+        ...     kinds=["switch", "ring"], endpoints=[8, 4], link_bytes_per_s=[400e9, 50e9], hop_latency_s=[5e-7, 1e-6]
+        ... )
+        >>> [net.link_name(link) for link in net.route(0, 15)]
+        ['endpoint 0, dimension 0 up', 'endpoint 7, dimension 0 down', 'endpoint 7, dimension 1 forward']
+        """
+        each = counts("endpoints", endpoints)
+        columns = {
+            name: [float(value) for value in real(name, values, len(each))]
+            for name, values in (("link_bytes_per_s", link_bytes_per_s), ("hop_latency_s", hop_latency_s))
+        }
+        for name, column in (("kinds", kinds), *columns.items()):
+            if len(column) != len(each):
+                rule = f"must have one for each of the {len(each)} dimensions"
+                raise InvalidSpec([Problem(path=name, value=f"{len(column)} values", rule=rule, hint="")])
+        return cls._made("dimensions", kinds=list(kinds), endpoints=each, **columns)
 
     @classmethod
     def of(cls, cluster: Cluster) -> Self:

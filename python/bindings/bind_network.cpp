@@ -31,11 +31,12 @@ NetworkOptions options_of(double hop_latency_s, std::int64_t planes, std::int64_
 }
 
 RatesParts run_rates(const Network& network, const Integers& source, const Integers& destination,
-                     const std::string& routing, std::uint64_t seed, std::int64_t queue_pairs, bool latency_weighted) {
+                     const std::string& routing, std::uint64_t seed, std::int64_t queue_pairs, bool latency_weighted,
+                     const Doubles& weight, const Doubles& max_bytes_per_s) {
   const FlowRules rules = rules_of(routing, seed, queue_pairs, latency_weighted, 0);
   FlowRates found;
   {
-    const Flows flows{values_of(source), values_of(destination), {}, {}};
+    const Flows flows{values_of(source), values_of(destination), {}, {}, values_of(weight), values_of(max_bytes_per_s)};
     const py::gil_scoped_release release;
     found = network.rates(flows, rules);
   }
@@ -47,7 +48,7 @@ TransferParts run_transfer(const Network& network, const Integers& source, const
                            const Doubles& bytes, const Doubles& start_s, const std::string& routing, std::uint64_t seed,
                            std::int64_t queue_pairs, bool latency_weighted, double batch_fraction,
                            const Doubles& event_at_s, const Integers& event_part, const Integers& event_id,
-                           const Doubles& event_fraction) {
+                           const Doubles& event_fraction, const Doubles& weight, const Doubles& max_bytes_per_s) {
   const FlowRules rules = rules_of(routing, seed, queue_pairs, latency_weighted, batch_fraction);
   std::vector<NetworkEvent> events;
   events.reserve(static_cast<std::size_t>(event_id.size()));
@@ -57,7 +58,8 @@ TransferParts run_transfer(const Network& network, const Integers& source, const
   }
   Transfer found;
   {
-    const Flows flows{values_of(source), values_of(destination), values_of(bytes), values_of(start_s)};
+    const Flows flows{values_of(source),  values_of(destination), values_of(bytes),
+                      values_of(start_s), values_of(weight),      values_of(max_bytes_per_s)};
     const py::gil_scoped_release release;
     found = network.transfer(flows, rules, events);
   }
@@ -132,6 +134,19 @@ void bind_network(py::module_& module) {
       py::arg("groups"), py::arg("switches_per_group"), py::arg("endpoints_per_switch"), py::arg("global_links"),
       py::arg("endpoint_bytes_per_s"), py::arg("local_bytes_per_s"), py::arg("global_bytes_per_s"),
       py::arg("hop_latency_s"), "See ``ampacity.Network.dragonfly``.");
+  type.def_static(
+      "dimensions",
+      [](const std::vector<std::string>& kinds, const std::vector<std::int64_t>& endpoints,
+         const std::vector<double>& rates, const std::vector<double>& latencies) {
+        std::vector<Dimension> shape;
+        for (std::size_t d = 0; d < kinds.size(); ++d) {
+          const std::string path = "dimensions[" + std::to_string(d) + "].kind";
+          shape.push_back({enum_named<Dimension::Kind>(path, kinds[d]), endpoints.at(d), rates.at(d), latencies.at(d)});
+        }
+        return Network::dimensions(shape);
+      },
+      py::arg("kinds"), py::arg("endpoints"), py::arg("link_bytes_per_s"), py::arg("hop_latency_s"),
+      "See ``ampacity.Network.dimensions``.");
   type.def_static("of", &Network::of, py::arg("cluster"), "See ``ampacity.Network.of``.");
   type.def_property_readonly("endpoints", &Network::endpoints, "Number of endpoints.")
       .def_property_readonly("links", &Network::links, "Number of directed links.")
@@ -165,11 +180,13 @@ void bind_network(py::module_& module) {
            "Both directions of a share of a tier's cables.")
       .def("cut_off", &Network::cut_off, "Endpoints that failures part from most others.")
       .def("rates", &run_rates, py::arg("source"), py::arg("destination"), py::arg("routing"), py::arg("seed"),
-           py::arg("queue_pairs"), py::arg("latency_weighted"), "Rates, bottleneck links, link utilisation.")
+           py::arg("queue_pairs"), py::arg("latency_weighted"), py::arg("weight"), py::arg("max_bytes_per_s"),
+           "Rates, bottleneck links, link utilisation.")
       .def("transfer", &run_transfer, py::arg("source"), py::arg("destination"), py::arg("bytes"), py::arg("start_s"),
            py::arg("routing"), py::arg("seed"), py::arg("queue_pairs"), py::arg("latency_weighted"),
            py::arg("batch_fraction"), py::arg("event_at_s"), py::arg("event_part"), py::arg("event_id"),
-           py::arg("event_fraction"), "Completions, bytes per link, end, events, reroutes, stalls.")
+           py::arg("event_fraction"), py::arg("weight"), py::arg("max_bytes_per_s"),
+           "Completions, bytes per link, end, events, reroutes, stalls.")
       .def("affected", &run_affected, py::arg("then"), py::arg("source"), py::arg("destination"), py::arg("routing"),
            py::arg("seed"), py::arg("queue_pairs"), py::arg("latency_weighted"),
            "Flows, rates before and after, whether rerouted.");

@@ -45,6 +45,21 @@ struct Dragonfly {
   double global_bytes_per_s = 0;
 };
 
+/// One digit of the endpoints' numbers, the lowest first: endpoints that differ in no other digit are joined by a ring
+/// (two links each, dimension-ordered routes), by a switch (one link up, one down), or each with each.
+struct Dimension {
+  enum class Kind { ring, switched, all_joined };
+
+  Kind kind = Kind::ring;
+  std::int64_t endpoints = 0;
+  double link_bytes_per_s = 0;
+  double hop_latency_s = 0;
+};
+template <>
+struct EnumNames<Dimension::Kind> {
+  static constexpr std::array<std::string_view, 3> names{"ring", "switch", "all-joined"};
+};
+
 /// What all networks may have besides their switches.
 struct NetworkOptions {
   double hop_latency_s = 1e-6;       ///< of one link and the switch behind it
@@ -60,6 +75,9 @@ struct Flows {
   std::span<const std::int64_t> destination;
   std::span<const double> bytes;
   std::span<const double> start_s;
+  std::span<const double> weight{};  ///< share of a flow's parts against those of others; none: all alike
+  std::span<const double>
+      max_bytes_per_s{};  ///< of all parts together: of a card or a bus; none, or infinite: no limit
 };
 
 /// How flows find their way and share links.
@@ -121,6 +139,9 @@ class Network {
   static Network fat_tree(const FatTree& shape, const NetworkOptions& options = {});
   static Network torus(const Torus& shape, const NetworkOptions& options = {});
   static Network dragonfly(const Dragonfly& shape, const NetworkOptions& options = {});
+  /// A network of its own in every dimension (multi-dimensional switches and rings, HyperX, ASTRA-sim's topologies);
+  /// endpoints forward from one to the next.
+  static Network dimensions(std::span<const Dimension> shape);
 
   /// The network of a cluster, as its fabric's tiers, switch, rate and oversubscription imply it; at least as many
   /// endpoints as accelerators. \throws Infeasible where the cluster has no scale-out switches.

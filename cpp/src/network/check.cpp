@@ -167,6 +167,28 @@ void check(const Dragonfly& shape, const NetworkOptions& options) {
   problems.raise();
 }
 
+void check(std::span<const Dimension> shape) {
+  Problems problems;
+  if (shape.empty() || shape.size() > 6) {
+    problems.add("dimensions", std::to_string(shape.size()), "must be 1 to 6");
+  }
+  double endpoints = 1;
+  for (std::size_t d = 0; d < shape.size(); ++d) {
+    const std::string path = "dimensions[" + std::to_string(d) + "].";
+    problems.count(path + "endpoints", shape[d].endpoints);
+    problems.rate(path + "link_bytes_per_s", shape[d].link_bytes_per_s);
+    problems.seconds(path + "hop_latency_s", shape[d].hop_latency_s);
+    endpoints *= static_cast<double>(shape[d].endpoints);
+  }
+  problems.raise();
+  double links = 0;
+  for (const Dimension& one : shape) {
+    links += endpoints * (one.kind == Dimension::Kind::all_joined ? static_cast<double>(one.endpoints) : 2);
+  }
+  check_size(problems, endpoints, links, {});
+  problems.raise();
+}
+
 void check(const Network::Plan& plan, const Flows& flows, const FlowRules& rules, bool timed) {
   Problems problems;
   problems.count("queue_pairs", rules.queue_pairs, 1024);
@@ -184,6 +206,8 @@ void check(const Network::Plan& plan, const Flows& flows, const FlowRules& rules
     same_length("bytes", flows.bytes.size());
     same_length("start_s", flows.start_s.size());
   }
+  if (!flows.weight.empty()) same_length("weight", flows.weight.size());
+  if (!flows.max_bytes_per_s.empty()) same_length("max_bytes_per_s", flows.max_bytes_per_s.size());
   problems.raise();
   const auto endpoints = static_cast<std::int64_t>(plan.endpoints());
   const std::string rule = "must be an endpoint, 0 to " + std::to_string(endpoints - 1);
@@ -202,6 +226,18 @@ void check(const Network::Plan& plan, const Flows& flows, const FlowRules& rules
                        "must be between 0 and " + number(most));
         });
   };
+  // Shares are quotients of weights: beyond these bounds their sums would lose the small ones.
+  name_some(
+      flows.weight.size(), [&](std::size_t i) { return !(flows.weight[i] >= 1e-6) || flows.weight[i] > 1e6; },
+      [&](std::size_t i) {
+        problems.add("weight[" + std::to_string(i) + ']', number(flows.weight[i]), "must be between 1e-06 and 1e+06");
+      });
+  name_some(
+      flows.max_bytes_per_s.size(), [&](std::size_t i) { return !(flows.max_bytes_per_s[i] > 0); },
+      [&](std::size_t i) {
+        problems.add("max_bytes_per_s[" + std::to_string(i) + ']', number(flows.max_bytes_per_s[i]),
+                     "must be a rate above 0, infinite for no limit");
+      });
   check_ids("source", flows.source);
   check_ids("destination", flows.destination);
   if (timed) {

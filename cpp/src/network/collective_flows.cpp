@@ -195,13 +195,15 @@ class Quotients {
     }
     for (const std::vector<PhasePlan>& chain : program.chains) {
       run_.chains.push_back({classes_.group[group], collectives_[c].start_s, {}});
-      for (const PhasePlan& plan : chain) {
+      for (std::size_t p = 0; p < chain.size(); ++p) {
+        const PhasePlan& plan = chain[p];
         RunPhase phase;
         phase.first = run_.paths.flows();
         phase.count = static_cast<std::uint32_t>(members[plan.flows].size());
         phase.bytes = plan.bytes / traffic_.parts;
         phase.delay_s = plan.wait_s + plan.repeats * latency_s[plan.flows];
         phase.level = plan.level;
+        phase.keeps_level = p + 1 < chain.size() && chain[p + 1].visit == plan.visit;
         run_.levels = std::max(run_.levels, plan.level + 1);
         for (const std::uint32_t flow_class : members[plan.flows]) add_flow(flow_class);
         run_.chains.back().phases.push_back(phase);

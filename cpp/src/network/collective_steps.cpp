@@ -47,6 +47,7 @@ class Planner {
 
   void add(Kind kind, Algorithm algorithm, const Level& level, double bytes) {
     if (level.length == 1) return;
+    ++visit_;
     switch (algorithm) {
       case Algorithm::double_binary_tree:
         // Up and down, in both trees at once: every edge carries half of the data each way.
@@ -139,7 +140,7 @@ class Planner {
     if (level.length < ranks_) name = "level " + std::to_string(level.index) + ' ' + name;
     if (collective_.chunks > 1) name = "chunk " + std::to_string(program_.chains.size() - 1) + ' ' + name;
     program_.chains.back().push_back({std::move(name), flows_of(level, pattern, argument), rounds * bytes,
-                                      latencies - 1, latencies * collective_.step_latency_s, level.index});
+                                      latencies - 1, latencies * collective_.step_latency_s, level.index, visit_});
   }
   /// What is reduced must be in memory before it is sent on; the reduction after the last step overlaps with the next
   /// phase, which begins with what has been reduced.
@@ -203,6 +204,7 @@ class Planner {
 
   const Collective& collective_;
   std::uint32_t ranks_;
+  std::uint32_t visit_ = 0;
   Program program_;
   std::map<std::tuple<std::uint32_t, Pattern, std::uint32_t>, std::uint32_t> known_;
 };

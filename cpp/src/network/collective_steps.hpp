@@ -24,6 +24,7 @@ struct PhasePlan {
   double repeats = 0;       ///< steps after the first
   double wait_s = 0;        ///< of all steps: software, and reductions that hold a message up
   std::uint32_t level = 0;  ///< chunks take turns on a level
+  std::uint32_t visit = 0;  ///< phases of one visit keep it
 };
 
 struct Program {

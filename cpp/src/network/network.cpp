@@ -48,6 +48,13 @@ Network Network::dragonfly(const Dragonfly& shape, const NetworkOptions& options
   return Network(plan_with(network::make_dragonfly(shape), options));
 }
 
+Network Network::dimensions(std::span<const Dimension> shape) {
+  network::check(shape);
+  NetworkOptions options;
+  options.hop_latency_s = 0;  // every dimension has its own
+  return Network(plan_with(network::make_dimensions(shape), options));
+}
+
 std::int64_t Network::endpoints() const {
   return plan_->endpoints();
 }

@@ -15,18 +15,19 @@ struct Parts {
   Paths paths;
   std::vector<double> latency_s;
   std::vector<std::uint8_t> reachable;
-  std::size_t per_flow = 1;  ///< part p belongs to flow p / per_flow
+  std::vector<double> caps_bytes_per_s;  ///< of links that only one flow has, numbered behind those of the network
+  std::size_t per_flow = 1;              ///< part p belongs to flow p / per_flow
 };
 /// Parts of a flow: its queue pairs. Sprayed flows use all paths at once, and no part of them would differ from
 /// another.
 [[nodiscard]] std::size_t parts_per_flow(const FlowRules& rules);
 [[nodiscard]] Parts parts_of(const Network::Plan& plan, const Flows& flows, const FlowRules& rules);
 
-/// Rate of every link, trunks included.
-[[nodiscard]] std::vector<double> capacities_of(const Network::Plan& plan);
+/// Rate of every link, trunks and caps included.
+[[nodiscard]] std::vector<double> capacities_of(const Network::Plan& plan, const Parts& parts);
 /// Weight of every part in sharing links.
-[[nodiscard]] std::vector<double> weights_of(const Parts& parts, const FlowRules& rules);
-/// Spreads what trunks carried over the cables that are left of them, and drops the trunks.
+[[nodiscard]] std::vector<double> weights_of(const Parts& parts, const Flows& flows, const FlowRules& rules);
+/// Spreads what trunks carried over the cables that are left of them, and drops trunks and caps.
 void spread_trunks(const Network::Plan& plan, std::vector<double>& per_link);
 
 }  // namespace ampacity::network

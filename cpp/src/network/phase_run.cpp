@@ -8,7 +8,7 @@
 #include <queue>
 #include <tuple>
 
-#include "network/completions.hpp"
+#include "network/progress.hpp"
 
 namespace ampacity::network {
 namespace {
@@ -20,15 +20,13 @@ class Runner {
   explicit Runner(Run& run)
       : run_(run),
         shares_(run.paths, run.capacity, run.weight),
-        ends_(run.paths.flows()),
-        left_(run.paths.flows(), 0),
-        rate_(run.paths.flows(), 0),
-        since_(run.paths.flows(), 0),
+        progress_(bytes_of(run)),
         chain_of_(run.paths.flows(), 0),
         next_(run.chains.size(), 0),
         open_(run.chains.size(), 0),
         levels_(static_cast<std::size_t>(run.groups) * run.levels) {
     run_.end_s.assign(run.paths.flows(), never);
+    progress_.adopt(shares_);
     for (std::uint32_t chain = 0; chain < run.chains.size(); ++chain) {
       for (RunPhase& phase : run.chains[chain].phases) {
         phase.start_s = phase.end_s = never;
@@ -40,7 +38,8 @@ class Runner {
 
   void work() {
     for (;;) {
-      const double now = std::min(schedule_.empty() ? never : std::get<0>(schedule_.top()), ends_.first_end());
+      const double now =
+          std::min(schedule_.empty() ? never : std::get<0>(schedule_.top()), progress_.ends().first_end());
       if (now == never) break;  // all is over, or the rest is cut off
       const double until = now + run_.batch_fraction * now;
       while (!schedule_.empty() && std::get<0>(schedule_.top()) <= now) {
@@ -52,16 +51,12 @@ class Runner {
           proceed(what - run_.paths.flows(), now);
         }
       }
-      while (ends_.first_end() <= until) {
-        const double end = ends_.first_end();
-        const std::uint32_t flow = ends_.first();
-        ends_.pop();
-        rate_[flow] = -1;  // over
-        const std::uint32_t bottleneck = shares_.bottleneck(flow);
-        shares_.stop(flow);
-        finish(flow, end, bottleneck);
+      while (progress_.ends().first_end() <= until) {
+        const double end = progress_.ends().first_end();
+        const std::uint32_t bottleneck = shares_.bottleneck(progress_.ends().first());
+        finish(progress_.finish(), end, bottleneck);
       }
-      solve(now);
+      progress_.solve(now);
       ++run_.events;
     }
   }
@@ -73,6 +68,16 @@ class Runner {
   };
   // When, in which order among equals, and what: a flow that arrives, or behind the flows a chain that starts.
   using Event = std::tuple<double, std::uint64_t, std::uint32_t>;
+
+  static std::vector<double> bytes_of(const Run& run) {
+    std::vector<double> bytes(run.paths.flows(), 0);
+    for (const RunChain& chain : run.chains) {
+      for (const RunPhase& phase : chain.phases) {
+        std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(phase.first), phase.count, phase.bytes);
+      }
+    }
+    return bytes;
+  }
 
   void schedule(double when, std::uint32_t what) { schedule_.emplace(when, order_++, what); }
   LevelState& level_of(std::uint32_t chain) {
@@ -89,24 +94,25 @@ class Runner {
       return;
     }
     level.busy = true;
+    begin(chain, now);
+  }
+
+  void begin(std::uint32_t chain, double now) {
     RunPhase& phase = run_.chains[chain].phases[next_[chain]];
     phase.start_s = now;
     open_[chain] = phase.count;
     for (std::uint32_t i = 0; i < phase.count; ++i) {
       const std::uint32_t flow = phase.first + i;
-      left_[flow] = phase.bytes;
       if (run_.reachable[flow] != 0) schedule(now + phase.delay_s + run_.latency_s[flow], flow);
     }
   }
 
   void arrive(std::uint32_t flow, double now) {
-    if (left_[flow] == 0 || run_.paths.of(flow).empty()) {
+    if (progress_.left(flow) == 0 || run_.paths.of(flow).empty()) {
       finish(flow, now, RunPhase{}.bottleneck);
       return;
     }
-    since_[flow] = now;
-    ends_.set(flow, never);
-    shares_.start(flow);
+    progress_.begin(flow, now);
   }
 
   void finish(std::uint32_t flow, double now, std::uint32_t bottleneck) {
@@ -117,6 +123,11 @@ class Runner {
     phase.end_s = now;
     phase.last = flow;
     phase.bottleneck = bottleneck;
+    if (phase.keeps_level) {
+      ++next_[chain];
+      begin(chain, now);
+      return;
+    }
     LevelState& level = level_of(chain);
     level.busy = false;
     ++next_[chain];
@@ -129,25 +140,9 @@ class Runner {
     proceed(chain, now);
   }
 
-  void solve(double now) {
-    for (const std::uint32_t flow : shares_.solve()) {
-      if (rate_[flow] < 0) continue;
-      const double rate = shares_.rate(flow);
-      if (rate == rate_[flow]) continue;
-      left_[flow] = std::max(0.0, left_[flow] - rate_[flow] * (now - since_[flow]));
-      since_[flow] = now;
-      rate_[flow] = rate;
-      ends_.set(flow, rate > 0 ? now + left_[flow] / rate : never);
-    }
-    shares_.forget_changes();
-  }
-
   Run& run_;
   MaxMin shares_;
-  Completions ends_;
-  std::vector<double> left_;
-  std::vector<double> rate_;
-  std::vector<double> since_;
+  Progress progress_;
   std::vector<std::uint32_t> chain_of_;  // of every flow
   std::vector<std::size_t> next_;        // phase of every chain
   std::vector<std::uint32_t> open_;      // flows of that phase that have not ended

@@ -14,7 +14,8 @@ struct RunPhase {
   std::uint32_t count = 0;
   double bytes = 0;  ///< of each flow
   double delay_s = 0;
-  std::uint32_t level = 0;  ///< one chain of a group at a time is on a level, first come, first served
+  std::uint32_t level = 0;   ///< one chain of a group at a time is on a level, first come, first served
+  bool keeps_level = false;  ///< for the next phase
   // What became of it.
   double start_s = 0;
   double end_s = 0;

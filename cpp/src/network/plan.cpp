@@ -115,7 +115,9 @@ bool Network::Plan::route(std::uint32_t source, std::uint32_t destination, Routi
   // Shares of one plane's cables lie together; its trunks are looked up by the cables that are left.
   const network::PathChoice choice{routing, hash, share.empty() ? nullptr : &share, plane * cables};
   if (!wiring->route(source, destination, choice, links)) return false;
+  const bool long_cables = wiring->long_cables();
   for (std::size_t i = before; i < links.size(); ++i) {
+    if (long_cables) latency_s += wiring->flight_s(links[i]);
     links[i] = links[i] < cables ? plane * cables + links[i]
                                  : visible_links() + plane * wiring->trunks() + (links[i] - cables);
   }

@@ -71,6 +71,7 @@ namespace ampacity::network {
 void check(const FatTree& shape, const NetworkOptions& options);
 void check(const Torus& shape, const NetworkOptions& options);
 void check(const Dragonfly& shape, const NetworkOptions& options);
+void check(std::span<const Dimension> shape);
 void check(const Network::Plan& plan, const Flows& flows, const FlowRules& rules, bool timed);
 void check_link(const Network::Plan& plan, std::int64_t link);
 void check_links(const Network::Plan& plan, std::span<const std::int64_t> links, double fraction);

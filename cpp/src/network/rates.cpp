@@ -15,8 +15,8 @@ constexpr double never = std::numeric_limits<double>::infinity();
 FlowRates Network::rates(const Flows& flows, const FlowRules& rules) const {
   network::check(*plan_, flows, rules, false);
   const network::Parts parts = network::parts_of(*plan_, flows, rules);
-  const std::vector<double> capacity = network::capacities_of(*plan_);
-  network::MaxMin shares(parts.paths, capacity, network::weights_of(parts, rules));
+  const std::vector<double> capacity = network::capacities_of(*plan_, parts);
+  network::MaxMin shares(parts.paths, capacity, network::weights_of(parts, flows, rules));
   const auto runs = [&](std::uint32_t part) { return parts.reachable[part] != 0 && !parts.paths.of(part).empty(); };
   for (std::uint32_t part = 0; part < parts.paths.flows(); ++part) {
     if (runs(part)) shares.start(part);
@@ -26,7 +26,7 @@ FlowRates Network::rates(const Flows& flows, const FlowRules& rules) const {
   FlowRates found;
   found.bytes_per_s.assign(flows.source.size(), 0);
   found.bottleneck_link.assign(flows.source.size(), -1);
-  std::vector<double> used(plan_->all_links(), 0);
+  std::vector<double> used(capacity.size(), 0);
   std::vector<double> slowest(flows.source.size(), never);
   for (std::uint32_t part = 0; part < parts.paths.flows(); ++part) {
     const std::size_t flow = part / parts.per_flow;
@@ -40,7 +40,14 @@ FlowRates Network::rates(const Flows& flows, const FlowRules& rules) const {
     if (rate < slowest[flow]) {
       slowest[flow] = rate;
       const std::uint32_t link = shares.bottleneck(part);
-      found.bottleneck_link[flow] = link < plan_->visible_links() ? link : plan_->cables_of(link).front();
+      // (The link of a cap has no number that users know.)
+      std::int64_t& known = found.bottleneck_link[flow];
+      known = -1;
+      if (link < plan_->visible_links()) {
+        known = link;
+      } else if (link < plan_->all_links()) {
+        known = plan_->cables_of(link).front();
+      }
     }
   }
   network::spread_trunks(*plan_, used);

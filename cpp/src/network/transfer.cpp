@@ -125,9 +125,11 @@ class Transport {
 
   void route() {
     parts_ = std::make_unique<Parts>(network::parts_of(plan_, flows_, rules_));
-    shares_ =
-        std::make_unique<MaxMin>(parts_->paths, network::capacities_of(plan_), network::weights_of(*parts_, rules_));
+    shares_ = std::make_unique<MaxMin>(parts_->paths, network::capacities_of(plan_, *parts_),
+                                       network::weights_of(*parts_, flows_, rules_));
     progress_.adopt(*shares_);
+    // Caps are links too, as long as flows run.
+    result_.link_bytes.resize(std::max(result_.link_bytes.size(), plan_.all_links() + parts_->caps_bytes_per_s.size()));
   }
 
   /// Parts that start before `until` and have a path set out; they begin one latency later.

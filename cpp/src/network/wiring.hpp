@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,9 @@ class Wiring {
   [[nodiscard]] virtual std::uint32_t reverse(std::uint32_t link) const = 0;
   /// Place in `tiers()`.
   [[nodiscard]] virtual std::size_t tier(std::uint32_t link) const = 0;
+  /// Whether links take time of their own besides the hop latency of the network, and how much.
+  [[nodiscard]] virtual bool long_cables() const { return false; }
+  [[nodiscard]] virtual double flight_s(std::uint32_t /*link*/) const { return 0; }
   /// Whether endpoints `a` and `b` can reach each other without scale-up links.
   [[nodiscard]] virtual bool joined(std::uint32_t, std::uint32_t) const { return true; }
   /// Neighbourhoods that an endpoint lies in (below one switch, in one pod, in one group), the smallest first.
@@ -70,5 +74,6 @@ class Wiring {
 [[nodiscard]] std::shared_ptr<const Wiring> make_fat_tree(const FatTree& shape);
 [[nodiscard]] std::shared_ptr<const Wiring> make_torus(const Torus& shape);
 [[nodiscard]] std::shared_ptr<const Wiring> make_dragonfly(const Dragonfly& shape);
+[[nodiscard]] std::shared_ptr<const Wiring> make_dimensions(std::span<const Dimension> shape);
 
 }  // namespace ampacity::network
