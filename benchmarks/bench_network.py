@@ -79,3 +79,56 @@ def test_random_4_per_host_131072(benchmark: Any, peak_rss_bytes: Callable[..., 
     """524,288 hashed flows that all depend on each other."""
     check(benchmark.pedantic(random_flows, args=(131072, 4, "ecmp"), rounds=1))
     benchmark.extra_info["peak_rss_bytes"] = peak_rss_bytes(random_flows, 131072, 4, "ecmp")
+
+
+def hierarchical(hosts: int) -> amp.Communication:
+    """Build, and all-reduce 1 GiB: in nodes of eight, then along the rails, all by rings."""
+    a, b, c = SHAPES[hosts]
+    net = amp.Network.fat_tree(down=[a, b, c], up=[1, a, b], link_bytes_per_s=50e9, domain=8, domain_bytes_per_s=450e9)
+    wanted = amp.Collective("all_reduce", np.arange(hosts), 2**30, "hierarchical")
+    return net.collectives([wanted], routing="d-mod-k")
+
+
+def test_hierarchical_allreduce_131072(benchmark: Any, peak_rss_bytes: Callable[..., int]) -> None:
+    """1 GiB over 131,072 GPUs, routes and all."""
+    found = benchmark.pedantic(hierarchical, args=(131072,), rounds=10, warmup_rounds=1)
+    inside, rail = 7 * (2**30 / 8 / 450e9 + 1e-6), 2 * 16383 * 2**30 / 131072 / 50e9
+    assert found.end_s > 2 * inside + rail
+    benchmark.extra_info["peak_rss_bytes"] = peak_rss_bytes(hierarchical, 131072)
+
+
+def test_ring_allreduce_1024(benchmark: Any) -> None:
+    """The 2,046 steps of a ring of 1,024 (ASTRA-sim: 18.5 s)."""
+    net = amp.Network.dimensions(kinds=["ring"], endpoints=[1024], link_bytes_per_s=50 * 2**30, hop_latency_s=5e-7)
+    found = benchmark(lambda: net.collective("all_reduce", np.arange(1024), 2**30))
+    assert found.time_s == pytest.approx(2046 * (2**20 / (50 * 2**30) + 5e-7), rel=1e-9)
+
+
+def test_three_dimensional_switch_16384(benchmark: Any) -> None:
+    """1 GiB in four chunks over switches of 8 x 32 x 64, halving-doubling in each (ASTRA-sim: 41 s)."""
+    net = amp.Network.dimensions(
+        kinds=["switch"] * 3,
+        endpoints=[8, 32, 64],
+        link_bytes_per_s=[400 * 2**30, 50 * 2**30, 50 * 2**30],
+        hop_latency_s=[5e-7, 1e-6, 2e-6],
+    )
+    options = {"levels": [8, 32, 64], "level_algorithms": ["halving_doubling"], "chunks": 4}
+    found = benchmark(lambda: net.collective("all_reduce", np.arange(16384), 2**30, "hierarchical", **options))
+    assert found.time_s == pytest.approx(6.02e-3, rel=1e-3)
+
+
+def test_groups_of_a_job_16384(benchmark: Any) -> None:
+    """Tensor, context, data and pipeline groups of a 16,384-GPU job (tp 8, cp 2, pp 16, dp 64) all at once."""
+    a, b, c = 16, 32, 32
+    net = amp.Network.fat_tree(
+        down=[a, b, c], up=[1, a, b // 4], link_bytes_per_s=50e9, domain=8, domain_bytes_per_s=450e9
+    )
+    groups = amp.parallel_groups(tp=8, cp=2, dp=64, pp=16)
+    wanted = [
+        amp.Collective("all_gather", groups["tp"], 128 * 2**20, name="tp"),
+        amp.Collective("all_gather", groups["cp"], 64 * 2**20, name="cp"),
+        amp.Collective("reduce_scatter", groups["dp"], 2**30, name="dp"),
+        amp.Collective("broadcast", groups["pp"], 64 * 2**20, name="pp"),
+    ]
+    found = benchmark.pedantic(lambda: net.collectives(wanted, routing="d-mod-k"), rounds=3)
+    assert found["dp"].time_s > 63 / 64 * 2**30 / 50e9

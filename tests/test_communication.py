@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -273,6 +274,74 @@ def test_the_same_every_time():
     assert (first.link_bytes == again.link_bytes).all()
     assert (first.collectives[0].rank_end_s == again.collectives[0].rank_end_s).all()
     assert (first.link_bytes != other.link_bytes).any()
+
+
+def test_the_same_on_four_threads():
+    """Bit for bit: a run has no state outside of itself."""
+    net = tree(4, 4, 4, up=[1, 2, 2])
+    where = net.place(64, "scattered", seed=1).reshape(8, 8)
+    wanted = [
+        amp.Collective("all_reduce", where, 1e8, "double_binary_tree"),
+        amp.Collective("all_to_all", where.T, 1e7, "pairwise"),
+    ]
+    alone = net.collectives(wanted, seed=7)
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(lambda _: net.collectives(wanted, seed=7), range(8)):
+            assert (found.link_bytes == alone.link_bytes).all()
+            for one, other in zip(found.collectives, alone.collectives, strict=True):
+                assert (one.rank_end_s == other.rank_end_s).all()
+                assert (one.phase_bottleneck_link == other.phase_bottleneck_link).all()
+
+
+# ------------------------------------------------------------------------------------------------------ groups of a job
+
+
+def test_groups_of_a_layout():
+    """Every rank is in one group of each kind; groups of a kind are alike."""
+    groups = amp.parallel_groups(tp=4, cp=2, dp=8, pp=3, ep=16, etp=2)
+    for name, size in {"tp": 4, "cp": 2, "dp": 8, "pp": 3, "dp_cp": 16, "ep": 16, "expert_dp": 2}.items():
+        assert groups[name].shape == (192 // size, size), name
+        assert sorted(groups[name].ravel().tolist()) == list(range(192)), name
+    assert groups["tp"][1].tolist() == [4, 5, 6, 7]
+    assert groups["cp"][0].tolist() == [0, 4]
+    assert groups["dp"][0].tolist() == [8 * i for i in range(8)]
+    assert groups["dp_cp"][0].tolist() == [4 * i for i in range(16)]
+    assert groups["ep"][0].tolist() == [2 * i for i in range(16)]
+    assert groups["expert_dp"][0].tolist() == [0, 32]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"), [({"tp": 0}, "tp = 0: must be at least 1"), ({"tp": 4, "ep": 3}, "ep = 3: times etp")]
+)
+def test_layouts_that_make_no_groups(sizes, message):
+    with pytest.raises(amp.InvalidSpec, match=message):
+        amp.parallel_groups(**sizes)
+
+
+def test_groups_of_a_job_contend():
+    """Data-parallel groups leave their pods, tensor-parallel ones do not: only those slow each other down."""
+    net = amp.Network.fat_tree(
+        down=[16, 8],
+        up=[1, 4],
+        link_bytes_per_s=RATE,
+        hop_latency_s=0.0,
+        domain=8,
+        domain_bytes_per_s=450e9,
+        domain_latency_s=0.0,
+    )
+    groups = amp.parallel_groups(tp=8, dp=8, pp=2)
+    where = net.place(128)
+    tp = amp.Collective("all_gather", where[groups["tp"]], 1e9, name="tp")
+    dp = amp.Collective("reduce_scatter", where[groups["dp"]], 1e9, name="dp")
+    pp = amp.Collective("broadcast", where[groups["pp"]], 1e9, name="pp")
+    together = net.collectives([tp, dp, pp], routing="spray")
+    for one in (tp, dp, pp):
+        alone = net.collectives([one], routing="spray").collectives[0].time_s
+        slower = together[one.name].time_s / alone
+        assert slower == pytest.approx(1.0, rel=1e-9) if one is tp else slower > 1.2
+    apart = net.collectives([tp, dp, pp], routing="spray", aggregate=False)
+    assert together.end_s == pytest.approx(apart.end_s, rel=1e-9)
+    assert together.classes < apart.classes / 4
 
 
 # --------------------------------------------------------------------------------------------------- edges and bad input

@@ -83,7 +83,7 @@ from ampacity._memory_table import memory_table
 from ampacity._network import Network
 from ampacity._network_results import AffectedFlows, NetworkEvent, NetworkTier, Rates, Transfer
 from ampacity._pipeline import pipeline_timeline
-from ampacity._placement import read_placement
+from ampacity._placement import parallel_groups, read_placement
 from ampacity._validation import Validation, ValidationRow, ValidationSummary, validate
 
 __all__ = [
@@ -168,6 +168,7 @@ __all__ = [
     "nic",
     "node",
     "optic",
+    "parallel_groups",
     "pipeline_timeline",
     "read_placement",
     "reliability",

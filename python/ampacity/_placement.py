@@ -1,4 +1,4 @@
-"""Which rank of a job runs on which endpoint of a network."""
+"""Which rank of a job runs on which endpoint of a network, and which ranks talk to each other."""
 
 from __future__ import annotations
 
@@ -71,6 +71,72 @@ def read_placement(path: str | os.PathLike[str]) -> Integers:
         missing = wrong[0] not in by_rank
         _refuse(file, f"rank {wrong[0]}", "is missing" if missing else f"is beyond the {len(rows)} ranks of the file")
     return np.array([by_rank[rank] for rank in range(len(rows))], dtype=np.int64)
+
+
+def parallel_groups(
+    *, tp: int = 1, cp: int = 1, ep: int = 1, dp: int = 1, pp: int = 1, etp: int | None = None
+) -> dict[str, Integers]:
+    """Return the ranks of every group of a parallel layout, in Megatron-Core's order (tp, cp, dp, pp from the inside).
+
+    Parameters
+    ----------
+    tp, cp, dp, pp
+        Tensor, context, data and pipeline parallelism; their product is the number of ranks.
+    ep, etp
+        Expert and expert-tensor parallelism (``tp``, if not given): expert groups share out the ranks of a pipeline stage,
+        expert-tensor groups inside.
+
+    Returns
+    -------
+    dict
+        For ``"tp"``, ``"cp"``, ``"dp"``, ``"pp"``, ``"ep"``, ``"dp_cp"`` (over which gradients of dense layers are reduced)
+        and ``"expert_dp"`` (those of experts): ranks, shape ``(groups, size)``. Index a placement with it to get endpoints.
+
+    Raises
+    ------
+    InvalidSpec
+        Sizes below 1, or experts that do not divide the ranks of a stage.
+
+    Examples
+    --------
+    >>> import ampacity as amp
+    >>> groups = amp.parallel_groups(tp=2, dp=2, pp=2)
+    >>> groups["dp"].tolist()
+    [[0, 2], [1, 3], [4, 6], [5, 7]]
+    >>> groups["pp"].tolist()
+    [[0, 4], [1, 5], [2, 6], [3, 7]]
+    """
+    import numpy as np
+
+    etp = tp if etp is None else etp
+    sizes = {"tp": tp, "cp": cp, "ep": ep, "dp": dp, "pp": pp, "etp": etp}
+    problems = [
+        Problem(path=name, value=str(size), rule="must be at least 1", hint="")
+        for name, size in sizes.items()
+        if size < 1
+    ]
+    if problems:
+        raise InvalidSpec(problems)
+    stage = tp * cp * dp
+    if stage % (ep * etp) != 0:
+        rule = f"times etp ({etp}) must divide the {stage} ranks of a pipeline stage"
+        raise InvalidSpec([Problem(path="ep", value=str(ep), rule=rule, hint="")])
+    dense = np.arange(stage * pp, dtype=np.int64).reshape(pp, dp, cp, tp)
+    experts = dense.reshape(pp, stage // (ep * etp), ep, etp)
+
+    def along(ranks: Integers, *axes: int) -> Integers:
+        size = int(np.prod([ranks.shape[axis] for axis in axes]))
+        return np.moveaxis(ranks, axes, range(-len(axes), 0)).reshape(-1, size)
+
+    return {
+        "tp": along(dense, 3),
+        "cp": along(dense, 2),
+        "dp": along(dense, 1),
+        "pp": along(dense, 0),
+        "dp_cp": along(dense, 1, 2),
+        "ep": along(experts, 2),
+        "expert_dp": along(experts, 1),
+    }
 
 
 def _refuse(file: Path, value: str, rule: str, line: int | None = None) -> NoReturn:

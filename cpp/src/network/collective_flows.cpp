@@ -82,6 +82,9 @@ class Router {
     traffic_.latency_s.reserve(traffic_.latency_s.size() + more);
     traffic_.reachable.reserve(traffic_.reachable.size() + more);
     traffic_.group_of.reserve(traffic_.group_of.size() + more);
+    // (A guess: two links of the endpoints, and as much again above them.)
+    traffic_.paths.links.reserve(traffic_.paths.links.size() + 4 * more);
+    traffic_.links.reserve(std::min<std::size_t>(traffic_.links.size() + 2 * more, number_.size()));
   }
 
   void add_flow(std::uint32_t source, std::uint32_t destination, std::uint32_t group) {
@@ -114,6 +117,17 @@ class Router {
   std::uint64_t flows_ = 0;
 };
 
+std::vector<double> rates_of(const Network::Plan& plan, const std::vector<std::uint32_t>& links) {
+  const std::uint32_t first = plan.domain_first();
+  const std::uint32_t last = plan.visible_links();
+  std::vector<double> found(links.size());
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    const bool whole_domain = plan.share.empty() && links[i] >= first && links[i] < last;
+    found[i] = whole_domain ? plan.options.domain_bytes_per_s : plan.bytes_per_s(links[i]);
+  }
+  return found;
+}
+
 std::uint64_t bits(double value) {
   return std::bit_cast<std::uint64_t>(value);
 }
@@ -136,6 +150,7 @@ network::Colours colours_of(const Traffic& traffic, const std::vector<double>& c
       }
     }
   }
+  colours.link.reserve(capacity.size());
   for (const double rate : capacity) colours.link.push_back(base::mixed(bits(rate)));
   return colours;
 }
@@ -350,9 +365,7 @@ Communication communicate(const Network& network, std::span<const Collective> co
   for (std::size_t c = 0; c < collectives.size(); ++c) {
     router.add(collectives[c], network::program_of(collectives[c], levels[c]));
   }
-  std::vector<double> capacity;
-  capacity.reserve(traffic.links.size());
-  for (const std::uint32_t link : traffic.links) capacity.push_back(plan.bytes_per_s(link));
+  const std::vector<double> capacity = rates_of(plan, traffic.links);
   network::Colours colours = colours_of(traffic, capacity);
   const Classes classes = aggregate ? network::classes_of(traffic.paths, traffic.group_of, std::move(colours))
                                     : network::all_apart(traffic.paths, colours);

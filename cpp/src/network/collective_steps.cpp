@@ -155,6 +155,12 @@ class Planner {
     const auto known = known_.find(key);
     if (known != known_.end()) return known->second;
     StepFlows flows;
+    const std::size_t sends = pattern == Pattern::tree         ? 4
+                              : pattern == Pattern::both_rings ? 2
+                              : pattern == Pattern::all        ? level.length - 1
+                                                               : 1;
+    flows.source.reserve(sends * ranks_);
+    flows.destination.reserve(sends * ranks_);
     for (std::uint32_t rank = 0; rank < ranks_; ++rank) add_flows(flows, level, pattern, argument, rank);
     program_.flows.push_back(std::move(flows));
     const auto index = static_cast<std::uint32_t>(program_.flows.size() - 1);

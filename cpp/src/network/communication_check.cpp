@@ -68,17 +68,19 @@ class Checker {
     }
     constexpr std::int64_t none = -1;
     std::vector<std::int64_t> last_group(static_cast<std::size_t>(network_.endpoints()), none);
+    const auto place = [&](std::int64_t i) {
+      return "ranks[" + std::to_string(i / collective_.ranks) + "][" + std::to_string(i % collective_.ranks) + ']';
+    };
     std::size_t named = 0;
     for (std::int64_t i = 0; i < all && named < named_at_most; ++i) {
       const std::int64_t endpoint = collective_.endpoints[static_cast<std::size_t>(i)];
       const std::int64_t group = i / collective_.ranks;
-      const std::string place = "ranks[" + std::to_string(group) + "][" + std::to_string(i % collective_.ranks) + ']';
       if (endpoint < 0 || endpoint >= network_.endpoints()) {
-        add(place.c_str(), std::to_string(endpoint),
+        add(place(i).c_str(), std::to_string(endpoint),
             "must be an endpoint, 0 to " + std::to_string(network_.endpoints() - 1));
         ++named;
       } else if (std::exchange(last_group[static_cast<std::size_t>(endpoint)], group) == group) {
-        add(place.c_str(), std::to_string(endpoint), "is in this group twice");
+        add(place(i).c_str(), std::to_string(endpoint), "is in this group twice");
         ++named;
       }
     }

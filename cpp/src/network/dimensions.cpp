@@ -64,11 +64,12 @@ class DimensionsWiring final : public Wiring {
     double least = 0;
     for (const Side& side : sides_) {
       if (side.length == 1) continue;
-      const double low = side.length / 2;
-      const double of_group = side.of.kind == Kind::switched ? low
-                              : side.of.kind == Kind::ring   ? (side.length == 2 ? 1 : 2)
-                                                             : low * (side.length - low);
-      const double all = endpoints_ / side.length * of_group * side.of.link_bytes_per_s;
+      const std::uint32_t low = side.length / 2;
+      const std::uint32_t links = side.of.kind == Kind::switched ? low
+                                  : side.of.kind == Kind::ring   ? (side.length == 2 ? 1 : 2)
+                                                                 : low * (side.length - low);
+      const std::uint32_t groups = endpoints_ / side.length;
+      const double all = static_cast<double>(groups) * links * side.of.link_bytes_per_s;
       if (least == 0 || all < least) least = all;
     }
     return least;

@@ -54,17 +54,12 @@ class Numbering {
   std::vector<std::uint64_t> colours_;
 };
 
-std::uint32_t count(Numbering& numbering, const std::vector<std::uint64_t>& colours) {
+std::uint32_t number_all(Numbering& numbering, const std::vector<std::uint64_t>& colours,
+                         std::vector<std::uint32_t>& numbers) {
   numbering.clear();
-  for (const std::uint64_t colour : colours) numbering.number(colour);
+  numbers.resize(colours.size());
+  for (std::size_t i = 0; i < colours.size(); ++i) numbers[i] = numbering.number(colours[i]);
   return numbering.size();
-}
-
-std::vector<std::uint32_t> number_all(Numbering& numbering, const std::vector<std::uint64_t>& colours) {
-  numbering.clear();
-  std::vector<std::uint32_t> found(colours.size());
-  for (std::size_t i = 0; i < colours.size(); ++i) found[i] = numbering.number(colours[i]);
-  return found;
 }
 
 /// Links and groups learn which flows they have, flows what their links and groups have become.
@@ -110,22 +105,17 @@ Classes all_apart(const Paths& paths, const Colours& colours) {
 Classes classes_of(const Paths& paths, const std::vector<std::uint32_t>& group_of, Colours colours) {
   Numbering numbering;
   std::vector<std::uint64_t> sums;
-  std::uint32_t before = 0;
-  std::uint32_t flows = count(numbering, colours.flow);
-  // Each round splits classes or changes nothing; links and groups follow from the flows that they have.
-  while (flows != before) {
-    if (flows > paths.flows() / hopeless_divisor) return all_apart(paths, colours);
-    before = flows;
-    refine(paths, group_of, colours, sums);
-    flows = count(numbering, colours.flow);
-  }
   Classes classes;
-  classes.flow = number_all(numbering, colours.flow);
-  classes.flows = numbering.size();
-  classes.link = number_all(numbering, colours.link);
-  classes.links = numbering.size();
-  classes.group = number_all(numbering, colours.group);
-  classes.groups = numbering.size();
+  classes.flows = number_all(numbering, colours.flow, classes.flow);
+  // Each round splits classes or changes nothing; links and groups follow from the flows that they have.
+  for (std::uint32_t before = 0; classes.flows != before;) {
+    if (classes.flows > paths.flows() / hopeless_divisor) return all_apart(paths, colours);
+    before = classes.flows;
+    refine(paths, group_of, colours, sums);
+    classes.flows = number_all(numbering, colours.flow, classes.flow);
+  }
+  classes.links = number_all(numbering, colours.link, classes.link);
+  classes.groups = number_all(numbering, colours.group, classes.group);
   return classes;
 }
 
