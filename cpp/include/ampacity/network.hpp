@@ -75,12 +75,8 @@ struct Flows {
   std::span<const std::int64_t> destination;
   std::span<const double> bytes;
   std::span<const double> start_s;
-  /// Share of a flow's parts against those of others; none: all alike.
-  std::span<const double> weight = {};  // NOLINT(readability-redundant-member-init): may be left out
-  /// Of all parts together: of a card or a bus; none, or infinite: no limit.
-  std::span<const double> max_bytes_per_s = {};  // NOLINT(readability-redundant-member-init)
-};  ///< share of a flow's parts against those of others; none: all alike
-std::span<const double> max_bytes_per_s{};  ///< of all parts together: of a card or a bus; none, or infinite: no limit
+  std::span<const double> weight;           ///< share of a flow's parts against those of others; none: all alike
+  std::span<const double> max_bytes_per_s;  ///< of all parts together: of a card or a bus; none, or infinite: no limit
 };
 
 /// How flows find their way and share links.
