@@ -73,6 +73,8 @@ def cluster_of(row: Row) -> tuple[Cluster, str]:
     Skip
         The GPU is not known, or the numbers contradict each other.
     """
+    if row.lower("gpu").startswith("unspecified"):
+        raise Skip(f"the source names no hardware: {row.text('gpu')}")
     accelerator = accelerator_of(row).name
     n_gpus, nodes = row.required("n_gpus"), _nodes(row)
     usual = 4 if accelerator.startswith(("gb", "gh", "mi300a")) else 8
