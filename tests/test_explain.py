@@ -77,7 +77,8 @@ def test_sensitivities_agree_with_estimates_of_other_hardware():
 
 def test_dictionary_is_json():
     table = json.loads(json.dumps(WHY.to_dict(), allow_nan=False))
-    assert set(table) == {"bounds", "time", "stage_imbalance_s", "sensitivities", "doubts", "provenance"}
+    told = {"bounds", "time", "stage_imbalance_s", "sensitivities", "doubts", "provenance"}
+    assert set(table) == told | {"measured_fraction", "measured_source"}
     assert table["time"]["seconds"] == pytest.approx(EST.step_time_s)
     assert {one["lever"] for one in table["sensitivities"]} >= {"arithmetic", "power-limit", "latency", "host"}
 

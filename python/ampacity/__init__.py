@@ -60,6 +60,7 @@ from ampacity._core import (
     Warning,
     __version__,
 )
+from ampacity._corrections import with_measured_kernels
 from ampacity._estimate import estimate, estimate_all, search
 from ampacity._files import load_catalogue
 from ampacity._kernels import KernelCost, attention, gemm, streaming
@@ -178,4 +179,5 @@ __all__ = [
     "streaming",
     "switch",
     "validate",
+    "with_measured_kernels",
 ]

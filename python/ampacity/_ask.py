@@ -49,6 +49,7 @@ def ask(
     accelerators: object = None,
     layout: Mapping[str, object],
     job: Mapping[str, object],
+    kernels: str | None = None,
 ) -> Estimate:
     """Return the estimate of the fastest layout that agrees with what is given.
 
@@ -62,6 +63,11 @@ def ask(
     mistakes = Mistakes()
     the_model = mistakes.attempt("model", lambda: find_model(model, catalogue=catalogue))
     the_cluster = mistakes.attempt("cluster", lambda: find_cluster(cluster, catalogue=catalogue))
+    if kernels is not None and the_cluster is not None:
+        from ampacity._corrections import with_measured_kernels
+
+        bare = the_cluster
+        the_cluster = mistakes.attempt("kernels", lambda: with_measured_kernels(bare, kernels))
     the_job = _job(the_model, job, catalogue, mistakes)
     choice = {key: _exact(value) for key, value in layout.items()}
     choice |= {"accelerators": accelerators}

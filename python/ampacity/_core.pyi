@@ -76,7 +76,7 @@ __all__: list[str] = [
     "place_ranks",
     "search",
     "streaming_costs",
-    "uneven_exchange",
+    "with_measured_kernels",
 ]
 
 class Problem:
@@ -3464,6 +3464,16 @@ class Explanation:
         Terms that are extrapolated or not modelled.
         """
     @property
+    def measured_fraction(self) -> float:
+        """
+        Share of the step time that comes from measured kernels; see `with_measured_kernels`.
+        """
+    @property
+    def measured_source(self) -> str:
+        """
+        Where those come from; empty without.
+        """
+    @property
     def model(self) -> str:
         """
         Name of the model.
@@ -4332,16 +4342,6 @@ class NetworkCore:
     The compiled part of ``ampacity.Network``.
     """
     @staticmethod
-    def dimensions(
-        kinds: collections.abc.Sequence[str],
-        endpoints: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
-        link_bytes_per_s: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
-        hop_latency_s: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
-    ) -> NetworkCore:
-        """
-        See ``ampacity.Network.dimensions``.
-        """
-    @staticmethod
     def dragonfly(
         groups: typing.SupportsInt | typing.SupportsIndex,
         switches_per_group: typing.SupportsInt | typing.SupportsIndex,
@@ -4432,8 +4432,6 @@ class NetworkCore:
         seed: typing.SupportsInt | typing.SupportsIndex,
         queue_pairs: typing.SupportsInt | typing.SupportsIndex,
         latency_weighted: bool,
-        weight: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        max_bytes_per_s: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     ) -> tuple[
         numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.float64]
     ]:
@@ -4481,8 +4479,6 @@ class NetworkCore:
         event_part: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
         event_id: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
         event_fraction: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        weight: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        max_bytes_per_s: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     ) -> tuple[
         numpy.typing.NDArray[numpy.float64],
         numpy.typing.NDArray[numpy.float64],
@@ -4898,9 +4894,15 @@ def streaming_costs(
     Seconds and joules of memory-bound operators; see ``ampacity.streaming``.
     """
 
-def uneven_exchange(matrix: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> tuple[int, float, float]:
+def with_measured_kernels(
+    cluster: Cluster,
+    accelerator: str,
+    source: str,
+    precisions: collections.abc.Sequence[str],
+    points: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float64]],
+) -> Cluster:
     """
-    Ranks, bytes of the average rank, and the busiest over it, of bytes from every rank to every rank.
+    The cluster with that accelerator's kernels corrected near measured shapes; see ``ampacity.with_measured_kernels``.
     """
 
 __version__: str

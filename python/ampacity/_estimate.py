@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ampacity import _core
 from ampacity._core import Cluster, Estimate, Layout, SearchResult, Training
 
+if TYPE_CHECKING:
+    from ampacity._measured import MeasuredKernels
+
 
 def estimate(
-    job: Training, cluster: Cluster, layout: Layout | None = None, *, accelerators: int | None = None
+    job: Training,
+    cluster: Cluster,
+    layout: Layout | None = None,
+    *,
+    accelerators: int | None = None,
+    kernels: str | os.PathLike[str] | MeasuredKernels | None = None,
 ) -> Estimate:
     """Predict one training step of a job on a cluster, and the run made of it.
 
@@ -23,6 +33,10 @@ def estimate(
         How the job is spread; None searches the fastest layout that fits in memory.
     accelerators
         How many accelerators that search may use (default: all). Ignored where a layout is given.
+    kernels
+        Measured kernels that correct the model where they cover a shape: ``"measured"`` (the aiconfigurator database, extra
+        ``measured``), a CSV file, or what `measured_kernels` returns; see `with_measured_kernels`, which does the same
+        once for many calls. None: the model alone.
 
     Returns
     -------
@@ -51,6 +65,10 @@ def estimate(
     >>> abs(sum(est.breakdown.to_dict().values()) / est.step_time_s - 1) < 1e-9
     True
     """
+    if kernels is not None:
+        from ampacity._corrections import with_measured_kernels
+
+        cluster = with_measured_kernels(cluster, kernels)
     if layout is None:
         return _core.estimate_fastest(job, cluster, accelerators=accelerators)
     return _core.estimate(job, cluster, layout)

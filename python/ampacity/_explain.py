@@ -88,7 +88,13 @@ def _levers(why: Explanation) -> Iterator[str]:
         yield "  nothing to gain: " + ", ".join(idle)
 
 
+def _measured(why: Explanation) -> Iterator[str]:
+    if why.measured_source:
+        yield f"  {why.measured_fraction:.0%} of the step from measured kernels: {why.measured_source}"
+
+
 def _provenance(why: Explanation) -> Iterator[str]:
+    yield from _measured(why)
     width = max((len(one.parameter) for one in why.provenance), default=0)
     for one in why.provenance:
         number = figure(one.value) if 1e-2 <= abs(one.value) < 1e6 else f"{one.value:.4g}"

@@ -127,6 +127,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_flags(estimate, "layout", _LAYOUT_FLAGS)
     _add_flags(estimate, "job", _JOB_FLAGS)
     estimate.add_argument(
+        "--kernels",
+        metavar="measured|FILE.csv",
+        help="correct kernels by measured ones: the aiconfigurator database (extra: measured), or your own table",
+    )
+    estimate.add_argument(
         "--explain", action="store_true", help="what bounds the step, what would help most, how well founded that is"
     )
     _add_common(estimate)
@@ -237,6 +242,7 @@ def _estimate(options: argparse.Namespace) -> None:
         accelerators=given.get("gpus"),
         layout={key: given[key] for key in _LAYOUT_FLAGS if key in given},
         job={key: given[key] for key in _JOB_FLAGS if key in given},
+        kernels=given.get("kernels"),
     )
     why = result.explain(catalogue=catalogue) if options.explain else None
     if options.json:

@@ -44,6 +44,8 @@ Dict explanation_dict(const Explanation& self) {
   table["sensitivities"] = dicts(self.sensitivities);
   table["doubts"] = py::cast(self.doubts);
   table["provenance"] = dicts(self.provenance);
+  table["measured_fraction"] = self.measured_fraction;
+  table["measured_source"] = self.measured_source;
   return table;
 }
 

@@ -65,6 +65,24 @@ Columns run_streaming(const Accelerator& device, const Column& bytes, const Colu
   return without_gil([&] { return streaming_costs(device, moved, launches); });
 }
 
+/// `points`: kernel (as in MeasuredKernel), three extents and the ratio, column by column.
+Cluster correct(const Cluster& cluster, const std::string& accelerator, const std::string& source,
+                const std::vector<std::string>& precisions, const std::vector<Column>& points) {
+  if (points.size() != 5) throw py::value_error("measured points have five columns");
+  std::vector<std::span<const double>> columns;
+  columns.reserve(points.size());
+  for (const Column& column : points) columns.push_back(view(column));
+  std::vector<MeasuredPoint> all(precisions.size());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    for (const auto& column : columns) {
+      if (column.size() != all.size()) throw py::value_error("measured points are columns of one length");
+    }
+    const auto kernel = static_cast<MeasuredKernel>(static_cast<int>(columns[0][i]));
+    all[i] = {kernel, precision_named(precisions[i]), {columns[1][i], columns[2][i], columns[3][i]}, columns[4][i]};
+  }
+  return with_measured_kernels(cluster, accelerator, std::make_shared<const MeasuredKernels>(source, all));
+}
+
 }  // namespace
 
 void bind_kernels(py::module_& module) {
@@ -75,6 +93,10 @@ void bind_kernels(py::module_& module) {
              "value_dim, seen_fraction. See ``ampacity.attention``.");
   module.def("streaming_costs", &run_streaming, py::arg("device"), py::arg("bytes"), py::arg("kernels"),
              "Seconds and joules of memory-bound operators; see ``ampacity.streaming``.");
+  module.def("with_measured_kernels", &correct, py::arg("cluster"), py::arg("accelerator"), py::arg("source"),
+             py::arg("precisions"), py::arg("points"),
+             "The cluster with that accelerator's kernels corrected near measured shapes; see "
+             "``ampacity.with_measured_kernels``.");
   module.def(
       "computes_in",
       [](const Accelerator& device, const std::string& precision) {

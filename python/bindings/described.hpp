@@ -270,7 +270,10 @@ struct Described<Explanation> {
                       Item{"bounds", &R::bounds, "Causes of the step time in words, longest first."},
                       Item{"sensitivities", &R::sensitivities, "What would help, most first."},
                       Item{"doubts", &R::doubts, "Terms that are extrapolated or not modelled."},
-                      Item{"provenance", &R::provenance, "Where the parameters that matter come from."}};
+                      Item{"provenance", &R::provenance, "Where the parameters that matter come from."},
+                      Item{"measured_fraction", &R::measured_fraction,
+                           "Share of the step time that comes from measured kernels; see `with_measured_kernels`."},
+                      Item{"measured_source", &R::measured_source, "Where those come from; empty without."}};
   }
 };
 

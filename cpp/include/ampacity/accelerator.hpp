@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <tuple>
 
 #include "ampacity/architecture.hpp"
 #include "ampacity/field.hpp"
+#include "ampacity/measured_kernels.hpp"
 
 namespace ampacity {
 
@@ -34,6 +36,7 @@ struct Accelerator {
   double idle_w = 0;
   double speed_spread_fraction = 0.01;
   double price_usd = 0;
+  std::shared_ptr<const MeasuredKernels> measured;  ///< corrects kernels near measured shapes; no field of documents
 
   static constexpr std::string_view kind = "accelerator";
   static constexpr auto fields() {

@@ -81,6 +81,8 @@ struct Explanation {
   std::vector<Sensitivity> sensitivities;  ///< what would help most first
   std::vector<std::string> doubts;         ///< terms that are extrapolated or not modelled
   std::vector<Provenance> provenance;
+  double measured_fraction = 0;  ///< share of the step time that comes from measured kernels (`MeasuredKernels`)
+  std::string measured_source;   ///< where those come from; empty without
 };
 
 /// Predicts the step once more, taking down what each operator adds, and some thirty times with a parameter moved.

@@ -20,6 +20,7 @@ struct Pass {
   double efficiency;
   double softmax_clocks;
   double traffic;  ///< bytes over one reading of queries, keys, values and one writing of the result
+  MeasuredKernel kernel;
 };
 
 KernelCost flash_attention(const Accelerator& device, const AttentionShape& shape, const Pass& pass) {
@@ -43,7 +44,12 @@ KernelCost flash_attention(const Accelerator& device, const AttentionShape& shap
   const double moved = std::max(2.0, format.operand_bytes) * shape.batch * elements * pass.traffic;
   const double scores = shape.batch * shape.heads * shape.queries * shape.keys * shape.seen_fraction;
   const double joules = scores * pass.flops_per_score * format.joules_per_flop * family.attention_energy_ratio;
-  return run_under_power_limit(device, {math_s, moved / memory_rate(device), joules, moved * family.memory_j_per_byte});
+  const KernelCost cost =
+      run_under_power_limit(device, {math_s, moved / memory_rate(device), joules, moved * family.memory_j_per_byte});
+  const bool whole = shape.queries == shape.keys && shape.seen_fraction == 0.5;
+  if (device.measured == nullptr || !whole || shape.precision != Precision::bf16) return cost;
+  return corrected(device, pass.kernel, Precision::bf16, {shape.queries, shape.batch * shape.heads, shape.head_dim},
+                   cost);
 }
 
 }  // namespace
@@ -53,7 +59,7 @@ KernelCost flash_attention_forward(const Accelerator& device, const AttentionSha
   // Scores and weighted values: 2 FLOP each per head dimension.
   return flash_attention(device, shape,
                          {2 * (shape.head_dim + shape.value_dim), family.attention_efficiency_fraction,
-                          family.attention_softmax_clocks, 1.0});
+                          family.attention_softmax_clocks, 1.0, MeasuredKernel::attention_forward});
 }
 
 KernelCost flash_attention_backward(const Accelerator& device, const AttentionShape& shape) {
@@ -62,7 +68,7 @@ KernelCost flash_attention_backward(const Accelerator& device, const AttentionSh
   // (FlashAttention-2, section 3.1.2). Reads also the result and its gradient, writes three gradients.
   return flash_attention(device, shape,
                          {6 * shape.head_dim + 4 * shape.value_dim, family.attention_backward_efficiency_fraction,
-                          family.attention_backward_softmax_clocks, 2.5});
+                          family.attention_backward_softmax_clocks, 2.5, MeasuredKernel::attention_backward});
 }
 
 }  // namespace ampacity::compute

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include "ampacity/accelerator.hpp"
@@ -43,6 +44,10 @@ struct Demand {
   double math_j;
   double memory_j;
 };
+/// The cost as measurements of like shapes correct it, at the same watts.
+[[nodiscard]] KernelCost corrected(const Accelerator& device, MeasuredKernel kernel, Precision precision,
+                                   const std::array<double, 3>& extents, const KernelCost& cost);
+
 /// Time and energy of that kernel at the highest clock that the power limit allows.
 [[nodiscard]] KernelCost run_under_power_limit(const Accelerator& device, const Demand& demand);
 

@@ -80,9 +80,11 @@ KernelCost gemm(const Accelerator& device, Precision precision, const GemmShape&
   const double result_bytes = shape.accumulator_bytes > 0 ? 2 * shape.accumulator_bytes : plain_result_bytes;
   const double moved = (shape.m + shape.n) * shape.k * shape.batch * format.operand_bytes + outputs * result_bytes;
   const double added_s = (result_bytes - plain_result_bytes) * outputs / memory_rate(device);
-  return run_under_power_limit(
+  const KernelCost cost = run_under_power_limit(
       device, {tiled_math_s(device, format, shape) + exposed_accumulation * added_s, moved / memory_rate(device),
                2 * outputs * shape.k * format.joules_per_flop, moved * device.architecture.memory_j_per_byte});
+  if (device.measured == nullptr || shape.batch != 1) return cost;
+  return corrected(device, MeasuredKernel::gemm, format_on(device, precision), {shape.m, shape.n, shape.k}, cost);
 }
 
 }  // namespace ampacity::compute

@@ -1,6 +1,7 @@
 #include "ampacity/explain.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "explain/bounds.hpp"
@@ -16,6 +17,15 @@ namespace {
 const Partition& pacing(const Cluster& cluster, const step::Pace& pace) {
   return *std::find_if(cluster.partitions.begin(), cluster.partitions.end(),
                        [&](const Partition& p) { return &p.node.accelerator == pace.device; });
+}
+
+/// How much of the step follows when whatever is measured takes a little longer: its share of the critical path.
+double measured_share(const Training& job, const Cluster& cluster, const Layout& layout, const Accelerator& device,
+                      double step_s) {
+  constexpr double tilt = 1e-3;
+  const auto longer = std::make_shared<const MeasuredKernels>(device.measured->tilted(tilt));
+  const Cluster moved = with_measured_kernels(cluster, device.name, longer);
+  return (step::pace_of(job, moved, layout).step.breakdown.total_s() / step_s - 1) / tilt;
 }
 
 }  // namespace
@@ -37,6 +47,11 @@ Explanation explain(const Training& job, const Cluster& cluster, const Layout& l
   result.doubts = explain_detail::doubts(job, partition.node, layout, result.provenance);
   for (std::string& reason : explain_detail::widenings(job, partition.node.accelerator, result.accelerators)) {
     result.doubts.push_back(std::move(reason));
+  }
+  const Accelerator& device = partition.node.accelerator;
+  if (device.measured != nullptr) {
+    result.measured_fraction = measured_share(job, cluster, layout, device, pace.step.breakdown.total_s());
+    result.measured_source = device.measured->source();
   }
   for (const Warning& warning : checked.warnings) result.doubts.push_back(warning.text());
   return result;
