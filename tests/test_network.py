@@ -52,26 +52,6 @@ def test_spraying_a_full_bisection_tree_is_line_rate():
     assert found.utilisation_fraction.max() <= 1 + 1e-9
 
 
-@pytest.mark.parametrize(("queue_pairs", "mean", "slowest"), [(1, 0.40, 0.11), (4, 0.71, 0.37), (16, 0.905, 0.50)])
-def test_hash_collisions(queue_pairs, mean, slowest):
-    """Host rates over line rate of a random permutation of 16,384 hosts, against a published Monte Carlo of max-min shares.
-
-    In that study one pair of hosts shares a destination, so that no host can be faster than 0.5 at its slowest. The
-    slowest host is an extreme of few collisions: with one queue pair it is 1/7, 1/8 or 1/9 as the permutation falls.
-    """
-    net = full_bisection(32, 16, 32)
-    hosts = np.arange(net.endpoints)
-    means, slow = [], []
-    for seed in range(3):
-        target = np.random.default_rng(seed).permutation(net.endpoints)
-        target = np.where(target == hosts, (hosts + 1) % net.endpoints, target)
-        rates = net.rates(hosts, target, queue_pairs=queue_pairs, seed=seed).bytes_per_s
-        means.append(rates.mean() / RATE)
-        slow.append(rates.min() / RATE)
-    assert np.mean(means) == pytest.approx(mean, abs=0.02)
-    assert np.mean(slow) == pytest.approx(slowest, abs=0.035)
-
-
 def test_torus_routes_are_shortest():
     net = amp.Network.torus(shape=[4, 6, 5], link_bytes_per_s=RATE)
     place = np.stack(np.unravel_index(np.arange(120), (5, 6, 4))).T[:, ::-1]  # the first dimension varies fastest
@@ -194,6 +174,13 @@ def test_batching_stays_within_its_error():
     assert batched.events < exact.events / 4
     # A late re-solve wastes at most the window at each of a few dependent bottlenecks.
     assert batched.completion_s == pytest.approx(exact.completion_s, rel=0.05)
+
+
+def test_a_flow_that_takes_the_place_of_another():
+    """One ends as the next begins on the same links: no link's share moves, and the next has it all the same."""
+    net = amp.Network.fat_tree(down=[2, 2], up=[1, 1], link_bytes_per_s=[100e9, 25e9])
+    both = net.transfer([0, 0], [1, 1], [1e6, 10e6], [1e-4, 0.0])
+    assert both.completion_s == pytest.approx([1e-4 + 2 * HOP + 1e-5, 1e-4 + 2 * HOP], rel=1e-12)
 
 
 def test_pickle_and_repr():

@@ -63,6 +63,7 @@ void MaxMin::start(std::uint32_t flow) {
     move_entry(link, position_[at], entry_first_[link] + running_[link]++);
     touch(link);
   }
+  started_.push_back(flow);
   mark(flow);
 }
 
@@ -179,6 +180,21 @@ void MaxMin::propagate() {
   }
 }
 
+// A flow that took the place of one that stopped meanwhile may have moved no level: nobody has told it its rate.
+void MaxMin::rate_started() {
+  for (const std::uint32_t flow : started_) {
+    const std::span<const std::uint32_t> path = paths_.of(flow);
+    if (path.empty()) continue;
+    const std::uint32_t first = path.front();
+    if (position_[paths_.offset[flow]] >= entry_first_[first] + running_[first]) continue;  // has stopped again
+    const double rate = weight_[flow] * level_[bottleneck(flow)];
+    if (rate == endless) continue;
+    for (const std::uint32_t link : path) used_[link] += rate - rate_[flow];
+    rate_[flow] = rate;
+  }
+  started_.clear();
+}
+
 // Progressive filling with a heap of links whose keys only rise.
 void MaxMin::fill_all() {
   for (const auto& item : queue_) queued_[item.second] = 0;
@@ -230,8 +246,10 @@ void MaxMin::fill_all() {
 std::span<const std::uint32_t> MaxMin::solve() {
   if (queue_.size() > capacity_.size() / refill_divisor) {
     fill_all();
+    started_.clear();
   } else {
     propagate();
+    rate_started();
   }
   return changed_;
 }

@@ -55,6 +55,7 @@ class MaxMin {
   void change_rate(std::uint32_t flow, double rate, std::uint32_t from);
   void mark(std::uint32_t flow);
   void propagate();
+  void rate_started();
   void fill_all();
 
   const Paths& paths_;
@@ -70,6 +71,7 @@ class MaxMin {
   std::vector<std::uint32_t> position_;                  // of a flow in each of its links' lists
   std::vector<std::pair<double, std::uint32_t>> queue_;  // links to look at, lowest level first
   std::vector<std::uint8_t> queued_;
+  std::vector<std::uint32_t> started_;  // since the last solution
   std::vector<std::uint32_t> changed_;
   std::vector<std::uint8_t> is_changed_;
   std::vector<double> limit_;         // scratch of level_of
