@@ -29,7 +29,7 @@ ROWS = [
     ["step"],
     ["campaign"],
     ["estimate", "search"],
-    ["explain"],
+    ["explain", "simulate"],
 ]
 RANK = {layer: rank for rank, row in enumerate(ROWS) for layer in row}
 

@@ -27,6 +27,7 @@ from ampacity._core import (
     Cluster,
     CollectiveEstimate,
     CollectiveOption,
+    CriticalDevice,
     Error,
     Estimate,
     Explanation,
@@ -61,6 +62,7 @@ from ampacity._core import (
     __version__,
 )
 from ampacity._corrections import with_measured_kernels
+from ampacity._devices import DeviceColumns
 from ampacity._estimate import estimate, estimate_all, search
 from ampacity._files import load_catalogue
 from ampacity._kernels import KernelCost, attention, gemm, streaming
@@ -85,6 +87,7 @@ from ampacity._network import Network
 from ampacity._network_results import AffectedFlows, NetworkEvent, NetworkTier, Rates, Transfer
 from ampacity._pipeline import pipeline_timeline
 from ampacity._placement import parallel_groups, read_placement
+from ampacity._simulate import Simulation, Variability, simulate
 from ampacity._validation import Validation, ValidationRow, ValidationSummary, validate
 
 __all__ = [
@@ -106,6 +109,8 @@ __all__ = [
     "CollectiveOption",
     "CollectiveResult",
     "Communication",
+    "CriticalDevice",
+    "DeviceColumns",
     "Error",
     "Estimate",
     "Explanation",
@@ -136,6 +141,7 @@ __all__ = [
     "Run",
     "SearchResult",
     "Sensitivity",
+    "Simulation",
     "Site",
     "Software",
     "StageMemory",
@@ -147,6 +153,7 @@ __all__ = [
     "Validation",
     "ValidationRow",
     "ValidationSummary",
+    "Variability",
     "Warning",
     "__version__",
     "accelerator",
@@ -174,6 +181,7 @@ __all__ = [
     "read_placement",
     "reliability",
     "search",
+    "simulate",
     "site",
     "software",
     "streaming",

@@ -1,4 +1,4 @@
-"""One question of the command line: names and flags in, an estimate out, every mistake named at once."""
+"""One question of the command line: names and flags in, an answer out, every mistake named at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ampacity import _core
-from ampacity._core import Catalogue, Error, Estimate, InvalidSpec, Model, Problem, Software, Training
+from ampacity._core import Catalogue, Cluster, Error, Estimate, InvalidSpec, Model, Problem, Software, Training
 from ampacity._lookup import cluster as find_cluster
 from ampacity._lookup import model as find_model
 from ampacity._lookup import software as find_software
@@ -51,7 +51,23 @@ def ask(
     job: Mapping[str, object],
     kernels: str | None = None,
 ) -> Estimate:
-    """Return the estimate of the fastest layout that agrees with what is given.
+    """Return the estimate of the fastest layout that agrees with what is given (see `find`)."""
+    return find(
+        model, cluster, catalogue=catalogue, accelerators=accelerators, layout=layout, job=job, kernels=kernels
+    )[2]
+
+
+def find(
+    model: str,
+    cluster: str,
+    *,
+    catalogue: Catalogue,
+    accelerators: object = None,
+    layout: Mapping[str, object],
+    job: Mapping[str, object],
+    kernels: str | None = None,
+) -> tuple[Training, Cluster, Estimate]:
+    """Return job, cluster, and the estimate of the fastest layout that agrees with what is given.
 
     Raises
     ------
@@ -78,7 +94,7 @@ def ask(
         raise InvalidSpec(mistakes.problems)
     assert the_job is not None
     assert the_cluster is not None
-    return _core.estimate_fastest(the_job, the_cluster, **choice)
+    return the_job, the_cluster, _core.estimate_fastest(the_job, the_cluster, **choice)
 
 
 def _job(

@@ -22,6 +22,7 @@ __all__: list[str] = [
     "CollectiveEstimate",
     "CollectiveOption",
     "CollectiveRequest",
+    "CriticalDevice",
     "Error",
     "Estimate",
     "EstimateColumns",
@@ -47,6 +48,7 @@ __all__: list[str] = [
     "Run",
     "SearchResult",
     "Sensitivity",
+    "Simulation",
     "Site",
     "Software",
     "StageKind",
@@ -75,6 +77,7 @@ __all__: list[str] = [
     "pipeline_timeline",
     "place_ranks",
     "search",
+    "simulate",
     "streaming_costs",
     "uneven_exchange",
     "with_measured_kernels",
@@ -4751,6 +4754,128 @@ class PipelineTimeline:
         Start (s).
         """
 
+class CriticalDevice:
+    """
+    The device that holds up a simulated step most: of those on the critical path of the slowest replica the one that is furthest behind a device of mean speed there.
+    """
+    def __repr__(self) -> str: ...
+    @property
+    def device(self) -> int:
+        """
+        Its rank.
+        """
+    @property
+    def on_path_s(self) -> float:
+        """
+        Compute on the critical path in which the others of its group wait for it (s).
+        """
+    @property
+    def replica(self) -> int:
+        """
+        Its data-parallel rank.
+        """
+    @property
+    def speed_fraction(self) -> float:
+        """
+        Its speed over that of the mean device.
+        """
+    @property
+    def stage(self) -> int:
+        """
+        Its pipeline rank.
+        """
+    @property
+    def step_time_without_s(self) -> float:
+        """
+        Step time if it ran at the mean speed, all other draws the same (s).
+        """
+
+class Simulation:
+    """
+    One simulated step; see ``ampacity.Simulation``.
+    """
+    @staticmethod
+    def docs() -> tuple[str, ...]:
+        """
+        What the columns hold, with units.
+        """
+    @staticmethod
+    def keys() -> tuple[str, ...]:
+        """
+        Names of the columns.
+        """
+    def __len__(self) -> int: ...
+    def column(self, key: str) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Read-only view of a column of all devices.
+        """
+    def replica_end_s(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Read-only view of when the pipeline of each replica is done (s).
+        """
+    def task_compute_s(self, device: int) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Compute seconds of each task of one device.
+        """
+    def task_fixed_s(self, stage: int) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Seconds of each task of a stage that do not depend on the device.
+        """
+    def timeline(self, replica: int) -> PipelineTimeline:
+        """
+        Start and end of every task of one replica.
+        """
+    @property
+    def cluster(self) -> Cluster:
+        """
+        The cluster.
+        """
+    @property
+    def critical(self) -> CriticalDevice:
+        """
+        The device that holds up the step most.
+        """
+    @property
+    def estimate(self) -> Estimate:
+        """
+        The closed form of the same question.
+        """
+    @property
+    def job(self) -> Training:
+        """
+        The job.
+        """
+    @property
+    def joules(self) -> float:
+        """
+        Energy of all accelerators over the step (J).
+        """
+    @property
+    def layout(self) -> Layout:
+        """
+        The layout.
+        """
+    @property
+    def power(self) -> Power:
+        """
+        Power of accelerators, hosts, network and plant.
+        """
+    @property
+    def step_time_s(self) -> float:
+        """
+        Time of the step (s).
+        """
+    @property
+    def tokens_per_s(self) -> float:
+        """
+        Tokens a second of the whole job.
+        """
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """
+        What is not modelled or assumed, in words.
+        """
+
 def active_w(device: Accelerator) -> float:
     """
     Watts while kernels run, before arithmetic and data.
@@ -4898,6 +5023,24 @@ def place_ranks(
 def search(job: Training, cluster: Cluster, *, keep: int = 10, **kwargs: typing.Any) -> SearchResult:
     """
     The fastest layouts that fit in memory; see ``ampacity.search``.
+    """
+
+def simulate(
+    job: Training,
+    cluster: Cluster,
+    layout: Layout,
+    *,
+    seed: int,
+    device_spread_fraction: typing.SupportsFloat | typing.SupportsIndex,
+    task_jitter_fraction: typing.SupportsFloat | typing.SupportsIndex,
+    fail_slow_fraction: typing.SupportsFloat | typing.SupportsIndex,
+    fail_slow_speed_fraction: typing.SupportsFloat | typing.SupportsIndex,
+    speed_fraction: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    exclude: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+    threads: int,
+) -> Simulation:
+    """
+    See ``ampacity.simulate``.
     """
 
 def streaming_costs(

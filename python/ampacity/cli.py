@@ -1,4 +1,4 @@
-"""The command line: ``ampacity estimate | list | network | collective | validate | calibrate``.
+"""The command line: ``ampacity estimate | simulate | list | network | collective | validate | calibrate``.
 
 Exit status 0 is an answer, 2 a mistake in what was asked (named on stderr), 1 a fault of Ampacity (set
 ``AMPACITY_TRACEBACK`` to see where).
@@ -82,6 +82,14 @@ def _number_or_text(text: str) -> int | float | str:
         return text
 
 
+def _count(text: str) -> int:
+    """Return a whole number that is not negative."""
+    value = int(text)
+    if not 0 <= value < 2**63:
+        raise argparse.ArgumentTypeError("must be a whole number, at least 0")
+    return value
+
+
 def _names(text: str) -> list[str]:
     """Return names that commas part."""
     return [name.strip() for name in text.split(",") if name.strip()]
@@ -119,13 +127,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Flags fix parts of the layout; whatever they leave open is searched for the most tokens a second.",
         allow_abbrev=False,
     )
-    estimate.add_argument("model", metavar="MODEL", help="catalogue name or .toml file")
-    estimate.add_argument("--on", required=True, dest="cluster", metavar="CLUSTER", help="catalogue name or .toml file")
-    estimate.add_argument(
-        "--gpus", type=_number_or_text, metavar="N", help="accelerators to use (default: all of the cluster)"
-    )
-    _add_flags(estimate, "layout", _LAYOUT_FLAGS)
-    _add_flags(estimate, "job", _JOB_FLAGS)
+    _add_question(estimate)
     estimate.add_argument(
         "--kernels",
         metavar="measured|FILE.csv",
@@ -135,6 +137,23 @@ def _parser() -> argparse.ArgumentParser:
         "--explain", action="store_true", help="what bounds the step, what would help most, how well founded that is"
     )
     _add_common(estimate)
+
+    simulate = commands.add_parser(
+        "simulate",
+        help="one step with every accelerator an individual",
+        description="Flags fix parts of the layout; whatever they leave open is searched for the most tokens a second.",
+        allow_abbrev=False,
+    )
+    _add_question(simulate)
+    simulate.add_argument("--seed", type=_count, default=0, metavar="N", help="of all random draws (default 0)")
+    simulate.add_argument(
+        "--variability", default="typical", metavar="NAME", help="how devices differ: typical (default) or none"
+    )
+    simulate.add_argument(
+        "--threads", type=_count, default=1, metavar="N", help="threads that share the work (default 1; 0: all cores)"
+    )
+    simulate.add_argument("--out", metavar="DIR", help="also write summary.json, devices.npz and replicas.npz there")
+    _add_common(simulate)
 
     listing = commands.add_parser(
         "list",
@@ -211,6 +230,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_question(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="catalogue name or .toml file")
+    parser.add_argument("--on", required=True, dest="cluster", metavar="CLUSTER", help="catalogue name or .toml file")
+    parser.add_argument(
+        "--gpus", type=_number_or_text, metavar="N", help="accelerators to use (default: all of the cluster)"
+    )
+    _add_flags(parser, "layout", _LAYOUT_FLAGS)
+    _add_flags(parser, "job", _JOB_FLAGS)
+
+
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--catalogue", action="append", default=[], metavar="PATH", help="TOML file or directory with own documents"
@@ -230,20 +259,24 @@ def _catalogue(paths: Sequence[str]) -> Catalogue:
     return load_catalogue(*paths) if paths else Catalogue.builtin()
 
 
+def _question(options: argparse.Namespace, catalogue: Catalogue) -> dict[str, Any]:
+    """Return what the command line asks, as arguments of `_ask.find` and `_ask.ask`."""
+    given = {key: value for key, value in vars(options).items() if value is not None}
+    return {
+        "model": given["model"],
+        "cluster": given["cluster"],
+        "catalogue": catalogue,
+        "accelerators": given.get("gpus"),
+        "layout": {key: given[key] for key in _LAYOUT_FLAGS if key in given},
+        "job": {key: given[key] for key in _JOB_FLAGS if key in given},
+    }
+
+
 def _estimate(options: argparse.Namespace) -> None:
     from ampacity._ask import ask
 
     catalogue = _catalogue(options.catalogue)
-    given = {key: value for key, value in vars(options).items() if value is not None}
-    result = ask(
-        given["model"],
-        given["cluster"],
-        catalogue=catalogue,
-        accelerators=given.get("gpus"),
-        layout={key: given[key] for key in _LAYOUT_FLAGS if key in given},
-        job={key: given[key] for key in _JOB_FLAGS if key in given},
-        kernels=given.get("kernels"),
-    )
+    result = ask(**_question(options, catalogue), kernels=options.kernels)
     why = result.explain(catalogue=catalogue) if options.explain else None
     if options.json:
         _print_json(result.to_dict() | ({} if why is None else {"explain": why.to_dict()}))
@@ -255,6 +288,25 @@ def _estimate(options: argparse.Namespace) -> None:
     print(report(result, ascii_only=ascii_only, time=why is None))
     if why is not None:
         print("\n" + text(why, ascii_only=ascii_only, head=False))
+
+
+def _simulate(options: argparse.Namespace) -> None:
+    from ampacity import _simulate_report
+    from ampacity._ask import find
+    from ampacity._simulate import simulate
+
+    job, cluster, result = find(**_question(options, _catalogue(options.catalogue)))
+    if result.global_batch != job.global_batch:
+        job = job.replace(global_batch=result.global_batch)
+    sim = simulate(
+        job, cluster, result.layout, seed=options.seed, variability=options.variability, threads=options.threads
+    )
+    if options.out is not None:
+        _simulate_report.write(sim, options.out)
+    if options.json:
+        _print_json(sim.to_dict())
+    else:
+        print(_simulate_report.report(sim, ascii_only=not _can_print("█")))
 
 
 def _list(options: argparse.Namespace) -> None:
@@ -348,6 +400,7 @@ def _run(arguments: Sequence[str] | None) -> None:
     options = _parser().parse_args(arguments)
     commands: dict[str, Any] = {
         "estimate": _estimate,
+        "simulate": _simulate,
         "list": _list,
         "network": _network,
         "collective": _collective,

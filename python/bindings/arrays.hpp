@@ -34,6 +34,24 @@ py::array_t<T> read_only(std::vector<T>&& values) {
   return array;
 }
 
+/// A read-only array that looks at memory of `owner` and keeps it alive; one value for all rows repeats itself.
+template <class T>
+py::array_t<T> view(std::span<const T> values, std::size_t rows, py::handle owner) {
+  const py::ssize_t stride = values.size() == rows ? static_cast<py::ssize_t>(sizeof(T)) : 0;
+  py::array_t<T> array({static_cast<py::ssize_t>(rows)}, {stride}, values.data(), owner);
+  array.attr("setflags")(py::arg("write") = false);
+  return array;
+}
+
+using Names = py::typing::Tuple<py::str, py::ellipsis>;
+
+template <class Strings>
+Names names_of(const Strings& strings) {
+  py::list list;
+  for (const auto& text : strings) list.append(py::str(std::string(text)));
+  return Names(py::tuple(list));
+}
+
 /// \throws InvalidSpec naming all that are known, and the nearest.
 template <class Enum>
 Enum enum_named(const std::string& path, const std::string& name) {

@@ -1,17 +1,16 @@
 // Batches: numpy arrays of layouts in, read-only numpy views of the result columns out.
-#include <pybind11/numpy.h>
-
 #include <memory>
 #include <optional>
 
+#include "arrays.hpp"
 #include "bind_spec.hpp"
 #include "question.hpp"
 
 namespace ampacity::python {
 namespace {
 
-using Doubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
-using Integers = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>;
+using ForcedDoubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
+using ForcedIntegers = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>;
 
 /// Whether a field of a layout is a set, for which a list spells one value.
 bool is_set(const std::string& name) {
@@ -49,12 +48,12 @@ class Reader {
     } else if constexpr (is_enum_set<T>) {
       return sets<T>(path, value, array);
     } else if constexpr (std::is_same_v<T, std::int64_t>) {
-      if (kind == 'i' || kind == 'u') return integers(Integers(array));
-      if (kind == 'f') return whole(path, value, Doubles(array));
+      if (kind == 'i' || kind == 'u') return integers(ForcedIntegers(array));
+      if (kind == 'f') return whole(path, value, ForcedDoubles(array));
       return refuse<T>(path, value, "must be whole numbers, one for each row");
     } else if constexpr (std::is_same_v<T, double>) {
       if (kind != 'i' && kind != 'u' && kind != 'f') return refuse<T>(path, value, "must be numbers, one for each row");
-      const Doubles numbers(array);
+      const ForcedDoubles numbers(array);
       return Column<double>(std::vector<double>(numbers.data(), numbers.data() + numbers.size()));
     } else {
       return refuse<T>(path, value, "must be one value for all rows");
@@ -72,10 +71,10 @@ class Reader {
     const py::array_t<bool, py::array::c_style | py::array::forcecast> values(array);
     return Column<bool>(std::vector<std::uint8_t>(values.data(), values.data() + values.size()));
   }
-  static Column<std::int64_t> integers(const Integers& values) {
+  static Column<std::int64_t> integers(const ForcedIntegers& values) {
     return Column<std::int64_t>(std::vector<std::int64_t>(values.data(), values.data() + values.size()));
   }
-  std::optional<Column<std::int64_t>> whole(const std::string& path, py::handle value, const Doubles& numbers) {
+  std::optional<Column<std::int64_t>> whole(const std::string& path, py::handle value, const ForcedDoubles& numbers) {
     std::vector<std::int64_t> values;
     for (py::ssize_t i = 0; i < numbers.size(); ++i) {
       const double number = numbers.data()[i];
@@ -216,24 +215,6 @@ std::unique_ptr<EstimateColumns> run_estimate_layouts(const Training& job, const
   } catch (const Cancelled&) {
     throw py::error_already_set();  // Ctrl-C
   }
-}
-
-/// A read-only array that looks at memory of `owner` and keeps it alive; one value for all rows repeats itself.
-template <class T>
-py::array_t<T> view(std::span<const T> values, std::size_t rows, py::handle owner) {
-  const py::ssize_t stride = values.size() == rows ? static_cast<py::ssize_t>(sizeof(T)) : 0;
-  py::array_t<T> array({static_cast<py::ssize_t>(rows)}, {stride}, values.data(), owner);
-  array.attr("setflags")(py::arg("write") = false);
-  return array;
-}
-
-using Names = py::typing::Tuple<py::str, py::ellipsis>;
-
-template <class Strings>
-Names names_of(const Strings& strings) {
-  py::list list;
-  for (const auto& text : strings) list.append(py::str(std::string(text)));
-  return Names(py::tuple(list));
 }
 
 std::size_t checked_row(const EstimateColumns& self, py::ssize_t row) {

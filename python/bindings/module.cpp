@@ -21,4 +21,5 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   bind_communication(module);
   bind_collective(module);
   bind_pipeline(module);
+  bind_simulate(module);
 }

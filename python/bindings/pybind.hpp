@@ -31,5 +31,6 @@ void bind_kernels(py::module_& module);
 void bind_network(py::module_& module);
 void bind_communication(py::module_& module);
 void bind_pipeline(py::module_& module);
+void bind_simulate(py::module_& module);
 
 }  // namespace ampacity::python

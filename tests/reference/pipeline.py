@@ -191,10 +191,13 @@ def timeline(
     m: int,
     *,
     seconds: Callable[[Task], float],
-    transfer_s: Sequence[float],
+    transfer_s: Sequence[float] | Callable[[Task, int], float],
     saved_s: Callable[[int], float] = lambda rank: 0.0,
 ) -> dict[Task, tuple[float, float]]:
-    """Return start and end of every task (s); `seconds` is asked for F, I and W; an I that runs as a B ends with its W."""
+    """Return start and end of every task (s); `seconds` is asked for F, I and W; an I that runs as a B ends with its W.
+
+    ``transfer_s`` is that between a stage and the next, or is asked for the task that waits and the lower of the stages.
+    """
     order = ORDERS[schedule](pp, vp, m)
     last = stage_count(schedule, pp, vp) - 1
     waits: dict[tuple[int, int], int] = {}
@@ -210,7 +213,8 @@ def timeline(
                     gives = ("I", stage + 1, i), stage
                 if gives is not None:
                     here = rank_of(schedule, pp, gives[0][1], i, m) == r
-                    followers[gives[0]].append(((r, n), 0.0 if here else transfer_s[gives[1]]))
+                    delay = transfer_s((kind, stage, i), gives[1]) if callable(transfer_s) else transfer_s[gives[1]]
+                    followers[gives[0]].append(((r, n), 0.0 if here else delay))
                     needs += 1
             waits[r, n] = needs
 

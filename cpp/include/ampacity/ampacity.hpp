@@ -18,5 +18,6 @@
 #include "ampacity/pipeline.hpp"           // IWYU pragma: export
 #include "ampacity/placement.hpp"          // IWYU pragma: export
 #include "ampacity/search.hpp"             // IWYU pragma: export
+#include "ampacity/simulate.hpp"           // IWYU pragma: export
 #include "ampacity/training.hpp"           // IWYU pragma: export
 #include "ampacity/version.hpp"            // IWYU pragma: export

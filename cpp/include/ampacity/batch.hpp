@@ -123,12 +123,6 @@ struct BatchOptions {
   std::function<bool()> proceed;
 };
 
-/// The batch was told to stop.
-class Cancelled : public Error {
- public:
-  using Error::Error;
-};
-
 /// Answers of `estimate_layouts`: for each row the numbers of an `Estimate`, each in a contiguous column. A row that
 /// cannot run has NaN there and a reason; one that does not fit in memory has its numbers and a reason. Immutable.
 class EstimateColumns {

@@ -47,4 +47,10 @@ class Infeasible : public Error {
   using Error::Error;
 };
 
+/// Long work was told to stop by its caller.
+class Cancelled : public Error {
+ public:
+  using Error::Error;
+};
+
 }  // namespace ampacity

@@ -25,15 +25,29 @@ double normal_level(double n) {
   return gumbel_level - 1 / (13.95 + 3.29 * x + 0.348 * x * x);
 }
 
-/// The quantile of a standard normal variable that the maximum of n draws has at that level (Chen and Tyler 1999), by
-/// the rational approximation 26.2.23 of Abramowitz and Stegun.
-double maximum_deviation(double n, double level) {
-  const double tail = -std::expm1(std::log(level) / n);
+/// What a standard normal variable exceeds with that probability (at most a half): the rational approximation 26.2.23
+/// of Abramowitz and Stegun, within 4.5e-4.
+double upper_quantile(double tail) {
   const double t = std::sqrt(-2 * std::log(tail));
   return t - (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
 }
 
+/// The quantile that the maximum of n draws has at that level (Chen and Tyler 1999).
+double maximum_deviation(double n, double level) {
+  return upper_quantile(-std::expm1(std::log(level) / n));
+}
+
 }  // namespace
+
+double normal_quantile(double probability) {
+  const double tail = std::min(probability, 1 - probability);
+  double x = upper_quantile(tail);
+  // One step of Halley's method on tail(x) = tail, whose second derivative over the first is -x.
+  const double excess = 0.5 * std::erfc(x / std::numbers::sqrt2) - tail;
+  const double newton = excess * std::sqrt(2 * std::numbers::pi) * std::exp(0.5 * x * x);
+  x += newton / (1 - 0.5 * x * newton);
+  return probability < 0.5 ? -x : x;
+}
 
 double expected_maximum(double n) {
   return n < 2 ? 0 : maximum_deviation(n, normal_level(n));

@@ -3,6 +3,9 @@
 
 namespace ampacity::base {
 
+/// What a standard normal variable falls below with that probability (within 1e-9, from 1e-16 to 1 - 1e-16).
+[[nodiscard]] double normal_quantile(double probability);
+
 /// Expected maximum of `n` standard normal draws, in standard deviations (within 1 %).
 [[nodiscard]] double expected_maximum(double n);
 

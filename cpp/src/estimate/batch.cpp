@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
-#include <exception>
 #include <limits>
-#include <thread>
 
 #include "ampacity/decode.hpp"
+#include "base/team.hpp"
 #include "base/text.hpp"
 #include "estimate/answer.hpp"
 #include "estimate/columns.hpp"
@@ -18,6 +16,7 @@ namespace ampacity {
 namespace {
 
 constexpr std::size_t rows_between_questions = 4096;
+constexpr std::size_t fewest_rows = 256;  // below, starting a thread takes longer than its rows
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 enum Reason : std::uint8_t { none, memory, layout, first_field };
 
@@ -140,67 +139,6 @@ class Worker {
   Estimate estimate_;
 };
 
-/// Shares rows out in equal parts. The first exception of any thread leaves.
-class Team {
- public:
-  explicit Team(const BatchOptions& options) : options_(options) {}
-
-  template <class MakeWorker>
-  void run(std::size_t rows, std::size_t threads, const MakeWorker& make) {
-    std::vector<std::exception_ptr> errors(threads);
-    const auto part = [&](std::size_t index) {
-      try {
-        auto worker = make();
-        const std::size_t end = rows * (index + 1) / threads;
-        for (std::size_t row = rows * index / threads; row < end && !stop_; row += rows_between_questions) {
-          worker.answer_rows(row, std::min(end, row + rows_between_questions));
-          if (index == 0 && options_.proceed && !options_.proceed()) stop_ = true;
-        }
-      } catch (...) {
-        errors[index] = std::current_exception();
-        stop_ = true;
-      }
-    };
-    {
-      const Crew crew(threads - 1, part);
-      part(0);
-      // The caller's part is done first where it is the shortest; it still answers to `proceed` at the end.
-    }
-    for (const std::exception_ptr& error : errors) {
-      if (error) std::rethrow_exception(error);
-    }
-    if (stop_) throw Cancelled("the batch was stopped");
-  }
-
- private:
-  /// Threads that are joined wherever the scope is left (not std::jthread: Apple's standard library has none yet).
-  class Crew {
-   public:
-    template <class Part>
-    Crew(std::size_t count, const Part& part) {
-      threads_.reserve(count);
-      for (std::size_t i = 0; i < count; ++i) threads_.emplace_back(part, i + 1);
-    }
-    Crew(const Crew&) = delete;
-    Crew& operator=(const Crew&) = delete;
-    ~Crew() {
-      for (std::thread& thread : threads_) thread.join();
-    }
-
-   private:
-    std::vector<std::thread> threads_;
-  };
-
-  const BatchOptions& options_;
-  std::atomic<bool> stop_ = false;
-};
-
-std::size_t threads_for(std::size_t wanted, std::size_t rows) {
-  constexpr std::size_t fewest_rows = 256;  // below, starting a thread takes longer than its rows
-  if (wanted == 0) wanted = std::max(1U, std::thread::hardware_concurrency());
-  return std::clamp<std::size_t>(rows / fewest_rows, 1, wanted);
-}
-
 }  // namespace
 
 EstimateColumns::EstimateColumns(Training job, Cluster cluster, LayoutColumns layouts, const BatchOptions& options)
@@ -211,8 +149,13 @@ EstimateColumns::EstimateColumns(Training job, Cluster cluster, LayoutColumns la
   reasons_.resize(rows_);
   caveats_.resize(rows_);
   const Target target{values_.get(), reasons_.data(), caveats_.data(), rows_};
-  Team(options).run(rows_, threads_for(options.threads, rows_),
-                    [&] { return Worker(job_, cluster_, layouts_, target); });
+  const base::Team team(options.proceed, rows_between_questions);
+  const bool done = team.run(rows_, base::threads_for(options.threads, rows_ / fewest_rows), [&] {
+    return [worker = Worker(job_, cluster_, layouts_, target)](std::size_t from, std::size_t to) mutable {
+      worker.answer_rows(from, to);
+    };
+  });
+  if (!done) throw Cancelled("the batch was stopped");
 }
 
 std::span<const ColumnInfo> EstimateColumns::info() {

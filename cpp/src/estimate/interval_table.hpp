@@ -7,12 +7,12 @@
 
 namespace ampacity::interval {
 
-// Half-widths in ln(step time): Student's t with 4.65 degrees of freedom, scales 0.0626 (dense) and 0.1497
+// Half-widths in ln(step time): Student's t with 4.66 degrees of freedom, scales 0.0625 (dense) and 0.1467
 // (experts), from 525 rows of 10 sources, each source weighted equally.
-inline constexpr double dense_half_width_50 = 0.0458;
-inline constexpr double dense_half_width_90 = 0.1283;
-inline constexpr double moe_half_width_50 = 0.1094;
-inline constexpr double moe_half_width_90 = 0.3066;
+inline constexpr double dense_half_width_50 = 0.0456;
+inline constexpr double dense_half_width_90 = 0.1279;
+inline constexpr double moe_half_width_50 = 0.1072;
+inline constexpr double moe_half_width_90 = 0.3005;
 inline constexpr double largest_job = 10752;  // accelerators
 // What the rows ran: device family with format, and software.
 inline constexpr std::array<std::string_view, 9> formats{

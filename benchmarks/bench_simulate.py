@@ -1,0 +1,65 @@
+"""One step with every accelerator an individual: Llama 3.1 405B, 64 micro-batches a replica, jitter in every task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import ampacity as amp
+
+_GIB = 1 << 30
+
+
+def _h100(devices: int) -> amp.Cluster:
+    """Return a cluster like that of Llama 3 with so many H100."""
+    template = amp.cluster("meta-llama3-16k")
+    return amp.Cluster(
+        name=f"h100-{devices}",
+        partitions=[template.partitions[0].replace(accelerators=devices)],
+        fabric=template.fabric,
+        site="generic-us",
+        reliability="generic",
+    )
+
+
+def _run(devices: int, threads: int = 1) -> amp.Simulation:
+    replicas = devices // 128
+    job = amp.Training("llama-3.1-405b", global_batch=64 * replicas, seq_len=8192)
+    layout = amp.Layout(tp=8, pp=16, dp=replicas, recompute="full")
+    return amp.simulate(job, _h100(devices), layout, seed=1, threads=threads)
+
+
+def _step(benchmark: Any, peak_rss_bytes: Callable[..., int], devices: int, most_bytes: int) -> None:
+    sim = benchmark(_run, devices)
+    benchmark.extra_info["devices"] = devices
+    benchmark.extra_info["device_tasks"] = devices * 128
+    assert len(sim.devices["busy_s"]) == devices
+    # Every device has its own tasks, and the slowest of them all holds up the step as the closed form expects.
+    assert len(set(sim.devices["busy_s"][:1000].tolist())) == 1000
+    assert sim.step_time_s == pytest.approx(sim.estimate.step_time_s, rel=0.02)
+    peak = peak_rss_bytes(_run, devices)
+    benchmark.extra_info["peak_rss_bytes"] = peak
+    assert peak < most_bytes
+
+
+def test_step_16384(benchmark: Any, peak_rss_bytes: Callable[..., int]) -> None:
+    """128 replicas of 128 H100."""
+    _step(benchmark, peak_rss_bytes, 16_384, _GIB)
+
+
+def test_step_131072(benchmark: Any, peak_rss_bytes: Callable[..., int]) -> None:
+    """1,024 replicas; 16.8 million tasks of single devices."""
+    _step(benchmark, peak_rss_bytes, 131_072, _GIB)
+
+
+def test_step_1048576(benchmark: Any, peak_rss_bytes: Callable[..., int]) -> None:
+    """8,192 replicas; 134 million tasks of single devices."""
+    _step(benchmark, peak_rss_bytes, 1_048_576, 6 * _GIB)
+
+
+def test_step_1048576_two_threads(benchmark: Any) -> None:
+    """The same on two threads."""
+    sim = benchmark(_run, 1_048_576, 2)
+    assert sim.step_time_s == pytest.approx(sim.estimate.step_time_s, rel=0.02)

@@ -1,0 +1,117 @@
+// `simulate`: every accelerator of a training step an individual, with its own speed and its own jitter.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ampacity/batch.hpp"
+#include "ampacity/cluster.hpp"
+#include "ampacity/estimate.hpp"
+#include "ampacity/layout.hpp"
+#include "ampacity/pipeline.hpp"
+#include "ampacity/training.hpp"
+
+namespace ampacity {
+
+/// How devices differ from one another and from task to task.
+struct Variability {
+  /// Standard deviation of sustained speed among equal devices; negative: the accelerator's (`speed_spread_fraction`).
+  double device_spread_fraction = -1;
+  /// Standard deviation of one task's compute (a pass of one micro-batch through one stage) on one device, over its
+  /// mean. An assumption: no distribution measured at scale is published.
+  double task_jitter_fraction = 0.005;
+  double fail_slow_fraction = 0;  ///< share of devices that run at `fail_slow_speed_fraction` of their speed
+  /// SC22 (Sinha et al., "Not all GPUs are created equal") saw outliers that took 1.5 times as long.
+  double fail_slow_speed_fraction = 1 / 1.5;
+
+  [[nodiscard]] static Variability typical() { return {}; }
+  [[nodiscard]] static Variability none() { return {0, 0, 0, 1}; }
+};
+
+/// How to run a simulation.
+struct SimulateOptions {
+  std::uint64_t seed = 0;
+  Variability variability;
+  /// Speed of each device over the mean, in rank order; empty: drawn.
+  std::vector<double> speed_fraction;
+  /// Devices that run at the mean speed, whatever was drawn or given.
+  std::vector<std::int64_t> exclude;
+  std::size_t threads = 1;  ///< 0: as many as the machine has; results do not depend on it
+  /// Called now and then by the calling thread; false stops the simulation (`Cancelled` is thrown).
+  std::function<bool()> proceed;
+};
+
+/// The device that holds up the step most: of those on the critical path of the slowest replica the one whose lead over
+/// a device of mean speed is longest.
+struct CriticalDevice {
+  std::int64_t device = 0;
+  std::int64_t replica = 0;  ///< data-parallel rank
+  std::int64_t stage = 0;    ///< pipeline rank
+  double speed_fraction = 1;
+  double on_path_s = 0;            ///< compute on the critical path in which the others of its group wait for it
+  double step_time_without_s = 0;  ///< step time if it ran at the mean speed, all other draws the same
+};
+
+/// One step, device by device. Ranks are in the order tensor (fastest), context, data, pipeline parallelism. Immutable.
+class Simulation {
+ public:
+  /// \throws InvalidSpec naming every conflict of job, cluster, layout and options
+  Simulation(Training job, Cluster cluster, Layout layout, SimulateOptions options);
+  ~Simulation();
+  Simulation(Simulation&&) noexcept;
+  Simulation& operator=(Simulation&&) noexcept;
+  Simulation(const Simulation&) = delete;
+  Simulation& operator=(const Simulation&) = delete;
+
+  [[nodiscard]] const Training& job() const;
+  [[nodiscard]] const Cluster& cluster() const;
+  [[nodiscard]] const Layout& layout() const;
+  [[nodiscard]] const SimulateOptions& options() const;
+
+  [[nodiscard]] double step_time_s() const;
+  [[nodiscard]] double tokens_per_s() const;
+  /// Of all accelerators over the step.
+  [[nodiscard]] double joules() const;
+  /// Accelerators, hosts, network and plant at the mean watts of the accelerators; peak and nameplate as `estimate`'s.
+  [[nodiscard]] const Power& power() const;
+  /// The closed form of the same question.
+  [[nodiscard]] const Estimate& estimate() const;
+  [[nodiscard]] const CriticalDevice& critical() const;
+  /// What the simulation does not model or assumes, and the estimate's warnings.
+  [[nodiscard]] const std::vector<std::string>& warnings() const;
+
+  [[nodiscard]] std::size_t devices() const;
+  /// Columns of the devices in their order; `doc` has meaning and unit.
+  [[nodiscard]] static std::span<const ColumnInfo> info();
+  /// \throws UnknownName
+  [[nodiscard]] std::span<const double> column(std::string_view key) const;
+  /// When the pipeline of each replica is done, seconds from the start of the step.
+  [[nodiscard]] std::span<const double> replica_end_s() const;
+
+  /// Start and end of every task of one replica (computed again, bit for bit).
+  /// \throws InvalidSpec
+  [[nodiscard]] PipelineTimeline timeline(std::int64_t replica) const;
+  /// Compute seconds of each task of one device in the order in which its rank works them off; two passes that run into
+  /// one another (DualPipe) are one task.
+  /// \throws InvalidSpec
+  [[nodiscard]] std::vector<double> task_compute_s(std::int64_t device) const;
+  /// Seconds of each of the same tasks that do not depend on the device: communication, host, imbalance.
+  /// \throws InvalidSpec
+  [[nodiscard]] std::vector<double> task_fixed_s(std::int64_t stage) const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+/// Simulates one training step with every accelerator an individual.
+/// \throws InvalidSpec naming every conflict of job, cluster, layout and options
+[[nodiscard]] Simulation simulate(Training job, Cluster cluster, Layout layout, SimulateOptions options = {});
+
+}  // namespace ampacity

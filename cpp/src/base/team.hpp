@@ -1,0 +1,80 @@
+// Threads that share the rows of a table.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace ampacity::base {
+
+/// How many threads are worth it: as many as wanted (0: as the machine has), no more than there are portions of work.
+[[nodiscard]] inline std::size_t threads_for(std::size_t wanted, std::size_t portions) {
+  if (wanted == 0) wanted = std::max(1U, std::thread::hardware_concurrency());
+  return std::clamp<std::size_t>(portions, 1, wanted);
+}
+
+/// Shares rows out in equal parts. The first exception of any thread leaves.
+class Team {
+ public:
+  /// The calling thread asks `proceed` (which may be empty) after each so many of its rows.
+  Team(std::function<bool()> proceed, std::size_t rows_between_questions)
+      : proceed_(std::move(proceed)), step_(std::max<std::size_t>(1, rows_between_questions)) {}
+
+  /// Each thread calls `make` once for what then does rows [from, to). False where `proceed` stopped it.
+  template <class MakeWorker>
+  [[nodiscard]] bool run(std::size_t rows, std::size_t threads, const MakeWorker& make) const {
+    std::vector<std::exception_ptr> errors(threads);
+    std::atomic<bool> stop = false;
+    const auto part = [&](std::size_t index) {
+      try {
+        auto work = make();
+        const std::size_t end = rows * (index + 1) / threads;
+        for (std::size_t row = rows * index / threads; row < end && !stop; row += step_) {
+          work(row, std::min(end, row + step_));
+          if (index == 0 && proceed_ && !proceed_()) stop = true;
+        }
+      } catch (...) {
+        errors[index] = std::current_exception();
+        stop = true;
+      }
+    };
+    {
+      const Crew crew(threads - 1, part);
+      part(0);
+      // The caller's part is done first where it is the shortest; it still answers to `proceed` at the end.
+    }
+    for (const std::exception_ptr& error : errors) {
+      if (error) std::rethrow_exception(error);
+    }
+    return !stop;
+  }
+
+ private:
+  /// Threads that are joined wherever the scope is left (not std::jthread: Apple's standard library has none yet).
+  class Crew {
+   public:
+    template <class Part>
+    Crew(std::size_t count, const Part& part) {
+      threads_.reserve(count);
+      for (std::size_t i = 0; i < count; ++i) threads_.emplace_back(part, i + 1);
+    }
+    Crew(const Crew&) = delete;
+    Crew& operator=(const Crew&) = delete;
+    ~Crew() {
+      for (std::thread& thread : threads_) thread.join();
+    }
+
+   private:
+    std::vector<std::thread> threads_;
+  };
+
+  std::function<bool()> proceed_;
+  std::size_t step_;
+};
+
+}  // namespace ampacity::base

@@ -1,0 +1,102 @@
+#include "simulate/options.hpp"
+
+#include <cstdio>
+#include <utility>
+
+#include "ampacity/error.hpp"
+#include "base/text.hpp"
+#include "simulate/replicas.hpp"
+
+namespace ampacity::simulation {
+namespace {
+
+constexpr Range spread_range{0, 0.5};
+constexpr Range jitter_range{0, 0.25};  // tasks 3.7 deviations off still take time
+constexpr Range share_range{0, 1};
+constexpr Range speed_range{0.01, 100};
+
+void check(const std::string& path, double value, Range range, std::vector<Problem>& problems) {
+  if (value >= range.minimum && value <= range.maximum) return;
+  problems.push_back(
+      {path,
+       base::number_text(value),
+       "must be between " + base::number_text(range.minimum) + " and " + base::number_text(range.maximum),
+       {}});
+}
+
+std::string percent(double fraction) {
+  char buffer[32];
+  std::snprintf(buffer, sizeof buffer, "%.3g %%", 100 * fraction);
+  return buffer;
+}
+
+void check_speeds(const std::vector<double>& speeds, std::int64_t devices, std::vector<Problem>& problems) {
+  if (speeds.empty()) return;
+  if (static_cast<std::int64_t>(speeds.size()) != devices) {
+    problems.push_back({"speed_fraction",
+                        base::number_text(static_cast<std::int64_t>(speeds.size())) + " values",
+                        "must have one value for each of the " + base::number_text(devices) +
+                            " accelerators of the "
+                            "layout",
+                        {}});
+    return;
+  }
+  for (std::size_t d = 0; d < speeds.size(); ++d) {
+    const std::size_t before = problems.size();
+    check("speed_fraction[" + std::to_string(d) + "]", speeds[d], speed_range, problems);
+    if (problems.size() > before) return;
+  }
+}
+
+}  // namespace
+
+void check_index(const char* path, std::int64_t index, std::int64_t count) {
+  if (index >= 0 && index < count) return;
+  throw InvalidSpec({{path, base::number_text(index), "must be between 0 and " + base::number_text(count - 1), {}}});
+}
+
+void check_options(const SimulateOptions& options, const Layout& layout) {
+  std::vector<Problem> problems;
+  const Variability& v = options.variability;
+  const double spread = v.device_spread_fraction;
+  if (!(spread < 0)) check("variability.device_spread_fraction", spread, spread_range, problems);
+  check("variability.task_jitter_fraction", v.task_jitter_fraction, jitter_range, problems);
+  check("variability.fail_slow_fraction", v.fail_slow_fraction, share_range, problems);
+  check("variability.fail_slow_speed_fraction", v.fail_slow_speed_fraction, {0.01, 1}, problems);
+  check_speeds(options.speed_fraction, layout.accelerators(), problems);
+  for (const std::int64_t d : options.exclude) {
+    if (d >= 0 && d < layout.accelerators()) continue;
+    problems.push_back(
+        {"exclude", base::number_text(d), "must be between 0 and " + base::number_text(layout.accelerators() - 1), {}});
+  }
+  if (!problems.empty()) throw InvalidSpec(std::move(problems));
+}
+
+std::vector<std::string> warnings_of(const Layout& layout, const SimulateOptions& options, const Estimate& estimate) {
+  std::vector<std::string> warnings;
+  for (const Warning& warning : estimate.warnings) warnings.push_back(warning.text());
+  const auto say = [&](std::string text) { warnings.push_back(std::move(text)); };
+  const double jitter = options.variability.task_jitter_fraction;
+  if (jitter > 0) {
+    say("a jitter of " + percent(jitter) +
+        " of each task's compute is assumed: no distribution measured at scale is "
+        "published");
+  }
+  say("seconds of communication are those of the closed form: flows of different replicas are not simulated together, "
+      "and neither links nor network cards differ");
+  say("devices differ in speed only: temperatures, power caps and clocks are not simulated one by one, and a slower "
+      "device draws the same watts for longer");
+  if (estimate.breakdown.imbalance_s > 0) {
+    say("the imbalance of experts and attention is its expected value in each task, not a draw");
+  }
+  if (replicas_together(layout) > 1 && layout.zero_stage >= 3) {
+    say("replicas that share sharded weights wait for one another in each task; gathering ahead of time would let them "
+        "drift apart by a layer or two");
+  }
+  if (layout.schedule == Schedule::dualpipe) {
+    say("the two stages of a rank of DualPipe count as their mean");
+  }
+  return warnings;
+}
+
+}  // namespace ampacity::simulation

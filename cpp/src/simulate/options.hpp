@@ -1,0 +1,22 @@
+// What may be asked of a simulation, and what it says about its answer.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ampacity/simulate.hpp"
+
+namespace ampacity::simulation {
+
+/// \throws InvalidSpec naming everything that is wrong with the options.
+void check_options(const SimulateOptions& options, const Layout& layout);
+
+/// \throws InvalidSpec where an index is not in [0, count).
+void check_index(const char* path, std::int64_t index, std::int64_t count);
+
+/// What the simulation of this job leaves out or assumes, and the estimate's warnings. In words.
+[[nodiscard]] std::vector<std::string> warnings_of(const Layout& layout, const SimulateOptions& options,
+                                                   const Estimate& estimate);
+
+}  // namespace ampacity::simulation

@@ -1,0 +1,60 @@
+// What every replica of a job does in a step, before any device differs: its tasks, and what each waits for.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "ampacity/layout.hpp"
+#include "ampacity/training.hpp"
+#include "network/collectives.hpp"
+#include "schedule/order.hpp"
+#include "step/stage_time.hpp"
+#include "step/step_terms.hpp"
+#include "step/task_work.hpp"
+
+namespace ampacity::simulation {
+
+/// One task of a rank, or a forward and a backward pass that run into one another (DualPipe).
+struct Slot {
+  double compute_s = 0;                 ///< on a device of mean speed
+  double fixed_s = 0;                   ///< what does not depend on the device
+  std::array<std::int32_t, 2> needs{};  ///< slots whose message it waits for; 0: none (slot 0 is no task)
+  std::array<double, 2> delay_s{};      ///< from their end to its arrival
+  std::int32_t rank = 0;
+  std::int32_t first_step = 0;  ///< its first row in `Plan::order`
+  bool first_of_rank = false;
+};
+
+/// Sums over the tasks of a rank, on a device of mean speed.
+struct RankSums {
+  double compute_s = 0;
+  double communication_s = 0;
+  double host_s = 0;
+  double imbalance_s = 0;
+  double joules = 0;         ///< of the kernels
+  double hidden_comm_s = 0;  ///< communication behind compute
+
+  [[nodiscard]] double fixed_s() const { return communication_s + host_s + imbalance_s; }
+};
+
+/// The pipeline of a replica. Slots of rank r are [begin[r], begin[r + 1]), in the order in which it works them off.
+struct Plan {
+  schedule::Order order;
+  std::vector<Slot> slots;
+  std::vector<std::int32_t> begin;
+  std::vector<std::int32_t> sequence;  ///< all slots, each behind those that it waits for
+  std::vector<RankSums> ranks;
+  std::int64_t micro_batches = 0;
+  step::StepEnd end;
+  double overhead_s = 0;
+
+  /// Seconds of a step behind the slowest pipeline.
+  [[nodiscard]] double tail_s() const {
+    return end.replicas.exposed_s + end.optimizer.seconds + end.offload_s + end.norm_s + overhead_s;
+  }
+};
+[[nodiscard]] Plan plan_of(const Training& job, const Layout& layout, const Accelerator& device,
+                           const network::Links& links);
+
+}  // namespace ampacity::simulation

@@ -1,0 +1,91 @@
+#include "simulate/replicas.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace ampacity::simulation {
+
+std::int64_t replicas_together(const Layout& layout) {
+  const std::int64_t peers = layout.tp * layout.cp;
+  std::int64_t together = std::lcm(layout.ep * layout.etp, peers) / peers;
+  if (layout.zero_stage >= 3) {
+    together = std::lcm(together, layout.shard_group > 0 ? layout.shard_group : layout.dp);
+  }
+  return std::min(together, layout.dp);
+}
+
+Places places_of(const Layout& layout) {
+  return {layout.tp * layout.cp, layout.dp, layout.pp, replicas_together(layout)};
+}
+
+SetSolver::SetSolver(const Plan& plan, const Places& places, const Draws& draws)
+    : plan_(plan),
+      places_(places),
+      draws_(draws),
+      compute_s_(plan.slots.size()),
+      ends_s_(plan.slots.size()),
+      rank_s_(plan.ranks.size()) {
+  mean_s_.reserve(plan.slots.size());
+  for (const Slot& slot : plan.slots) mean_s_.push_back(slot.compute_s);
+}
+
+void SetSolver::solve(std::size_t set, std::span<const double> speeds, std::span<double> busy_s) {
+  for (std::int64_t rank = 0; rank < places_.stages; ++rank) solve_rank(set, rank, speeds, busy_s);
+  solve_pipeline();
+}
+
+void SetSolver::solve_rank(std::size_t set, std::int64_t rank, std::span<const double> speeds,
+                           std::span<double> busy_s) {
+  const auto index = static_cast<std::size_t>(rank);
+  const auto begin = compute_s_.begin() + plan_.begin[index];
+  const auto end = compute_s_.begin() + plan_.begin[index + 1];
+  std::fill(begin, end, 0.0);
+  const std::size_t first = places_.first_device(set, rank);
+  for (std::size_t d = first; d < first + places_.group(); ++d) busy_s[d] = add_device(d, rank, speeds[d]);
+  rank_s_[index] = std::accumulate(begin, end, 0.0);
+}
+
+double SetSolver::add_device(std::size_t device, std::int64_t rank, double speed) {
+  const auto begin = static_cast<std::size_t>(plan_.begin[static_cast<std::size_t>(rank)]);
+  const std::size_t tasks = static_cast<std::size_t>(plan_.begin[static_cast<std::size_t>(rank) + 1]) - begin;
+  const double* const mean_s = mean_s_.data() + begin;
+  double* const slowest = compute_s_.data() + begin;
+  const double slowness = 1 / speed;
+  double sum = 0;
+  const auto take = [&](std::size_t task, double seconds) {
+    sum += seconds;
+    slowest[task] = std::max(slowest[task], seconds);
+  };
+  if (draws_.jitter_fraction > 0) {
+    const double deviation = slowness * draws_.jitter_fraction;
+    for_each_deviation(*draws_.table, draws_.seed, device, tasks, [&](std::size_t task, double normal) {
+      take(task, mean_s[task] * (slowness + deviation * normal));
+    });
+  } else {
+    for (std::size_t task = 0; task < tasks; ++task) take(task, mean_s[task] * slowness);
+  }
+  return sum;
+}
+
+std::vector<double> SetSolver::device_compute_s(std::size_t device, std::int64_t rank, double speed) const {
+  SetSolver alone(plan_, places_, draws_);
+  static_cast<void>(alone.add_device(device, rank, speed));
+  const auto begin = alone.compute_s_.begin() + plan_.begin[static_cast<std::size_t>(rank)];
+  return {begin, alone.compute_s_.begin() + plan_.begin[static_cast<std::size_t>(rank) + 1]};
+}
+
+void SetSolver::solve_pipeline() {
+  const Slot* const slots = plan_.slots.data();
+  double* const ends = ends_s_.data();
+  end_s_ = 0;
+  for (const std::int32_t at : plan_.sequence) {
+    const Slot& slot = slots[at];
+    const double free_s = slot.first_of_rank ? 0 : ends[at - 1];
+    const double first_s = ends[slot.needs[0]] + slot.delay_s[0];
+    const double second_s = ends[slot.needs[1]] + slot.delay_s[1];
+    ends[at] = std::max({free_s, first_s, second_s}) + compute_s_[static_cast<std::size_t>(at)] + slot.fixed_s;
+    end_s_ = std::max(end_s_, ends[at]);
+  }
+}
+
+}  // namespace ampacity::simulation

@@ -1,0 +1,78 @@
+// The pipelines of replicas that wait for one another in each task, solved task by task.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "ampacity/layout.hpp"
+#include "simulate/draws.hpp"
+#include "simulate/plan.hpp"
+
+namespace ampacity::simulation {
+
+/// Replicas whose devices meet in each task, because experts or sharded weights (ZeRO 3) are spread over them: so many
+/// neighbours share one timeline. 1 where replicas meet at the end of the step only.
+[[nodiscard]] std::int64_t replicas_together(const Layout& layout);
+
+/// Where the devices of a step lie in its columns.
+struct Places {
+  std::int64_t peers = 1;     ///< devices of one stage of one replica (tensor and context parallelism)
+  std::int64_t replicas = 1;  ///< data parallelism
+  std::int64_t stages = 1;
+  std::int64_t together = 1;  ///< replicas of one set
+
+  [[nodiscard]] std::size_t sets() const { return static_cast<std::size_t>(replicas / together); }
+  [[nodiscard]] std::size_t devices() const { return static_cast<std::size_t>(peers * replicas * stages); }
+  /// Devices of one stage of one set: they follow one another.
+  [[nodiscard]] std::size_t group() const { return static_cast<std::size_t>(peers * together); }
+  [[nodiscard]] std::size_t first_device(std::size_t set, std::int64_t stage) const {
+    return static_cast<std::size_t>(stage * replicas * peers) + set * group();
+  }
+};
+[[nodiscard]] Places places_of(const Layout& layout);
+
+/// What makes devices differ.
+struct Draws {
+  std::uint64_t seed = 0;
+  double jitter_fraction = 0;
+  const JitterTable* table = nullptr;
+};
+
+/// Solves sets of replicas one after the other; belongs to one thread. Slots are those of the plan.
+class SetSolver {
+ public:
+  SetSolver(const Plan& plan, const Places& places, const Draws& draws);
+
+  /// Durations and ends of all slots of the set. `speeds` are those of all devices of the job; `busy_s`, of all devices
+  /// too, gets the compute seconds of this set's.
+  void solve(std::size_t set, std::span<const double> speeds, std::span<double> busy_s);
+  /// Durations of one rank only.
+  void solve_rank(std::size_t set, std::int64_t rank, std::span<const double> speeds, std::span<double> busy_s);
+  /// Ends of all slots from their durations.
+  void solve_pipeline();
+
+  [[nodiscard]] double end_s() const { return end_s_; }
+  /// Compute of the rank's slots, each as long as its slowest device takes.
+  [[nodiscard]] double slowest_compute_s(std::int64_t rank) const { return rank_s_[static_cast<std::size_t>(rank)]; }
+  [[nodiscard]] std::span<const double> compute_s() const { return compute_s_; }
+  [[nodiscard]] std::span<const double> ends_s() const { return ends_s_; }
+
+  /// Compute seconds of each slot of one device, in the order of its rank.
+  [[nodiscard]] std::vector<double> device_compute_s(std::size_t device, std::int64_t rank, double speed) const;
+
+ private:
+  /// Takes the tasks of one device into those of its group; returns their sum.
+  double add_device(std::size_t device, std::int64_t rank, double speed);
+
+  const Plan& plan_;
+  const Places& places_;
+  Draws draws_;
+  std::vector<double> mean_s_;  // compute of each slot on a device of mean speed
+  std::vector<double> compute_s_;
+  std::vector<double> ends_s_;
+  std::vector<double> rank_s_;
+  double end_s_ = 0;
+};
+
+}  // namespace ampacity::simulation

@@ -1,0 +1,441 @@
+"""Every accelerator of a step an individual: `simulate` and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ampacity import _core
+from ampacity._core import (
+    Cluster,
+    CriticalDevice,
+    Estimate,
+    InvalidSpec,
+    Layout,
+    PipelineTimeline,
+    Power,
+    Problem,
+    Training,
+)
+from ampacity._devices import COLUMNS, DeviceColumns
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import ArrayLike
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variability:
+    """How devices differ from one another and from task to task.
+
+    Parameters
+    ----------
+    device_spread_fraction
+        Standard deviation of sustained speed among equal devices; None: the accelerator's (`Accelerator.speed_spread_fraction`).
+    task_jitter_fraction
+        Standard deviation of one task's compute (a pass of a micro-batch through a stage) on one device, over its mean.
+        The default is an assumption: no distribution measured at scale is published.
+    fail_slow_fraction
+        Share of devices that run at ``fail_slow_speed_fraction`` of their speed.
+    fail_slow_speed_fraction
+        The default is that of the outliers that took 1.5 times as long in Sinha et al. 2022 (SC22).
+
+    Examples
+    --------
+    >>> import ampacity as amp
+    >>> amp.Variability.none().task_jitter_fraction
+    0.0
+    """
+
+    device_spread_fraction: float | None = None
+    task_jitter_fraction: float = 0.005
+    fail_slow_fraction: float = 0.0
+    fail_slow_speed_fraction: float = 1 / 1.5
+
+    @classmethod
+    def typical(cls) -> Variability:
+        """Return the spread of the accelerator and the default jitter."""
+        return cls()
+
+    @classmethod
+    def none(cls) -> Variability:
+        """Return devices that are all alike and never vary."""
+        return cls(device_spread_fraction=0.0, task_jitter_fraction=0.0)
+
+
+class Simulation:
+    """Answer of `simulate`: one training step, device by device. Immutable.
+
+    ``step_time_s``, ``tokens_per_s``, ``joules`` and ``power`` are those of the whole job, ``devices`` holds the columns
+    of its accelerators, ``replica_end_s`` when the pipeline of each replica is done, ``critical`` the device that holds
+    up the step most, ``estimate`` the closed form of the same question, ``warnings`` what is not modelled.
+    """
+
+    __slots__ = ("_core", "_exclude", "_given_speeds", "_seed", "_threads", "_variability")
+
+    _core: _core.Simulation
+    _seed: int
+    _variability: Variability
+    _given_speeds: Any
+    _exclude: tuple[int, ...]
+    _threads: int
+
+    def __init__(
+        self,
+        job: Training,
+        cluster: Cluster,
+        layout: Layout,
+        *,
+        seed: int,
+        variability: Variability,
+        speed_fraction: ArrayLike | None,
+        exclude: tuple[int, ...],
+        threads: int,
+    ) -> None:
+        import numpy as np
+
+        speeds = np.empty(0) if speed_fraction is None else np.array(speed_fraction, dtype=float, ndmin=1)
+        spread = variability.device_spread_fraction
+        core = _core.simulate(
+            job,
+            cluster,
+            layout,
+            seed=seed,
+            device_spread_fraction=-1.0 if spread is None else spread,
+            task_jitter_fraction=variability.task_jitter_fraction,
+            fail_slow_fraction=variability.fail_slow_fraction,
+            fail_slow_speed_fraction=variability.fail_slow_speed_fraction,
+            speed_fraction=speeds,
+            exclude=list(exclude),
+            threads=threads,
+        )
+        for name, value in (
+            ("_core", core),
+            ("_seed", seed),
+            ("_variability", variability),
+            ("_given_speeds", None if speed_fraction is None else speeds),
+            ("_exclude", exclude),
+            ("_threads", threads),
+        ):
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable")
+
+    @property
+    def job(self) -> Training:
+        """The job."""
+        return self._core.job
+
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster."""
+        return self._core.cluster
+
+    @property
+    def layout(self) -> Layout:
+        """The layout."""
+        return self._core.layout
+
+    @property
+    def seed(self) -> int:
+        """Seed of all random draws."""
+        return self._seed
+
+    @property
+    def variability(self) -> Variability:
+        """How devices differ."""
+        return self._variability
+
+    @property
+    def step_time_s(self) -> float:
+        """Time of the step (s)."""
+        return self._core.step_time_s
+
+    @property
+    def tokens_per_s(self) -> float:
+        """Tokens a second of the whole job."""
+        return self._core.tokens_per_s
+
+    @property
+    def joules(self) -> float:
+        """Energy of all accelerators over the step (J)."""
+        return self._core.joules
+
+    @property
+    def power(self) -> Power:
+        """Power of accelerators, hosts, network and plant at the mean watts of the accelerators."""
+        return self._core.power
+
+    @property
+    def estimate(self) -> Estimate:
+        """The closed form of the same question."""
+        return self._core.estimate
+
+    @property
+    def critical(self) -> CriticalDevice:
+        """The device that holds up the step most, and the step time if it ran at the mean speed."""
+        return self._core.critical
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is not modelled or assumed, in words."""
+        return self._core.warnings
+
+    @property
+    def devices(self) -> DeviceColumns:
+        """Columns of all accelerators."""
+        return DeviceColumns(self._core)
+
+    @property
+    def replica_end_s(self) -> np.ndarray[Any, Any]:
+        """When the pipeline of each replica is done (s from the start of the step); a read-only view."""
+        return self._core.replica_end_s()
+
+    def timeline(self, replica: int) -> PipelineTimeline:
+        """Return start and end (s) of every task of one replica, computed again bit for bit."""
+        return self._core.timeline(replica)
+
+    def task_compute_s(self, device: int) -> np.ndarray[Any, Any]:
+        """Return the compute (s) of each task of one device, in the order in which its rank works them off.
+
+        Two passes that run into one another (DualPipe) are one task.
+        """
+        return self._core.task_compute_s(device)
+
+    def task_fixed_s(self, stage: int) -> np.ndarray[Any, Any]:
+        """Return what of each of the same tasks does not depend on the device: communication, host, imbalance (s)."""
+        return self._core.task_fixed_s(stage)
+
+    def what_if(
+        self,
+        *,
+        exclude: int | Sequence[int] = (),
+        variability: Variability | str | None = None,
+        speed_fraction: ArrayLike | None = None,
+        job: Training | None = None,
+        cluster: Cluster | None = None,
+        layout: Layout | None = None,
+    ) -> Simulation:
+        """Return the same step with a change and the same random draws.
+
+        Parameters
+        ----------
+        exclude
+            Devices that run at the mean speed instead of their own (jitter stays), beside those excluded before.
+        variability, speed_fraction, job, cluster, layout
+            As in `simulate`; what is None stays as it was.
+
+        Returns
+        -------
+        Simulation
+            A new one.
+
+        Raises
+        ------
+        InvalidSpec
+            Names every conflict, and devices that the layout does not have.
+
+        Examples
+        --------
+        >>> import ampacity as amp
+        >>> job = amp.Training("llama-3.1-8b", global_batch=64, seq_len=8192)
+        >>> sim = amp.simulate(job, amp.cluster("dgx-h100-x1"), amp.Layout(tp=2, dp=4, recompute="full"), seed=7)
+        >>> sim.what_if(exclude=sim.critical.device).step_time_s == sim.critical.step_time_without_s
+        True
+        """
+        more = (exclude,) if isinstance(exclude, int) else tuple(exclude)
+        return Simulation(
+            self.job if job is None else job,
+            self.cluster if cluster is None else cluster,
+            self.layout if layout is None else layout,
+            seed=self._seed,
+            variability=self._variability if variability is None else _variability(variability),
+            speed_fraction=self._given_speeds if speed_fraction is None else speed_fraction,
+            exclude=(*self._exclude, *more),
+            threads=self._threads,
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """Return what matters about the step: times, energy, where the mean device's seconds go, what holds it up."""
+        critical = self.critical
+        devices = self.devices
+        keys = [key for key in COLUMNS if key.endswith("_s")]
+        return {
+            "model": self.job.model.name,
+            "cluster": self.cluster.name,
+            "accelerators": len(self._core),
+            "seed": self._seed,
+            "step_time_s": self.step_time_s,
+            "estimate_step_time_s": self.estimate.step_time_s,
+            "tokens_per_s": self.tokens_per_s,
+            "joules": self.joules,
+            "power": self.power.to_dict(),
+            "mean_device": {key: float(devices[key].mean()) for key in keys},
+            "speed_fraction": {
+                "lowest": float(devices["speed_fraction"].min()),
+                "highest": float(devices["speed_fraction"].max()),
+            },
+            "mean_w": {"lowest": float(devices["mean_w"].min()), "highest": float(devices["mean_w"].max())},
+            "replica_end_s": {
+                "first": float(self.replica_end_s.min()),
+                "mean": float(self.replica_end_s.mean()),
+                "last": float(self.replica_end_s.max()),
+            },
+            "critical_device": {
+                "device": critical.device,
+                "replica": critical.replica,
+                "stage": critical.stage,
+                "speed_fraction": critical.speed_fraction,
+                "on_path_s": critical.on_path_s,
+                "step_time_without_s": critical.step_time_without_s,
+            },
+            "warnings": list(self.warnings),
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the summary with layout and variability; columns of devices are in ``devices.to_dict()``."""
+        import dataclasses
+
+        return self.summary() | {
+            "layout": self.layout.to_dict(),
+            "variability": dataclasses.asdict(self._variability),
+            "excluded": list(self._exclude),
+        }
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the columns of all devices as a pandas data frame (needs the extra ``pandas``)."""
+        return self.devices.to_pandas()
+
+    def __repr__(self) -> str:
+        return (
+            f"<Simulation {self.job.model.name} on {self.cluster.name}: {len(self._core):,} devices, "
+            f"{self.step_time_s:.4g} s a step, {self.joules / self.step_time_s / 1e6:.4g} MW of accelerators>"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return where the devices' seconds go as a table for notebooks."""
+        step = self.step_time_s
+        lines = "".join(
+            f"<tr><td>{key}</td><td>{column.mean():.4g}</td><td>{column.min():.4g}</td><td>{column.max():.4g}</td>"
+            f"<td>{column.mean() / step:.1%}</td></tr>"
+            for key, column in ((key, self.devices[key]) for key in COLUMNS if key.endswith("_s"))
+        )
+        caption = repr(self).strip("<>")
+        head = "<tr><th>seconds of a device</th><th>mean</th><th>least</th><th>most</th><th>of the step</th></tr>"
+        return f"<table><caption>{caption}</caption>{head}{lines}</table>"
+
+    def __eq__(self, other: object) -> bool:
+        import numpy as np
+
+        if not isinstance(other, Simulation):
+            return NotImplemented
+        return (self.job, self.cluster, self.layout) == (other.job, other.cluster, other.layout) and all(
+            np.array_equal(self._core.column(key), other._core.column(key)) for key in COLUMNS
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        options = (self._seed, self._variability, self._given_speeds, self._exclude, self._threads)
+        return _again, (self.job, self.cluster, self.layout, options)
+
+
+def _again(job: Training, cluster: Cluster, layout: Layout, options: tuple[Any, ...]) -> Simulation:
+    """Return the simulation of pickled inputs: computing again gives the same."""
+    names = ("seed", "variability", "speed_fraction", "exclude", "threads")
+    return Simulation(job, cluster, layout, **dict(zip(names, options, strict=True)))
+
+
+def _variability(value: Variability | str) -> Variability:
+    if isinstance(value, Variability):
+        return value
+    if value == "typical":
+        return Variability.typical()
+    if value == "none":
+        return Variability.none()
+    near = _core.nearest_names(str(value), ["none", "typical"])
+    hint = f"did you mean {near[0]}?" if near else ""
+    raise InvalidSpec([Problem(path="variability", value=repr(value), rule="must be one of none, typical", hint=hint)])
+
+
+def simulate(
+    job: Training,
+    cluster: Cluster,
+    layout: Layout | None = None,
+    *,
+    seed: int = 0,
+    variability: Variability | str = "typical",
+    speed_fraction: ArrayLike | None = None,
+    threads: int = 1,
+) -> Simulation:
+    """Simulate one training step with every accelerator an individual.
+
+    Each device has a speed of its own and a jitter in each of its tasks. Within a task the devices of its tensor- and
+    context-parallel group (and of replicas over which experts or sharded weights are spread) wait for the slowest; the
+    stages of a pipeline wait for one another as the schedule has it; replicas meet at the end of the step.
+
+    Parameters
+    ----------
+    job
+        What is trained.
+    cluster
+        What it runs on.
+    layout
+        How the job is spread; None searches the fastest layout that fits in memory.
+    seed
+        Of all random draws; a device's draws depend on seed and rank only.
+    variability
+        ``"typical"``, ``"none"`` or a `Variability`.
+    speed_fraction
+        Speed of each device over the mean, in rank order (default: drawn).
+    threads
+        How many threads share the replicas; 0: as many as the machine has. Results do not depend on it.
+
+    Returns
+    -------
+    Simulation
+        Step time (s), columns of every device (s, J, W), the critical device, and warnings about what is not modelled.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every conflict of job, cluster, layout and options at once.
+    Infeasible
+        No layout fits in memory (only without a layout).
+
+    Notes
+    -----
+    Without variability the step time is that of `estimate` without its ``straggler_s``, to 1 % (DualPipe and ZB-V with
+    unequal stages: a few per cent, because their closed form is approximate). Half a second for 131,072 devices; stops on
+    Ctrl-C. Safe to call from several threads.
+
+    Examples
+    --------
+    >>> import ampacity as amp
+    >>> job = amp.Training("llama-3.1-405b", global_batch=2048, seq_len=8192)
+    >>> layout = amp.Layout(tp=8, pp=16, dp=128, recompute="full")
+    >>> sim = amp.simulate(job, amp.cluster("meta-llama3-16k"), layout, seed=7)
+    >>> sim.devices["busy_s"].shape
+    (16384,)
+    >>> seconds = sum(sim.devices[key] for key in sim.devices if key.endswith("_s"))
+    >>> bool(abs(seconds / sim.step_time_s - 1).max() < 1e-9)
+    True
+    """
+    if layout is None:
+        layout = _core.estimate_fastest(job, cluster).layout
+    return Simulation(
+        job,
+        cluster,
+        layout,
+        seed=seed,
+        variability=_variability(variability),
+        speed_fraction=speed_fraction,
+        exclude=(),
+        threads=threads,
+    )

@@ -1,0 +1,86 @@
+"""A simulation as a page, and as files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ampacity._core import Error
+from ampacity._report import bars, figure, seconds_text
+from ampacity._simulate import Simulation
+
+_NAMES = {
+    "busy_s": "kernels",
+    "communication_s": "exposed communication",
+    "host_s": "waiting for the host",
+    "wait_peers_s": "waiting for peers",
+    "wait_pipeline_s": "waiting in the pipeline",
+    "wait_replicas_s": "waiting for replicas",
+}
+
+
+def report(sim: Simulation, *, ascii_only: bool = False) -> str:
+    """Return a simulation in words and bars."""
+    return "\n".join(_lines(sim, ascii_only))
+
+
+def _lines(sim: Simulation, ascii_only: bool) -> Iterator[str]:
+    found = sim.summary()
+    critical = found["critical_device"]
+    devices = sim.devices
+    step = sim.step_time_s
+    yield f"{found['model']} on {found['cluster']}: {found['accelerators']:,} accelerators, seed {found['seed']}"
+    yield ""
+    yield f"step time        {seconds_text(step)}   (closed form: {seconds_text(found['estimate_step_time_s'])})"
+    yield f"throughput       {sim.tokens_per_s:,.0f} tokens/s"
+    yield (
+        f"accelerators     {figure(sim.power.gpu_mean_w)} W mean; single devices "
+        f"{figure(found['mean_w']['lowest'])} to {figure(found['mean_w']['highest'])} W"
+    )
+    yield f"site             {figure(sim.power.facility_mean_mw)} MW mean at the meter"
+    speeds = found["speed_fraction"]
+    yield f"device speeds    {speeds['lowest']:.3f} to {speeds['highest']:.3f} of the mean"
+    ends = found["replica_end_s"]
+    yield f"pipelines end    {seconds_text(ends['first'])} to {seconds_text(ends['last'])} after the start"
+    yield ""
+    yield "where the seconds of the mean device go, and those of single ones"
+    rows = []
+    for key, name in _NAMES.items():
+        column = devices[key]
+        rows.append((name, float(column.mean()) / step, f"{float(column.min()):.3g} to {float(column.max()):.3g} s"))
+    width = max(len(text) for _, _, text in rows)
+    yield from bars(((name, share, text.rjust(width)) for name, share, text in rows), ascii_only=ascii_only)
+    yield ""
+    gain = 1 - critical["step_time_without_s"] / step
+    yield (
+        f"critical device  {critical['device']:,} (replica {critical['replica']}, stage {critical['stage']}) at "
+        f"{critical['speed_fraction']:.3f} of the mean speed; without it the step takes "
+        f"{seconds_text(critical['step_time_without_s'])} ({gain:.2%} less)"
+    )
+    yield ""
+    yield from (f"warning: {text}" for text in found["warnings"])
+
+
+def write(sim: Simulation, folder: str) -> None:
+    """Write ``summary.json``, and ``devices.npz`` and ``replicas.npz`` with the columns.
+
+    Raises
+    ------
+    Error
+        The folder cannot be written.
+    """
+    import json
+
+    import numpy as np
+
+    try:
+        path = Path(folder)
+        path.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(sim.to_dict(), indent=2, allow_nan=False)
+        (path / "summary.json").write_text(text + "\n", encoding="utf-8")
+        columns: dict[str, Any] = sim.devices.to_dict()
+        np.savez(path / "devices.npz", **columns)
+        np.savez(path / "replicas.npz", end_s=sim.replica_end_s)
+    except OSError as error:
+        raise Error(f"cannot write to {folder}: {error.strerror or error}") from error

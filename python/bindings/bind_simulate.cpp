@@ -1,0 +1,114 @@
+// Simulations: options in, read-only numpy views of the columns of all devices out.
+#include <memory>
+
+#include "arrays.hpp"
+#include "question.hpp"
+
+namespace ampacity::python {
+namespace {
+
+std::unique_ptr<Simulation> run(const Training& job, const Cluster& cluster, const Layout& layout, std::uint64_t seed,
+                                double device_spread_fraction, double task_jitter_fraction, double fail_slow_fraction,
+                                double fail_slow_speed_fraction, const Doubles& speed_fraction,
+                                std::vector<std::int64_t> exclude, std::size_t threads) {
+  SimulateOptions options;
+  options.seed = seed;
+  options.variability = {device_spread_fraction, task_jitter_fraction, fail_slow_fraction, fail_slow_speed_fraction};
+  const std::span<const double> speeds = values_of(speed_fraction);
+  options.speed_fraction.assign(speeds.begin(), speeds.end());
+  options.exclude = std::move(exclude);
+  options.threads = threads;
+  options.proceed = [] {
+    const py::gil_scoped_acquire gil;
+    return PyErr_CheckSignals() == 0;
+  };
+  try {
+    const py::gil_scoped_release release;
+    return std::make_unique<Simulation>(job, cluster, layout, std::move(options));
+  } catch (const Cancelled&) {
+    throw py::error_already_set();  // Ctrl-C
+  }
+}
+
+/// The names of the columns, or what they hold.
+auto infos(std::string_view ColumnInfo::* member) {
+  std::vector<std::string_view> texts;
+  for (const ColumnInfo& info : Simulation::info()) texts.push_back(info.*member);
+  return names_of(texts);
+}
+
+}  // namespace
+
+void bind_simulate(py::module_& module) {
+  using Critical = CriticalDevice;
+  py::class_<Critical>(module, "CriticalDevice",
+                       "The device that holds up a simulated step most: of those on the critical path of the slowest "
+                       "replica the one that is furthest behind a device of mean speed there.")
+      .def_readonly("device", &Critical::device, "Its rank.")
+      .def_readonly("replica", &Critical::replica, "Its data-parallel rank.")
+      .def_readonly("stage", &Critical::stage, "Its pipeline rank.")
+      .def_readonly("speed_fraction", &Critical::speed_fraction, "Its speed over that of the mean device.")
+      .def_readonly("on_path_s", &Critical::on_path_s,
+                    "Compute on the critical path in which the others of its group wait for it (s).")
+      .def_readonly("step_time_without_s", &Critical::step_time_without_s,
+                    "Step time if it ran at the mean speed, all other draws the same (s).")
+      .def("__repr__", [](const Critical& self) {
+        return "<CriticalDevice " + std::to_string(self.device) + " of replica " + std::to_string(self.replica) +
+               ", stage " + std::to_string(self.stage) + ", at " + std::to_string(self.speed_fraction) +
+               " of the mean speed>";
+      });
+
+  using S = Simulation;
+  const auto copied = py::return_value_policy::copy;
+  py::class_<S>(module, "Simulation", "One simulated step; see ``ampacity.Simulation``.")
+      .def_property_readonly("job", &S::job, copied, "The job.")
+      .def_property_readonly("cluster", &S::cluster, copied, "The cluster.")
+      .def_property_readonly("layout", &S::layout, copied, "The layout.")
+      .def_property_readonly("step_time_s", &S::step_time_s, "Time of the step (s).")
+      .def_property_readonly("tokens_per_s", &S::tokens_per_s, "Tokens a second of the whole job.")
+      .def_property_readonly("joules", &S::joules, "Energy of all accelerators over the step (J).")
+      .def_property_readonly("power", &S::power, copied, "Power of accelerators, hosts, network and plant.")
+      .def_property_readonly(
+          "estimate",
+          [copied](const S& self) {
+            return told(Estimate(self.estimate()), py::cast(self.job(), copied), py::cast(self.cluster(), copied));
+          },
+          "The closed form of the same question.")
+      .def_property_readonly("critical", &S::critical, copied, "The device that holds up the step most.")
+      .def_property_readonly(
+          "warnings", [](const S& self) { return names_of(self.warnings()); },
+          "What is not modelled or assumed, in words.")
+      .def("__len__", &S::devices)
+      .def_static(
+          "keys", [] { return infos(&ColumnInfo::key); }, "Names of the columns.")
+      .def_static(
+          "docs", [] { return infos(&ColumnInfo::doc); }, "What the columns hold, with units.")
+      .def(
+          "column",
+          [](const py::object& self, const std::string& key) {
+            const auto& simulation = self.cast<const S&>();
+            return view(simulation.column(key), simulation.devices(), self);
+          },
+          py::arg("key"), "Read-only view of a column of all devices.")
+      .def(
+          "replica_end_s",
+          [](const py::object& self) {
+            const std::span<const double> ends = self.cast<const S&>().replica_end_s();
+            return view(ends, ends.size(), self);
+          },
+          "Read-only view of when the pipeline of each replica is done (s).")
+      .def("timeline", &S::timeline, py::arg("replica").noconvert(), py::call_guard<py::gil_scoped_release>(),
+           "Start and end of every task of one replica.")
+      .def(
+          "task_compute_s", [](const S& self, std::int64_t device) { return read_only(self.task_compute_s(device)); },
+          py::arg("device").noconvert(), "Compute seconds of each task of one device.")
+      .def(
+          "task_fixed_s", [](const S& self, std::int64_t stage) { return read_only(self.task_fixed_s(stage)); },
+          py::arg("stage").noconvert(), "Seconds of each task of a stage that do not depend on the device.");
+  module.def("simulate", &run, py::arg("job"), py::arg("cluster"), py::arg("layout"), py::kw_only(),
+             py::arg("seed").noconvert(), py::arg("device_spread_fraction"), py::arg("task_jitter_fraction"),
+             py::arg("fail_slow_fraction"), py::arg("fail_slow_speed_fraction"), py::arg("speed_fraction"),
+             py::arg("exclude"), py::arg("threads").noconvert(), "See ``ampacity.simulate``.");
+}
+
+}  // namespace ampacity::python
