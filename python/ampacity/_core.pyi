@@ -1378,7 +1378,7 @@ class Fabric:
     copper_tiers : int, optional
         kinds of cables that are passive copper, from the accelerators upwards. From 0 to 6.
     routing : str, optional
-        how flows find their way; ecmp: hash collisions cost what is expected of them. One of ``d-mod-k``, ``ecmp``, ``spray``.
+        how flows find their way; ecmp: hash collisions cost what is expected of them. One of ``d-mod-k``, ``ecmp``, ``spray``, ``flowlet``, ``adaptive``.
     queue_pairs : int, optional
         parts of the traffic between two accelerators that are hashed by themselves. From 1 to 10000.
     switch : switch
@@ -4370,6 +4370,22 @@ class NetworkCore:
         See ``ampacity.Network.dragonfly``.
         """
     @staticmethod
+    def dragonfly_plus(
+        groups: typing.SupportsInt | typing.SupportsIndex,
+        leaves: typing.SupportsInt | typing.SupportsIndex,
+        spines: typing.SupportsInt | typing.SupportsIndex,
+        endpoints_per_leaf: typing.SupportsInt | typing.SupportsIndex,
+        global_links: typing.SupportsInt | typing.SupportsIndex,
+        endpoint_bytes_per_s: typing.SupportsFloat | typing.SupportsIndex,
+        local_bytes_per_s: typing.SupportsFloat | typing.SupportsIndex,
+        global_bytes_per_s: typing.SupportsFloat | typing.SupportsIndex,
+        global_m: typing.SupportsFloat | typing.SupportsIndex,
+        hop_latency_s: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> NetworkCore:
+        """
+        See ``ampacity.Network.dragonfly_plus``.
+        """
+    @staticmethod
     def fat_tree(
         down: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
         up: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
@@ -4381,6 +4397,7 @@ class NetworkCore:
         domain: typing.SupportsInt | typing.SupportsIndex,
         domain_bytes_per_s: typing.SupportsFloat | typing.SupportsIndex,
         domain_latency_s: typing.SupportsFloat | typing.SupportsIndex,
+        cable_m: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
     ) -> NetworkCore:
         """
         See ``ampacity.Network.fat_tree``.
@@ -4424,6 +4441,10 @@ class NetworkCore:
     def link_bytes_per_s(self, link: typing.SupportsInt | typing.SupportsIndex) -> float:
         """
         Rate of a link, failures included.
+        """
+    def link_columns(self) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.int64]]:
+        """
+        Rate and tier of every link.
         """
     def link_name(self, link: typing.SupportsInt | typing.SupportsIndex) -> str:
         """
@@ -4491,6 +4512,7 @@ class NetworkCore:
         queue_pairs: typing.SupportsInt | typing.SupportsIndex,
         latency_weighted: bool,
         batch_fraction: typing.SupportsFloat | typing.SupportsIndex,
+        flowlet_bytes: typing.SupportsFloat | typing.SupportsIndex,
         event_at_s: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
         event_part: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
         event_id: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],

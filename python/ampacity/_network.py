@@ -13,7 +13,7 @@ from ampacity._network_shapes import Change
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from ampacity._network_results import Integers
+    from ampacity._network_results import Doubles, Integers
 
 
 class Network(NetworkCommunication):
@@ -64,6 +64,10 @@ class Network(NetworkCommunication):
     def link_bytes_per_s(self, link: int) -> float:
         """Return the rate of a link, failures included (bytes/s)."""
         return self._core.link_bytes_per_s(link)
+
+    def link_columns(self) -> tuple[Doubles, Integers]:
+        """Return the rate (bytes/s, failures included) and the place in `tiers` of every link, shapes ``(links,)``."""
+        return self._core.link_columns()
 
     def route(self, source: int, destination: int, *, routing: str = "ecmp", seed: int = 0) -> tuple[int, ...]:
         """Return the links of a path, in no particular order.
@@ -194,7 +198,8 @@ class Network(NetworkCommunication):
             Endpoints of every flow, shape ``(flows,)``.
         routing
             ``"ecmp"`` hashes every flow at every switch, ``"d-mod-k"`` goes by the digits of the destination,
-            ``"spray"`` uses all shortest paths at once.
+            ``"spray"`` uses all shortest paths at once, ``"flowlet"`` hashes again with every batch of bytes (rates are
+            means over eight hashes), ``"adaptive"`` takes at every switch the cable that fewest flows before it take.
         seed
             Of the hash.
         queue_pairs
@@ -249,6 +254,7 @@ class Network(NetworkCommunication):
         queue_pairs: int = 1,
         latency_weighted: bool = False,
         batch_fraction: float = 0.0,
+        flowlet_bytes: float = 1048576.0,
         events: Sequence[NetworkEvent] = (),
         weight: npt.ArrayLike = (),
         max_bytes_per_s: npt.ArrayLike = (),
@@ -267,6 +273,9 @@ class Network(NetworkCommunication):
             See `rates`.
         batch_fraction
             Completions within this share of the elapsed time are solved together; 0 is exact.
+        flowlet_bytes
+            With ``"flowlet"``, about what a path carries before the next hash: every flow goes in equal batches one after
+            the other, as many as the largest has of these, at most 64.
         events
             Links and switches that fail, degrade or recover meanwhile. A flow whose path fails goes on, with what is left
             of it, on the path that routing then gives; without one it waits. Routing converges at once.
@@ -293,6 +302,7 @@ class Network(NetworkCommunication):
             queue_pairs,
             latency_weighted,
             batch_fraction,
+            flowlet_bytes,
             *event_columns(events),
             real("weight", weight, length),
             real("max_bytes_per_s", max_bytes_per_s, length),

@@ -13,6 +13,7 @@ namespace {
 using RatesParts = py::typing::Tuple<py::array_t<double>, py::array_t<std::int64_t>, py::array_t<double>>;
 using TransferParts = py::typing::Tuple<py::array_t<double>, py::array_t<double>, double, std::int64_t,
                                         py::array_t<std::int64_t>, py::array_t<double>>;
+using LinkColumns = py::typing::Tuple<py::array_t<double>, py::array_t<std::int64_t>>;
 using AffectedParts =
     py::typing::Tuple<py::array_t<std::int64_t>, py::array_t<double>, py::array_t<double>, py::array_t<std::uint8_t>>;
 using BillRow = py::typing::Tuple<py::str, py::str, py::str, std::int64_t, double, double, double>;
@@ -21,8 +22,8 @@ using BillParts = py::typing::Tuple<py::typing::List<BillRow>, double, double, d
 using TierRow = py::typing::Tuple<py::str, std::int64_t, std::int64_t, double>;
 
 FlowRules rules_of(const std::string& routing, std::uint64_t seed, std::int64_t queue_pairs, bool latency_weighted,
-                   double batch_fraction) {
-  return {enum_named<Routing>("routing", routing), seed, queue_pairs, latency_weighted, batch_fraction};
+                   double batch_fraction, double flowlet_bytes = FlowRules{}.flowlet_bytes) {
+  return {enum_named<Routing>("routing", routing), seed, queue_pairs, latency_weighted, batch_fraction, flowlet_bytes};
 }
 
 NetworkOptions options_of(double hop_latency_s, std::int64_t planes, std::int64_t domain, double domain_bytes_per_s,
@@ -46,10 +47,10 @@ RatesParts run_rates(const Network& network, const Integers& source, const Integ
 
 TransferParts run_transfer(const Network& network, const Integers& source, const Integers& destination,
                            const Doubles& bytes, const Doubles& start_s, const std::string& routing, std::uint64_t seed,
-                           std::int64_t queue_pairs, bool latency_weighted, double batch_fraction,
+                           std::int64_t queue_pairs, bool latency_weighted, double batch_fraction, double flowlet_bytes,
                            const Doubles& event_at_s, const Integers& event_part, const Integers& event_id,
                            const Doubles& event_fraction, const Doubles& weight, const Doubles& max_bytes_per_s) {
-  const FlowRules rules = rules_of(routing, seed, queue_pairs, latency_weighted, batch_fraction);
+  const FlowRules rules = rules_of(routing, seed, queue_pairs, latency_weighted, batch_fraction, flowlet_bytes);
   std::vector<NetworkEvent> events;
   events.reserve(static_cast<std::size_t>(event_id.size()));
   for (py::ssize_t i = 0; i < event_id.size(); ++i) {
@@ -111,13 +112,25 @@ void bind_network(py::module_& module) {
       "fat_tree",
       [](const std::vector<std::int64_t>& down, const std::vector<std::int64_t>& up, const std::vector<double>& rates,
          std::int64_t rails, bool rail_only, double hop_latency_s, std::int64_t planes, std::int64_t domain,
-         double domain_bytes_per_s, double domain_latency_s) {
-        return Network::fat_tree({down, up, rates, rails, rail_only},
+         double domain_bytes_per_s, double domain_latency_s, const std::vector<double>& cable_m) {
+        return Network::fat_tree({down, up, rates, rails, rail_only, cable_m},
                                  options_of(hop_latency_s, planes, domain, domain_bytes_per_s, domain_latency_s));
       },
       py::arg("down"), py::arg("up"), py::arg("link_bytes_per_s"), py::arg("rails"), py::arg("rail_only"),
       py::arg("hop_latency_s"), py::arg("planes"), py::arg("domain"), py::arg("domain_bytes_per_s"),
-      py::arg("domain_latency_s"), "See ``ampacity.Network.fat_tree``.");
+      py::arg("domain_latency_s"), py::arg("cable_m"), "See ``ampacity.Network.fat_tree``.");
+  type.def_static(
+      "dragonfly_plus",
+      [](std::int64_t groups, std::int64_t leaves, std::int64_t spines, std::int64_t endpoints,
+         std::int64_t global_links, double endpoint, double local, double global, double global_m,
+         double hop_latency_s) {
+        return Network::dragonfly_plus(
+            {groups, leaves, spines, endpoints, global_links, endpoint, local, global, global_m},
+            options_of(hop_latency_s, 1, 1, 0, 0));
+      },
+      py::arg("groups"), py::arg("leaves"), py::arg("spines"), py::arg("endpoints_per_leaf"), py::arg("global_links"),
+      py::arg("endpoint_bytes_per_s"), py::arg("local_bytes_per_s"), py::arg("global_bytes_per_s"), py::arg("global_m"),
+      py::arg("hop_latency_s"), "See ``ampacity.Network.dragonfly_plus``.");
   type.def_static(
       "torus",
       [](const std::vector<std::int64_t>& shape, double rate, double hop_latency_s) {
@@ -174,6 +187,19 @@ void bind_network(py::module_& module) {
           py::arg("switches"), py::arg("fraction"), "The same network with some switches at a share of their rate.")
       .def_property_readonly("switches", &Network::switches, "Number of switches.")
       .def("switch_name", &Network::switch_name, py::arg("id"), "Which switch it is.")
+      .def(
+          "link_columns",
+          [](const Network& network) {
+            std::vector<double> rates(static_cast<std::size_t>(network.links()));
+            std::vector<std::int64_t> tiers(rates.size());
+            for (std::size_t i = 0; i < tiers.size(); ++i) {
+              const auto link = static_cast<std::int64_t>(i);
+              rates[i] = network.link_bytes_per_s(link);
+              tiers[i] = network.tier_of_link(link);
+            }
+            return LinkColumns(py::make_tuple(read_only(std::move(rates)), read_only(std::move(tiers))));
+          },
+          "Rate and tier of every link.")
       .def("tier_of_link", &Network::tier_of_link, py::arg("link"), "Place in the list of tiers.")
       .def("reverse_link", &Network::reverse_link, py::arg("link"), "The other direction of its cable.")
       .def("random_cables", &Network::random_cables, py::arg("tier"), py::arg("fraction"), py::arg("seed"),
@@ -184,8 +210,8 @@ void bind_network(py::module_& module) {
            "Rates, bottleneck links, link utilisation.")
       .def("transfer", &run_transfer, py::arg("source"), py::arg("destination"), py::arg("bytes"), py::arg("start_s"),
            py::arg("routing"), py::arg("seed"), py::arg("queue_pairs"), py::arg("latency_weighted"),
-           py::arg("batch_fraction"), py::arg("event_at_s"), py::arg("event_part"), py::arg("event_id"),
-           py::arg("event_fraction"), py::arg("weight"), py::arg("max_bytes_per_s"),
+           py::arg("batch_fraction"), py::arg("flowlet_bytes"), py::arg("event_at_s"), py::arg("event_part"),
+           py::arg("event_id"), py::arg("event_fraction"), py::arg("weight"), py::arg("max_bytes_per_s"),
            "Completions, bytes per link, end, events, reroutes, stalls.")
       .def("affected", &run_affected, py::arg("then"), py::arg("source"), py::arg("destination"), py::arg("routing"),
            py::arg("seed"), py::arg("queue_pairs"), py::arg("latency_weighted"),

@@ -69,11 +69,12 @@ struct EnumNames<Topology> {
 
 /// How a flow picks one of several shortest paths. `d_mod_k`: by the digits of its destination, as InfiniBand subnet
 /// managers and SimGrid do. `ecmp`: by a hash of the flow at every switch (RoCE). `spray`: over all of them at once
-/// (packet spraying, adaptive routing at its best).
-enum class Routing { d_mod_k, ecmp, spray };
+/// (packet spraying, adaptive routing at its best). `flowlet`: by a hash that changes with every batch of bytes.
+/// `adaptive`: at every switch by the cable that fewest flows use when this one starts.
+enum class Routing { d_mod_k, ecmp, spray, flowlet, adaptive };
 template <>
 struct EnumNames<Routing> {
-  static constexpr std::array<std::string_view, 3> names{"d-mod-k", "ecmp", "spray"};
+  static constexpr std::array<std::string_view, 5> names{"d-mod-k", "ecmp", "spray", "flowlet", "adaptive"};
 };
 
 /// A scale-out network that joins scale-up domains.

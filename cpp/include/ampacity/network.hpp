@@ -25,6 +25,8 @@ struct FatTree {
   std::vector<double> link_bytes_per_s;  ///< one per tier, or one for all
   std::int64_t rails = 1;
   bool rail_only = false;
+  /// Lengths of cables, one per tier, or one for all; none: negligible.
+  std::vector<double> cable_m = {};  // NOLINT(readability-redundant-member-init): may be left out of a list
 };
 
 /// A torus of any number of dimensions, dimension-ordered routing; `link_bytes_per_s` per link and direction.
@@ -60,6 +62,21 @@ struct EnumNames<Dimension::Kind> {
   static constexpr std::array<std::string_view, 3> names{"ring", "switch", "all-joined"};
 };
 
+/// A dragonfly+ (Shpiner et al., HiPINEB 2017): groups of `leaves` and `spines`, each leaf joined to each spine of its
+/// group, and `global_links` cables between the spines of every two groups; minimal routing. Sites that are joined in
+/// pairs are groups with long cables.
+struct DragonflyPlus {
+  std::int64_t groups = 0;
+  std::int64_t leaves = 0;
+  std::int64_t spines = 0;
+  std::int64_t endpoints_per_leaf = 0;
+  std::int64_t global_links = 1;
+  double endpoint_bytes_per_s = 0;
+  double local_bytes_per_s = 0;
+  double global_bytes_per_s = 0;
+  double global_m = 0;  ///< length of the cables between groups
+};
+
 /// What all networks may have besides their switches.
 struct NetworkOptions {
   double hop_latency_s = 1e-6;       ///< of one link and the switch behind it
@@ -82,10 +99,11 @@ struct Flows {
 /// How flows find their way and share links.
 struct FlowRules {
   Routing routing = Routing::ecmp;
-  std::uint64_t seed = 0;         ///< of the hash
-  std::int64_t queue_pairs = 1;   ///< equal parts of every flow, each with a hash of its own
-  bool latency_weighted = false;  ///< shares are inversely proportional to path latency (SimGrid's CM02, TCP-like)
-  double batch_fraction = 0;      ///< completions within this share of the elapsed time count as simultaneous
+  std::uint64_t seed = 0;          ///< of the hash
+  std::int64_t queue_pairs = 1;    ///< equal parts of every flow, each with a hash of its own
+  bool latency_weighted = false;   ///< shares are inversely proportional to path latency (SimGrid's CM02, TCP-like)
+  double batch_fraction = 0;       ///< completions within this share of the elapsed time count as simultaneous
+  double flowlet_bytes = 1048576;  ///< with `flowlet`, about what a path carries before the next hash
 };
 
 /// What happens to a part of the network while flows run: from `at_s` on it works at a share of its rate.
@@ -141,6 +159,7 @@ class Network {
   /// A network of its own in every dimension (multi-dimensional switches and rings, HyperX, ASTRA-sim's topologies);
   /// endpoints forward from one to the next.
   static Network dimensions(std::span<const Dimension> shape);
+  static Network dragonfly_plus(const DragonflyPlus& shape, const NetworkOptions& options = {});
 
   /// The network of a cluster, as its fabric's tiers, switch, rate and oversubscription imply it; at least as many
   /// endpoints as accelerators. \throws Infeasible where the cluster has no scale-out switches.

@@ -32,8 +32,9 @@ AffectedFlows Network::affected(const Network& then, const Flows& flows, const F
   }
   const std::vector<double> was = rates(flows, rules).bytes_per_s;
   const std::vector<double> is = then.rates(flows, rules).bytes_per_s;
-  const network::Parts before = network::parts_of(plan(), flows, rules);
-  const network::Parts after = network::parts_of(then.plan(), flows, rules);
+  const network::Split split = network::split_of(plan(), {flows.source, flows.destination, {}, {}}, rules);
+  const network::Parts before = network::parts_of(plan(), flows, rules, split);
+  const network::Parts after = network::parts_of(then.plan(), flows, rules, split);
   std::vector<std::size_t> hit;
   for (std::size_t flow = 0; flow < was.size(); ++flow) {
     const bool same = was[flow] == is[flow] || std::abs(is[flow] - was[flow]) <= same_rate * was[flow];

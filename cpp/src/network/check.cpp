@@ -38,6 +38,10 @@ class Problems {
   void seconds(const std::string& path, double value) {
     if (!(value >= 0) || value > 1) add(path, number(value), "must be between 0 and 1 s");
   }
+  void metres(const std::string& path, double value) {
+    // Half way round the Earth.
+    if (!(value >= 0) || value > 2e7) add(path, number(value), "must be between 0 and 2e7 m");
+  }
   [[nodiscard]] bool empty() const { return found_.empty(); }
   void raise() {
     if (!found_.empty()) throw InvalidSpec(std::move(found_));
@@ -97,6 +101,11 @@ void check(const FatTree& shape, const NetworkOptions& options) {
   for (std::size_t i = 0; i < shape.link_bytes_per_s.size(); ++i) {
     problems.rate(at("link_bytes_per_s", i), shape.link_bytes_per_s[i]);
   }
+  if (shape.cable_m.size() > 1 && shape.cable_m.size() != tiers) {
+    problems.add("cable_m", std::to_string(shape.cable_m.size()) + " lengths",
+                 "must be one length, or one for each tier");
+  }
+  for (std::size_t i = 0; i < shape.cable_m.size(); ++i) problems.metres(at("cable_m", i), shape.cable_m[i]);
   problems.count("rails", shape.rails, 1024);
   problems.raise();
 
@@ -189,9 +198,34 @@ void check(std::span<const Dimension> shape) {
   problems.raise();
 }
 
+void check(const DragonflyPlus& shape, const NetworkOptions& options) {
+  Problems problems;
+  check_options(problems, options);
+  problems.count("groups", shape.groups);
+  problems.count("leaves", shape.leaves);
+  problems.count("spines", shape.spines);
+  problems.count("endpoints_per_leaf", shape.endpoints_per_leaf);
+  problems.count("global_links", shape.global_links);
+  problems.rate("endpoint_bytes_per_s", shape.endpoint_bytes_per_s);
+  problems.rate("local_bytes_per_s", shape.local_bytes_per_s);
+  problems.rate("global_bytes_per_s", shape.global_bytes_per_s);
+  problems.metres("global_m", shape.global_m);
+  problems.raise();
+  const auto groups = static_cast<double>(shape.groups);
+  const double leaves = groups * static_cast<double>(shape.leaves);
+  const double endpoints = leaves * static_cast<double>(shape.endpoints_per_leaf);
+  const double links = 2 * (endpoints + leaves * static_cast<double>(shape.spines)) +
+                       groups * groups * static_cast<double>(shape.global_links);
+  check_size(problems, endpoints, links, options);
+  problems.raise();
+}
+
 void check(const Network::Plan& plan, const Flows& flows, const FlowRules& rules, bool timed) {
   Problems problems;
   problems.count("queue_pairs", rules.queue_pairs, 1024);
+  if (!(rules.flowlet_bytes >= 1) || rules.flowlet_bytes > largest_count) {
+    problems.add("flowlet_bytes", number(rules.flowlet_bytes), "must be between 1 and " + number(largest_count));
+  }
   if (!(rules.batch_fraction >= 0) || rules.batch_fraction > 0.5) {
     problems.add("batch_fraction", number(rules.batch_fraction), "must be between 0 and 0.5");
   }

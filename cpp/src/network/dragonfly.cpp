@@ -105,13 +105,16 @@ class DragonflyWiring final : public Wiring {
     };
     if (!add(2 * source, choice, links) || !add(2 * destination + 1, choice, links)) return fail();
     if (here == there) return (from == to || add(local(from, to), choice, links)) || fail();
-    const std::uint32_t wanted =
-        choice.routing == Routing::d_mod_k
-            ? destination % parallel_
-            : static_cast<std::uint32_t>(base::random_bits(choice.hash, here, there) % parallel_);
-    for (std::uint32_t i = 0; i < parallel_; ++i) {
+    std::uint32_t wanted = choice.routing == Routing::d_mod_k
+                               ? destination % parallel_
+                               : static_cast<std::uint32_t>(base::random_bits(choice.hash, here, there) % parallel_);
+    if (choice.flows_on != nullptr) {
+      wanted = choice.least_used(first_global_ + (here * groups_ + there) * parallel_, parallel_, wanted);
+    }
+    const auto second = static_cast<std::uint32_t>(base::random_bits(choice.hash, there, here) % parallel_);
+    for (std::uint32_t i = 0; i <= parallel_; ++i) {
       const std::size_t mark = links.size();
-      const std::uint32_t cable = (wanted + i) % parallel_;
+      const std::uint32_t cable = PathChoice::attempt(i, wanted, second, parallel_);
       const std::uint32_t leave = here * switches_ + gateway(here, there, cable);
       const std::uint32_t enter = there * switches_ + gateway(there, here, cable);
       if (add(first_global_ + (here * groups_ + there) * parallel_ + cable, choice, links) &&

@@ -21,6 +21,10 @@ class FatTreeWiring final : public Wiring {
       down_[l] = static_cast<std::uint32_t>(shape.down[l]);
       up_[l] = static_cast<std::uint32_t>(shape.up[l]);
       rate_[l] = shape.link_bytes_per_s.size() == 1 ? shape.link_bytes_per_s[0] : shape.link_bytes_per_s[l];
+      if (!shape.cable_m.empty()) {
+        flight_s_[l] = kFibreSPerM * (shape.cable_m.size() == 1 ? shape.cable_m[0] : shape.cable_m[l]);
+        long_cables_ = long_cables_ || flight_s_[l] > 0;
+      }
       below_[l + 1] = below_[l] * down_[l];
       replicas_[l + 1] = replicas_[l] * up_[l];
     }
@@ -74,6 +78,11 @@ class FatTreeWiring final : public Wiring {
            " port " + std::to_string(port % up_[tier]);
   }
 
+  [[nodiscard]] bool long_cables() const override { return long_cables_; }
+  [[nodiscard]] double flight_s(std::uint32_t link) const override {
+    if (link < cables()) return flight_s_[tier(link)];
+    return flight_s_[tier_of((link - cables()) % first_trunk_[tiers_], first_trunk_)];
+  }
   [[nodiscard]] std::uint32_t switches() const override { return first_switch_[tiers_]; }
   [[nodiscard]] std::string switch_name(std::uint32_t box) const override {
     const std::size_t tier = tier_of(box, first_switch_);
@@ -173,21 +182,27 @@ class FatTreeWiring final : public Wiring {
     return upwards ? "up from tier " + std::to_string(tier) + ',' : "down to tier " + std::to_string(tier) + ',';
   }
 
-  [[nodiscard]] std::uint32_t port(const Ends& ends, std::size_t tier, const PathChoice& choice) const {
-    if (choice.routing == Routing::d_mod_k) return ends.to / replicas_[tier] % up_[tier];
-    return static_cast<std::uint32_t>(base::random_bits(choice.hash, tier, 0) % up_[tier]);
+  /// By a digit of the destination or by a hash; `draw` 1 where the first has failed.
+  [[nodiscard]] std::uint32_t port(const Ends& ends, std::size_t tier, const PathChoice& choice,
+                                   std::uint32_t draw) const {
+    if (choice.routing == Routing::d_mod_k) {
+      const std::uint32_t digits = ends.to / replicas_[tier];
+      return (draw == 0 ? digits : digits / up_[tier]) % up_[tier];
+    }
+    return static_cast<std::uint32_t>(base::random_bits(choice.hash, tier, draw) % up_[tier]);
   }
 
-  /// Both cables of every tier up to `top`, by port; where a cable has failed, by the next port that leads on.
+  /// Both cables of every tier up to `top`, by port; where a cable has failed, by another port that leads on.
   bool climb(const Ends& ends, std::size_t top, std::size_t tier, std::uint32_t replica, const PathChoice& choice,
              std::vector<std::uint32_t>& links) const {
     if (tier == top) return true;
-    const std::uint32_t wanted = port(ends, tier, choice);
+    std::uint32_t wanted = port(ends, tier, choice, 0);
     const std::uint32_t up = first_[tier] + (ends.from / below_[tier] * replicas_[tier] + replica) * up_[tier];
     const std::uint32_t down =
         first_[tiers_] + first_[tier] + (ends.to / below_[tier] * replicas_[tier] + replica) * up_[tier];
-    for (std::uint32_t i = 0; i < up_[tier]; ++i) {
-      const std::uint32_t p = (wanted + i) % up_[tier];
+    if (choice.flows_on != nullptr) wanted = choice.least_used(up, up_[tier], wanted);
+    for (std::uint32_t i = 0; i <= up_[tier]; ++i) {
+      const std::uint32_t p = PathChoice::attempt(i, wanted, i == 0 ? 0 : port(ends, tier, choice, 1), up_[tier]);
       if (!choice.alive(up + p) || !choice.alive(down + p)) continue;
       links.push_back(up + p);
       links.push_back(down + p);
@@ -212,6 +227,8 @@ class FatTreeWiring final : public Wiring {
   std::array<std::uint32_t, most_tiers> down_{};
   std::array<std::uint32_t, most_tiers> up_{};
   std::array<double, most_tiers> rate_{};
+  std::array<double, most_tiers> flight_s_{};
+  bool long_cables_ = false;
   std::array<std::uint32_t, most_tiers + 1> below_{1};        // endpoints below a node of tier l
   std::array<std::uint32_t, most_tiers + 1> replicas_{1};     // roots of one subtree
   std::array<std::uint32_t, most_tiers + 1> first_{};         // first cable of a tier, upwards

@@ -55,6 +55,11 @@ Network Network::dimensions(std::span<const Dimension> shape) {
   return Network(plan_with(network::make_dimensions(shape), options));
 }
 
+Network Network::dragonfly_plus(const DragonflyPlus& shape, const NetworkOptions& options) {
+  network::check(shape, options);
+  return Network(plan_with(network::make_dragonfly_plus(shape), options));
+}
+
 std::int64_t Network::endpoints() const {
   return plan_->endpoints();
 }
@@ -103,9 +108,10 @@ std::vector<std::int64_t> Network::route(std::int64_t source, std::int64_t desti
   network::check(*plan_, {{&source, 1}, {&destination, 1}, {&nothing, 1}, {&nothing, 1}}, rules, false);
   std::vector<std::uint32_t> links;
   double latency_s = 0;
-  const Routing routing = rules.routing == Routing::spray ? Routing::d_mod_k : rules.routing;
-  const bool found = plan_->route(static_cast<std::uint32_t>(source), static_cast<std::uint32_t>(destination), routing,
-                                  base::random_bits(rules.seed, 0, 0), links, latency_s);
+  network::FlowChoice choice = network::choice_of(rules, plan_->planes(), 0, 0);
+  if (rules.routing == Routing::spray) choice.routing = Routing::d_mod_k;  // one of its paths
+  const bool found = plan_->route(static_cast<std::uint32_t>(source), static_cast<std::uint32_t>(destination), choice,
+                                  links, latency_s);
   if (!found) {
     throw Infeasible("failed links cut endpoint " + std::to_string(destination) + " off from endpoint " +
                      std::to_string(source) + named(cut_off()));

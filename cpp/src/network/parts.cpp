@@ -5,8 +5,6 @@
 #include <limits>
 #include <numeric>
 
-#include "base/random.hpp"
-
 namespace ampacity::network {
 namespace {
 
@@ -32,27 +30,82 @@ void add_caps(const Network::Plan& plan, const Flows& flows, Parts& parts) {
   parts.paths = std::move(capped);
 }
 
-}  // namespace
+// A sprayed flow where no trunk stands for all paths (dragonflies): as many hashed parts.
+constexpr std::size_t sprayed_parts = 16;
+// Batches that a flow is followed through at most: beyond, their paths average out.
+constexpr double most_batches = 64;
 
-std::size_t parts_per_flow(const FlowRules& rules) {
-  return static_cast<std::size_t>(rules.routing == Routing::spray ? 1 : rules.queue_pairs);
+/// Flows in the order in which they look for a path: as they start, ties by number.
+std::vector<std::size_t> by_start(const Flows& flows) {
+  std::vector<std::size_t> order(flows.source.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  if (flows.start_s.empty()) return order;
+  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return flows.start_s[a] < flows.start_s[b]; });
+  return order;
 }
 
-Parts parts_of(const Network::Plan& plan, const Flows& flows, const FlowRules& rules) {
-  const std::size_t pairs = parts_per_flow(rules);
+/// Paths of all parts, each with the fewest others before it on every cable that it can choose.
+void add_adaptive(const Network::Plan& plan, const Flows& flows, const FlowRules& rules, Parts& parts) {
+  const std::size_t count = flows.source.size() * parts.per_flow;
+  std::vector<std::uint32_t> flows_on(plan.all_links(), 0);
+  std::vector<std::vector<std::uint32_t>> path(count);
+  for (const std::size_t flow : by_start(flows)) {
+    for (std::size_t part = 0; part < parts.per_flow; ++part) {
+      const std::size_t index = flow * parts.per_flow + part;
+      FlowChoice choice = choice_of(rules, plan.planes(), flow, part);
+      choice.flows_on = &flows_on;
+      if (plan.route(static_cast<std::uint32_t>(flows.source[flow]),
+                     static_cast<std::uint32_t>(flows.destination[flow]), choice, path[index],
+                     parts.latency_s[index])) {
+        for (const std::uint32_t link : path[index]) ++flows_on[link];
+      } else {
+        path[index].clear();
+        parts.reachable[index] = 0;
+      }
+    }
+  }
+  for (const std::vector<std::uint32_t>& links : path) {
+    parts.paths.links.insert(parts.paths.links.end(), links.begin(), links.end());
+    parts.paths.offset.push_back(static_cast<std::uint32_t>(parts.paths.links.size()));
+  }
+}
+
+}  // namespace
+
+Split split_of(const Network::Plan& plan, const Flows& flows, const FlowRules& rules) {
+  // Sprayed flows use all paths of a plane at once, and no part of them would differ from another.
+  if (rules.routing == Routing::spray) {
+    return {plan.planes() * (plan.wiring->trunks() > 0 ? 1 : sprayed_parts), 1};
+  }
+  Split split{static_cast<std::size_t>(rules.queue_pairs), 1};
+  if (rules.routing == Routing::flowlet && !flows.bytes.empty()) {
+    const double largest = *std::max_element(flows.bytes.begin(), flows.bytes.end());
+    const double batches = std::ceil(largest / static_cast<double>(split.streams) / rules.flowlet_bytes);
+    split.batches = static_cast<std::size_t>(std::clamp(batches, 1.0, most_batches));
+  }
+  return split;
+}
+
+Parts parts_of(const Network::Plan& plan, const Flows& flows, const FlowRules& rules, Split split) {
   Parts parts;
-  parts.per_flow = pairs;
-  const std::size_t count = flows.source.size() * pairs;
+  parts.per_flow = split.per_flow();
+  const std::size_t count = flows.source.size() * parts.per_flow;
   parts.paths.offset.reserve(count + 1);
   parts.paths.links.reserve(count * 6);
   parts.latency_s.assign(count, 0);
   parts.reachable.assign(count, 1);
+  if (rules.routing == Routing::adaptive) {
+    add_adaptive(plan, flows, rules, parts);
+    add_caps(plan, flows, parts);
+    return parts;
+  }
   for (std::size_t part = 0; part < count; ++part) {
-    const std::size_t flow = part / pairs;
+    const std::size_t flow = part / parts.per_flow;
     const std::size_t before = parts.paths.links.size();
-    const bool found = plan.route(
-        static_cast<std::uint32_t>(flows.source[flow]), static_cast<std::uint32_t>(flows.destination[flow]),
-        rules.routing, base::random_bits(rules.seed, flow, part % pairs), parts.paths.links, parts.latency_s[part]);
+    const FlowChoice choice = choice_of(rules, plan.planes(), flow, part % parts.per_flow);
+    const bool found =
+        plan.route(static_cast<std::uint32_t>(flows.source[flow]), static_cast<std::uint32_t>(flows.destination[flow]),
+                   choice, parts.paths.links, parts.latency_s[part]);
     if (!found) {
       parts.paths.links.resize(before);
       parts.reachable[part] = 0;

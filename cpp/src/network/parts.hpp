@@ -18,10 +18,18 @@ struct Parts {
   std::vector<double> caps_bytes_per_s;  ///< of links that only one flow has, numbered behind those of the network
   std::size_t per_flow = 1;              ///< part p belongs to flow p / per_flow
 };
-/// Parts of a flow: its queue pairs. Sprayed flows use all paths at once, and no part of them would differ from
-/// another.
-[[nodiscard]] std::size_t parts_per_flow(const FlowRules& rules);
-[[nodiscard]] Parts parts_of(const Network::Plan& plan, const Flows& flows, const FlowRules& rules);
+
+/// How flows are split: into parts that run beside each other, and each of these into batches that follow each other.
+/// Part p of a flow is batch p % batches of its stream p / batches.
+struct Split {
+  std::size_t streams = 1;
+  std::size_t batches = 1;
+
+  [[nodiscard]] std::size_t per_flow() const { return streams * batches; }
+};
+[[nodiscard]] Split split_of(const Network::Plan& plan, const Flows& flows, const FlowRules& rules);
+
+[[nodiscard]] Parts parts_of(const Network::Plan& plan, const Flows& flows, const FlowRules& rules, Split split);
 
 /// Rate of every link, trunks and caps included.
 [[nodiscard]] std::vector<double> capacities_of(const Network::Plan& plan, const Parts& parts);

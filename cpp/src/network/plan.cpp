@@ -89,7 +89,7 @@ std::vector<std::uint32_t> Network::Plan::cables_of(std::uint32_t trunk) const {
   return cables;
 }
 
-bool Network::Plan::route(std::uint32_t source, std::uint32_t destination, Routing routing, std::uint64_t hash,
+bool Network::Plan::route(std::uint32_t source, std::uint32_t destination, const network::FlowChoice& choice,
                           std::vector<std::uint32_t>& links, double& latency_s) const {
   if (source == destination) return true;
   const auto domain = static_cast<std::uint32_t>(options.domain);
@@ -109,20 +109,49 @@ bool Network::Plan::route(std::uint32_t source, std::uint32_t destination, Routi
     if (!through_domain(source, relay)) return false;
     source = relay;
   }
+  for (std::uint32_t tried = 0; tried < planes(); ++tried) {
+    if (route_in_plane(source, destination, choice, (choice.plane + tried) % planes(), links, latency_s)) return true;
+  }
+  return false;
+}
+
+bool Network::Plan::route(std::uint32_t source, std::uint32_t destination, Routing routing, std::uint64_t hash,
+                          std::vector<std::uint32_t>& links, double& latency_s) const {
+  return route(source, destination, network::choice_of(routing, planes(), hash), links, latency_s);
+}
+
+bool Network::Plan::route_in_plane(std::uint32_t source, std::uint32_t destination, const network::FlowChoice& choice,
+                                   std::uint32_t plane, std::vector<std::uint32_t>& links, double& latency_s) const {
   const std::uint32_t cables = wiring->cables();
-  const auto plane = static_cast<std::uint32_t>(planes() == 1 ? 0 : base::random_bits(hash, 0, 1) % planes());
   const std::size_t before = links.size();
   // Shares of one plane's cables lie together; its trunks are looked up by the cables that are left.
-  const network::PathChoice choice{routing, hash, share.empty() ? nullptr : &share, plane * cables};
-  if (!wiring->route(source, destination, choice, links)) return false;
+  const network::PathChoice path{choice.routing, choice.hash, share.empty() ? nullptr : &share, plane * cables,
+                                 choice.flows_on};
+  if (!wiring->route(source, destination, path, links)) return false;
+  latency_s += static_cast<double>(links.size() - before) * options.hop_latency_s;
   const bool long_cables = wiring->long_cables();
   for (std::size_t i = before; i < links.size(); ++i) {
     if (long_cables) latency_s += wiring->flight_s(links[i]);
     links[i] = links[i] < cables ? plane * cables + links[i]
                                  : visible_links() + plane * wiring->trunks() + (links[i] - cables);
   }
-  latency_s += static_cast<double>(links.size() - before) * options.hop_latency_s;
   return true;
 }
 
 }  // namespace ampacity
+
+namespace ampacity::network {
+
+FlowChoice choice_of(Routing routing, std::uint32_t planes, std::uint64_t hash) {
+  const std::uint64_t plane = planes == 1 ? 0 : base::random_bits(hash, 0, 1) % planes;
+  return {routing, hash, static_cast<std::uint32_t>(plane), nullptr};
+}
+
+FlowChoice choice_of(const FlowRules& rules, std::uint32_t planes, std::uint64_t flow, std::uint64_t part) {
+  FlowChoice choice = choice_of(rules.routing, planes, base::random_bits(rules.seed, flow, part));
+  // Sprayed flows use every plane, one part each.
+  if (rules.routing == Routing::spray) choice.plane = static_cast<std::uint32_t>(part % planes);
+  return choice;
+}
+
+}  // namespace ampacity::network

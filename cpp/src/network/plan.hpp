@@ -10,6 +10,22 @@
 #include "ampacity/network.hpp"
 #include "network/wiring.hpp"
 
+namespace ampacity::network {
+
+/// How one part of a flow finds its way.
+struct FlowChoice {
+  Routing routing = Routing::ecmp;
+  std::uint64_t hash = 0;
+  std::uint32_t plane = 0;                               ///< the first to try
+  const std::vector<std::uint32_t>* flows_on = nullptr;  ///< parts on every link so far, for adaptive routing
+};
+[[nodiscard]] FlowChoice choice_of(Routing routing, std::uint32_t planes, std::uint64_t hash);
+/// What the rules make of part `part` of flow `flow`.
+[[nodiscard]] FlowChoice choice_of(const FlowRules& rules, std::uint32_t planes, std::uint64_t flow,
+                                   std::uint64_t part);
+
+}  // namespace ampacity::network
+
 namespace ampacity {
 
 /// Links are numbered plane by plane, then the scale-up links of every endpoint (up, down), then trunks, which users
@@ -58,9 +74,14 @@ struct Network::Plan {
     if (level == 0) return endpoint / static_cast<std::uint32_t>(options.domain);
     return wiring->neighbourhood(endpoint, level - 1);
   }
-  /// Appends the links from one endpoint to another and adds their latency; false where failures cut them off.
+  /// Appends the links from one endpoint to another and adds their latency; false where failures cut them off. Among
+  /// several planes the flow takes the one that `choice` hashes to, or the next one that works (dual homing).
+  bool route(std::uint32_t source, std::uint32_t destination, const network::FlowChoice& choice,
+             std::vector<std::uint32_t>& links, double& latency_s) const;
   bool route(std::uint32_t source, std::uint32_t destination, Routing routing, std::uint64_t hash,
              std::vector<std::uint32_t>& links, double& latency_s) const;
+  bool route_in_plane(std::uint32_t source, std::uint32_t destination, const network::FlowChoice& choice,
+                      std::uint32_t plane, std::vector<std::uint32_t>& links, double& latency_s) const;
 };
 
 }  // namespace ampacity
@@ -72,6 +93,7 @@ void check(const FatTree& shape, const NetworkOptions& options);
 void check(const Torus& shape, const NetworkOptions& options);
 void check(const Dragonfly& shape, const NetworkOptions& options);
 void check(std::span<const Dimension> shape);
+void check(const DragonflyPlus& shape, const NetworkOptions& options);
 void check(const Network::Plan& plan, const Flows& flows, const FlowRules& rules, bool timed);
 void check_link(const Network::Plan& plan, std::int64_t link);
 void check_links(const Network::Plan& plan, std::span<const std::int64_t> links, double fraction);

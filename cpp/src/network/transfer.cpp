@@ -23,7 +23,8 @@ class Transport {
       : plan_(std::move(plan)),
         flows_(flows),
         rules_(rules),
-        per_flow_(network::parts_per_flow(rules)),
+        split_(network::split_of(plan_, flows, rules)),
+        per_flow_(split_.per_flow()),
         progress_(bytes_of(flows, per_flow_)) {
     const std::size_t count = flows.source.size() * per_flow_;
     open_ = count;
@@ -47,7 +48,9 @@ class Transport {
       while (next_ < waiting_.size() && arrival_[waiting_[next_]] <= now) begin(waiting_[next_++], now);
       while (progress_.ends().first_end() <= batched) {
         const double end = progress_.ends().first_end();
-        over(progress_.finish(), end);
+        const std::uint32_t part = progress_.finish();
+        over(part, end);
+        if (!last_of_stream(part)) begin(part + 1, now);
       }
       progress_.solve(now);
       ++result_.events;
@@ -118,13 +121,16 @@ class Transport {
     --open_;
   }
 
+  [[nodiscard]] bool first_of_stream(std::uint32_t part) const { return part % split_.batches == 0; }
+  [[nodiscard]] bool last_of_stream(std::uint32_t part) const { return part % split_.batches + 1 == split_.batches; }
+
   void begin(std::uint32_t part, double now) {
     state_[part] = State::running;
     progress_.begin(part, now);
   }
 
   void route() {
-    parts_ = std::make_unique<Parts>(network::parts_of(plan_, flows_, rules_));
+    parts_ = std::make_unique<Parts>(network::parts_of(plan_, flows_, rules_, split_));
     shares_ = std::make_unique<MaxMin>(parts_->paths, network::capacities_of(plan_, *parts_),
                                        network::weights_of(*parts_, flows_, rules_));
     progress_.adopt(*shares_);
@@ -137,12 +143,13 @@ class Transport {
     if (parts_ == nullptr) route();
     for (std::uint32_t part = 0; part < state_.size(); ++part) {
       const double start = flows_.start_s[part / per_flow_];
-      if (state_[part] != State::before || start >= until || parts_->reachable[part] == 0) continue;
+      if (state_[part] != State::before || !first_of_stream(part) || start >= until) continue;
+      if (parts_->reachable[part] == 0) continue;
       const double departure = std::max(start, now);
       progress_.wait(part, departure - start);
       arrival_[part] = departure + parts_->latency_s[part];
       if (parts_->paths.of(part).empty() || progress_.left(part) == 0) {
-        over(part, arrival_[part]);
+        for (std::uint32_t batch = 0; batch < split_.batches; ++batch) over(part + batch, arrival_[part]);
       } else {
         state_[part] = State::underway;
       }
@@ -189,6 +196,7 @@ class Transport {
   Network::Plan plan_;
   const Flows& flows_;
   const FlowRules& rules_;
+  network::Split split_;
   std::size_t per_flow_;
   network::Progress progress_;
   std::unique_ptr<Parts> parts_;

@@ -22,12 +22,30 @@ struct LinkEnds {
 /// How one flow chooses among equal paths, and which links it must avoid.
 struct PathChoice {
   Routing routing = Routing::ecmp;
-  std::uint64_t hash = 0;                          ///< of the flow
-  const std::vector<float>* link_share = nullptr;  ///< rate of each link over its full rate; null: all 1
-  std::uint32_t first_link = 0;                    ///< where this network's links begin in that list
+  std::uint64_t hash = 0;                                ///< of the flow
+  const std::vector<float>* link_share = nullptr;        ///< rate of each link over its full rate; null: all 1
+  std::uint32_t first_link = 0;                          ///< where this network's links begin in those lists
+  const std::vector<std::uint32_t>* flows_on = nullptr;  ///< how many use each link already; null: nobody asks
 
   [[nodiscard]] bool alive(std::uint32_t link) const {
     return link_share == nullptr || (*link_share)[first_link + link] > 0;
+  }
+  /// The port to try as number `i` of `count` + 1: the wanted one; then all from a second draw on, so that what a
+  /// failed cable leaves is spread over the others (resilient hashing) and not heaped on its neighbour.
+  [[nodiscard]] static std::uint32_t attempt(std::uint32_t i, std::uint32_t wanted, std::uint32_t second,
+                                             std::uint32_t count) {
+    return i == 0 ? wanted : (second + i - 1) % count;
+  }
+  /// The one of `count` links from `first` on that is used least; of equal ones the first after a hashed one.
+  [[nodiscard]] std::uint32_t least_used(std::uint32_t first, std::uint32_t count, std::uint32_t from) const {
+    std::uint32_t best = from;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const std::uint32_t port = (from + i) % count;
+      const bool better = alive(first + port) && (!alive(first + best) || (*flows_on)[first_link + first + port] <
+                                                                              (*flows_on)[first_link + first + best]);
+      if (better) best = port;
+    }
+    return best;
   }
 };
 
@@ -52,13 +70,13 @@ class Wiring {
   [[nodiscard]] virtual std::uint32_t switches() const { return 0; }  ///< none where endpoints forward themselves
   [[nodiscard]] virtual std::string switch_name(std::uint32_t /*box*/) const { return {}; }
   [[nodiscard]] virtual LinkEnds ends(std::uint32_t link) const = 0;
+  /// Time of light in a link (or trunk), beside the latency of a hop.
+  [[nodiscard]] virtual double flight_s(std::uint32_t /*link*/) const { return 0; }
+  [[nodiscard]] virtual bool long_cables() const { return false; }
   /// The other direction of the same cable.
   [[nodiscard]] virtual std::uint32_t reverse(std::uint32_t link) const = 0;
   /// Place in `tiers()`.
   [[nodiscard]] virtual std::size_t tier(std::uint32_t link) const = 0;
-  /// Whether links take time of their own besides the hop latency of the network, and how much.
-  [[nodiscard]] virtual bool long_cables() const { return false; }
-  [[nodiscard]] virtual double flight_s(std::uint32_t /*link*/) const { return 0; }
   /// Whether endpoints `a` and `b` can reach each other without scale-up links.
   [[nodiscard]] virtual bool joined(std::uint32_t, std::uint32_t) const { return true; }
   /// Neighbourhoods that an endpoint lies in (below one switch, in one pod, in one group), the smallest first.
@@ -75,5 +93,9 @@ class Wiring {
 [[nodiscard]] std::shared_ptr<const Wiring> make_torus(const Torus& shape);
 [[nodiscard]] std::shared_ptr<const Wiring> make_dragonfly(const Dragonfly& shape);
 [[nodiscard]] std::shared_ptr<const Wiring> make_dimensions(std::span<const Dimension> shape);
+[[nodiscard]] std::shared_ptr<const Wiring> make_dragonfly_plus(const DragonflyPlus& shape);
+
+/// Light in fibre of refractive index 1.468 (ITU-T G.652) takes 4.9 us/km, 4.5-5 with what data sheets of cables say.
+inline constexpr double kFibreSPerM = 5e-9;
 
 }  // namespace ampacity::network
