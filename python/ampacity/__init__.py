@@ -64,6 +64,7 @@ from ampacity._core import (
 from ampacity._corrections import with_measured_kernels
 from ampacity._devices import DeviceColumns
 from ampacity._estimate import estimate, estimate_all, search
+from ampacity._failure_study import FailureStudy, PatternStudy, TrafficResult, fail_links, with_bandwidth_ratio
 from ampacity._files import load_catalogue
 from ampacity._kernels import KernelCost, attention, gemm, streaming
 from ampacity._lookup import (
@@ -115,6 +116,7 @@ __all__ = [
     "Estimate",
     "Explanation",
     "Fabric",
+    "FailureStudy",
     "Grid",
     "Infeasible",
     "Interval",
@@ -132,6 +134,7 @@ __all__ = [
     "Node",
     "Optic",
     "Partition",
+    "PatternStudy",
     "PipelineTimeline",
     "Power",
     "Problem",
@@ -147,6 +150,7 @@ __all__ = [
     "StageMemory",
     "Switch",
     "Term",
+    "TrafficResult",
     "Training",
     "Transfer",
     "UnknownName",
@@ -167,6 +171,7 @@ __all__ = [
     "estimate_all",
     "estimate_layouts",
     "fabric",
+    "fail_links",
     "gemm",
     "grid",
     "load_catalogue",
@@ -187,5 +192,6 @@ __all__ = [
     "streaming",
     "switch",
     "validate",
+    "with_bandwidth_ratio",
     "with_measured_kernels",
 ]

@@ -90,6 +90,14 @@ def _count(text: str) -> int:
     return value
 
 
+def _share(text: str) -> float:
+    """Return a share that is given as a number or in percent; the core judges its range."""
+    try:
+        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a share such as 1% or 0.01, not {text!r}") from None
+
+
 def _names(text: str) -> list[str]:
     """Return names that commas part."""
     return [name.strip() for name in text.split(",") if name.strip()]
@@ -167,14 +175,16 @@ def _parser() -> argparse.ArgumentParser:
 
     network = commands.add_parser(
         "network",
-        help="switches, cables and bandwidth of a cluster's network",
-        description="Prints tiers, bisection, and what hashing leaves of the line rate.",
+        help="switches, cables and bandwidth of a cluster's network, and what failed cables cost",
+        description="Prints tiers, bill of materials, bisection, and what hashing leaves of the line rate. With --fail-links: "
+        "the same traffic before and after a share of a tier's cables fails.",
         allow_abbrev=False,
     )
     network.add_argument("cluster", metavar="CLUSTER", help="catalogue name or .toml file")
     network.add_argument(
         "--seed", type=int, default=0, metavar="N", help="of the permutation and the hashes (default 0)"
     )
+    _add_failure_flags(network)
     _add_common(network)
 
     collective = commands.add_parser(
@@ -238,6 +248,21 @@ def _add_question(parser: argparse.ArgumentParser) -> None:
     )
     _add_flags(parser, "layout", _LAYOUT_FLAGS)
     _add_flags(parser, "job", _JOB_FLAGS)
+
+
+def _add_failure_flags(network: argparse.ArgumentParser) -> None:
+    group = network.add_argument_group("failures")
+    group.add_argument("--fail-links", type=_share, metavar="SHARE", help="cables that fail at random: 1%% or 0.01")
+    group.add_argument(
+        "--tier", default="spine", metavar="TIER", help="whose cables: spine (default), leaf, a name or number"
+    )
+    group.add_argument("--model", metavar="MODEL", help="also what a training step of it takes, in its fastest layout")
+    group.add_argument(
+        "--plot", metavar="FILE.png", help="also draw ranks and links before and after (.png, .svg, .pdf)"
+    )
+    group.add_argument(
+        "--threads", type=int, default=1, metavar="N", help="patterns at a time (default 1; same results)"
+    )
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -323,6 +348,9 @@ def _network(options: argparse.Namespace) -> None:
     from ampacity._lookup import cluster
     from ampacity._network_report import network_object, network_text
 
+    if options.fail_links is not None:
+        _fail_links(options)
+        return
     found = network_object(cluster(options.cluster, catalogue=_catalogue(options.catalogue)), options.seed)
     if options.json:
         _print_json(found)
@@ -340,6 +368,36 @@ def _collective(options: argparse.Namespace) -> None:
         _print_json({"cluster": options.cluster, "collectives": [one.to_dict() for one in found]})
     else:
         print(collective_text(found, options.cluster))
+
+
+def _fail_links(options: argparse.Namespace) -> None:
+    from ampacity import _lookup
+    from ampacity._ask import ask
+    from ampacity._core import Training
+    from ampacity._failure_report import failure_text, plot_failures
+    from ampacity._failure_study import fail_links
+
+    catalogue = _catalogue(options.catalogue)
+    job, layout = None, None
+    if options.model is not None:
+        fastest = ask(options.model, options.cluster, catalogue=catalogue, layout={}, job={})
+        job = Training(_lookup.model(options.model, catalogue=catalogue), global_batch=fastest.global_batch)
+        layout = fastest.layout
+    study = fail_links(
+        _lookup.cluster(options.cluster, catalogue=catalogue),
+        options.fail_links,
+        tier=options.tier,
+        seed=options.seed,
+        job=job,
+        layout=layout,
+        threads=options.threads,
+    )
+    if options.plot is not None:
+        plot_failures(study, options.plot)
+    if options.json:
+        _print_json(study.to_dict())
+    else:
+        print(failure_text(study))
 
 
 def _validate(options: argparse.Namespace) -> None:
