@@ -67,6 +67,11 @@ double hideable_exchange_s(const Software& software, double exchange_s, double c
   return (1 - software.comm_sm_fraction) * std::min(exchange_s, compute_s);
 }
 
+double hidden_joules(const Accelerator& device, double hidden_s, double compute_s, double compute_j) {
+  const double room_j = std::max(0.0, device.tdp_w * compute_s - compute_j);
+  return std::min(hidden_s * (compute::communicating_w(device) - compute::stalled_w(device)), room_j);
+}
+
 StepEnd step_end(const Training& job, const Layout& layout, const Accelerator& device, const network::Links& links,
                  const PartTimes& parts, const workload::StageLayers& stages) {
   const workload::StageParameters parameters = fullest_parameters(job, layout, stages);

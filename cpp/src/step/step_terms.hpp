@@ -28,6 +28,10 @@ struct StageTransfers {
 /// the exchange keep their share of the SMs. Seconds of the exchange of two such passes that do not show.
 [[nodiscard]] double hideable_exchange_s(const Software& software, double exchange_s, double compute_s);
 
+/// Joules that hidden communication adds to those of the kernels that it runs beside: no more than the power limit
+/// leaves (at the limit the device takes them from its kernels).
+[[nodiscard]] double hidden_joules(const Accelerator& device, double hidden_s, double compute_s, double compute_j);
+
 /// What comes once a step, behind the pipelines of all replicas.
 struct StepEnd {
   StepComm replicas;              ///< reduction of gradients and gathering of weights

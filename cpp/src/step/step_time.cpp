@@ -69,8 +69,9 @@ StepTime step_time(const Training& job, const Layout& layout, const Accelerator&
   const double waiting = b.offload_s + b.bubble_s + b.launch_s + b.straggler_s + b.overhead_s;
   const double communicating_w = compute::communicating_w(device);
   const double stalled_w = compute::stalled_w(device);
+  const double kernels_j = batches * (slowest.joules - slowest.imbalance_s * stalled_w);
   step.joules = batches * slowest.joules + end.optimizer.joules + communicating * communicating_w +
-                waiting * stalled_w + hidden * (communicating_w - stalled_w);
+                waiting * stalled_w + hidden_joules(device, hidden, compute, kernels_j);
   // The mean rank has less to do in each micro-batch than the slowest, for which it waits.
   const double in_pass_comm = slowest.tp_comm_s + slowest.cp_comm_s + slowest.ep_comm_s + slowest.dp_comm_s;
   const double in_pass_j = slowest.joules + in_pass_comm * communicating_w + slowest.launch_s * stalled_w;
