@@ -63,3 +63,11 @@ def test_step_1048576_two_threads(benchmark: Any) -> None:
     """The same on two threads."""
     sim = benchmark(_run, 1_048_576, 2)
     assert sim.step_time_s == pytest.approx(sim.estimate.step_time_s, rel=0.02)
+
+
+def test_power_trace_131072(benchmark: Any) -> None:
+    """Watts of 131,072 devices over the step, a value a millisecond."""
+    sim = _run(131_072)
+    trace = benchmark(sim.power_trace, 1e-3)
+    assert len(trace["seconds"]) > 30_000
+    assert (trace["accelerators_w"] * trace["seconds"]).sum() == pytest.approx(sim.joules, rel=1e-9)

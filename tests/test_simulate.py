@@ -46,6 +46,34 @@ def test_energy_is_conserved(sim):
     assert gpu.idle_w < devices["mean_w"].min() <= devices["mean_w"].max() <= gpu.tdp_w
 
 
+@pytest.mark.parametrize("resolution_s", [1e-3, 0.0173, 1e3])
+def test_the_trace_of_power_holds_the_energy(sim, resolution_s):
+    trace = sim.power_trace(resolution_s)
+    assert trace.seconds.sum() == pytest.approx(sim.step_time_s, rel=1e-9)
+    assert (trace.accelerators_w * trace.seconds).sum() == pytest.approx(sim.joules, rel=1e-9)
+    power = sim.power
+    for column, mean_w in ((trace.it_w, power.it_mean_w), (trace.facility_w, power.facility_mean_w)):
+        assert (column * trace.seconds).sum() / sim.step_time_s == pytest.approx(mean_w, rel=1e-9)
+    gpu = sim.cluster.partitions[0].node.accelerator
+    devices = sim.layout.accelerators
+    assert trace.accelerators_w.max() <= devices * gpu.tdp_w * (1 + 1e-9)
+    assert trace.accelerators_w.min() >= devices * gpu.idle_w
+
+
+def test_power_rises_with_the_fill_and_falls_with_the_drain(sim):
+    trace = sim.power_trace(1e-3)
+    watts = trace.accelerators_w
+    step = sim.step_time_s
+    middle = watts[(trace.start_s > 0.3 * step) & (trace.start_s < 0.6 * step)].mean()
+    assert watts[5] < 0.8 * middle  # one stage of 16 works
+    # At the end no device computes: the last bins are stalled or communicate.
+    assert watts[-3] < 0.6 * middle
+    with pytest.raises(amp.InvalidSpec, match="resolution_s"):
+        sim.power_trace(1e-9)
+    with pytest.raises(KeyError, match="did you mean it_w"):
+        trace["it_ww"]
+
+
 def test_ranks_lie_tensor_context_data_pipeline(sim):
     devices, layout = sim.devices, sim.layout
     assert len(devices["stage"]) == layout.accelerators
@@ -130,6 +158,18 @@ def test_experts_and_shards_over_replicas_tie_them_together():
     sharded = amp.simulate(dense, cluster, amp.Layout(tp=2, dp=32, zero_stage=3), seed=1)
     assert len(np.unique(sharded.replica_end_s)) == 1
     assert any("sharded weights" in text for text in sharded.warnings)
+
+
+def test_what_is_not_modelled_is_said(sim):
+    assert any("temperatures" in text for text in sim.warnings)
+    assert any("jitter of 0.5 %" in text for text in sim.warnings)
+    assert not any("jitter" in text for text in sim.what_if(variability="none").warnings)
+    mixed = amp.cluster("colossus-200k")
+    job = amp.Training("llama-3.1-405b", global_batch=8192, seq_len=8192)
+    layout = amp.Layout(tp=8, pp=16, dp=1024, recompute="full")
+    assert not any("slowest kind" in text for text in amp.simulate(job, mixed, layout).warnings)  # all on H100
+    both = amp.simulate(job.replace(global_batch=1536 * 8), mixed, layout.replace(dp=1536))
+    assert any("slowest kind" in text for text in both.warnings)
 
 
 def test_results_do_not_depend_on_threads(question, sim):

@@ -23,6 +23,8 @@ def test_json_and_files(tmp_path):
     with np.load(folder / "devices.npz") as devices:
         assert devices["busy_s"].shape == (4096,)
         assert abs(devices["joules"].sum() / found["joules"] - 1) < 1e-9
+    with np.load(folder / "power.npz") as power:
+        assert abs((power["accelerators_w"] * power["seconds"]).sum() / found["joules"] - 1) < 1e-9
     with np.load(folder / "replicas.npz") as replicas:
         assert replicas["end_s"].max() == found["replica_end_s"]["last"]
 

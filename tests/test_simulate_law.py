@@ -64,7 +64,6 @@ def test_without_variability_it_is_the_estimate():
         est = amp.estimate(job, cluster, layout)
         sim = amp.simulate(job, cluster, layout, variability="none")
         time.setdefault(layout.schedule, []).append(sim.step_time_s / est.step_time_s - 1)
-        # `estimate` scales the joules of the slowest rank by the seconds of the mean one.
         energy.append(sim.power.gpu_mean_w * sim.step_time_s / (est.power.gpu_mean_w * est.step_time_s) - 1)
     for schedule in ("1f1b", "gpipe", "zb-h1"):
         assert np.abs(time[schedule]).max() < 0.01, schedule
@@ -72,8 +71,11 @@ def test_without_variability_it_is_the_estimate():
     for schedule in ("zb-v", "dualpipe", "dualpipe-v"):
         assert np.median(np.abs(time[schedule])) < 0.015, schedule
         assert np.abs(time[schedule]).max() < 0.12, schedule
-    assert np.median(np.abs(energy)) < 0.003
-    assert np.quantile(np.abs(energy), 0.9) < 0.012
+    # `estimate` scales the joules of the slowest rank by the seconds of the mean one, which is rough where stages do
+    # different things (8B on 16 stages, the last of which has the head).
+    assert np.median(np.abs(energy)) < 0.002
+    assert np.mean(np.abs(energy) < 0.01) > 0.85
+    assert np.abs(energy).max() < 0.09
 
 
 def slow_step(sim, replica):

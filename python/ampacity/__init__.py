@@ -62,7 +62,7 @@ from ampacity._core import (
     __version__,
 )
 from ampacity._corrections import with_measured_kernels
-from ampacity._devices import DeviceColumns
+from ampacity._devices import DeviceColumns, PowerTrace
 from ampacity._estimate import estimate, estimate_all, search
 from ampacity._failure_study import FailureStudy, PatternStudy, TrafficResult, fail_links, with_bandwidth_ratio
 from ampacity._files import load_catalogue
@@ -137,6 +137,7 @@ __all__ = [
     "PatternStudy",
     "PipelineTimeline",
     "Power",
+    "PowerTrace",
     "Problem",
     "Provenance",
     "Rates",

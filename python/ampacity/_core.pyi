@@ -4831,6 +4831,17 @@ class Simulation:
         """
         Read-only view of a column of all devices.
         """
+    def power_trace(
+        self, resolution_s: typing.SupportsFloat | typing.SupportsIndex
+    ) -> tuple[
+        numpy.typing.NDArray[numpy.float64],
+        numpy.typing.NDArray[numpy.float64],
+        numpy.typing.NDArray[numpy.float64],
+        numpy.typing.NDArray[numpy.float64],
+    ]:
+        """
+        Length of each bin (s), and watts of accelerators, IT equipment and facility.
+        """
     def replica_end_s(self) -> numpy.typing.NDArray[numpy.float64]:
         """
         Read-only view of when the pipeline of each replica is done (s).

@@ -18,7 +18,7 @@ from ampacity._core import (
     Problem,
     Training,
 )
-from ampacity._devices import COLUMNS, DeviceColumns
+from ampacity._devices import COLUMNS, DeviceColumns, PowerTrace
 
 if TYPE_CHECKING:
     import numpy as np
@@ -196,6 +196,28 @@ class Simulation:
     def replica_end_s(self) -> np.ndarray[Any, Any]:
         """When the pipeline of each replica is done (s from the start of the step); a read-only view."""
         return self._core.replica_end_s()
+
+    def power_trace(self, resolution_s: float = 1e-3) -> PowerTrace:
+        """Return the power of the job over the step (W), in bins of ``resolution_s``.
+
+        Accelerators change what they draw from task to task; fans, network and cooling do not follow within a step. The
+        integral of ``accelerators_w`` is ``joules``. Takes as long as the simulation.
+
+        Raises
+        ------
+        InvalidSpec
+            The resolution is below a microsecond, or gives more than 1e8 bins.
+
+        Examples
+        --------
+        >>> import ampacity as amp
+        >>> job = amp.Training("llama-3.1-8b", global_batch=64, seq_len=8192)
+        >>> sim = amp.simulate(job, amp.cluster("dgx-h100-x1"), amp.Layout(tp=2, dp=4, recompute="full"))
+        >>> trace = sim.power_trace(0.01)
+        >>> bool(abs((trace.accelerators_w * trace.seconds).sum() / sim.joules - 1) < 1e-9)
+        True
+        """
+        return PowerTrace(self._core, resolution_s)
 
     def timeline(self, replica: int) -> PipelineTimeline:
         """Return start and end (s) of every task of one replica, computed again bit for bit."""

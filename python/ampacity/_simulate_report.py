@@ -63,7 +63,7 @@ def _lines(sim: Simulation, ascii_only: bool) -> Iterator[str]:
 
 
 def write(sim: Simulation, folder: str) -> None:
-    """Write ``summary.json``, and ``devices.npz`` and ``replicas.npz`` with the columns.
+    """Write ``summary.json``, and ``devices.npz``, ``replicas.npz`` and ``power.npz`` (1 ms) with the columns.
 
     Raises
     ------
@@ -82,5 +82,7 @@ def write(sim: Simulation, folder: str) -> None:
         columns: dict[str, Any] = sim.devices.to_dict()
         np.savez(path / "devices.npz", **columns)
         np.savez(path / "replicas.npz", end_s=sim.replica_end_s)
+        trace: dict[str, Any] = sim.power_trace().to_dict()
+        np.savez(path / "power.npz", **trace)
     except OSError as error:
         raise Error(f"cannot write to {folder}: {error.strerror or error}") from error

@@ -137,11 +137,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_question(estimate)
     estimate.add_argument(
-        "--kernels",
-        metavar="measured|FILE.csv",
-        help="correct kernels by measured ones: the aiconfigurator database (extra: measured), or your own table",
-    )
-    estimate.add_argument(
         "--explain", action="store_true", help="what bounds the step, what would help most, how well founded that is"
     )
     _add_common(estimate)
@@ -160,7 +155,9 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument(
         "--threads", type=_count, default=1, metavar="N", help="threads that share the work (default 1; 0: all cores)"
     )
-    simulate.add_argument("--out", metavar="DIR", help="also write summary.json, devices.npz and replicas.npz there")
+    simulate.add_argument(
+        "--out", metavar="DIR", help="also write summary.json, devices.npz, replicas.npz and power.npz (1 ms)"
+    )
     _add_common(simulate)
 
     listing = commands.add_parser(
@@ -248,6 +245,11 @@ def _add_question(parser: argparse.ArgumentParser) -> None:
     )
     _add_flags(parser, "layout", _LAYOUT_FLAGS)
     _add_flags(parser, "job", _JOB_FLAGS)
+    parser.add_argument(
+        "--kernels",
+        metavar="measured|FILE.csv",
+        help="correct kernels by measured ones: the aiconfigurator database (extra: measured), or your own table",
+    )
 
 
 def _add_failure_flags(network: argparse.ArgumentParser) -> None:
@@ -294,6 +296,7 @@ def _question(options: argparse.Namespace, catalogue: Catalogue) -> dict[str, An
         "accelerators": given.get("gpus"),
         "layout": {key: given[key] for key in _LAYOUT_FLAGS if key in given},
         "job": {key: given[key] for key in _JOB_FLAGS if key in given},
+        "kernels": given.get("kernels"),
     }
 
 
@@ -301,7 +304,7 @@ def _estimate(options: argparse.Namespace) -> None:
     from ampacity._ask import ask
 
     catalogue = _catalogue(options.catalogue)
-    result = ask(**_question(options, catalogue), kernels=options.kernels)
+    result = ask(**_question(options, catalogue))
     why = result.explain(catalogue=catalogue) if options.explain else None
     if options.json:
         _print_json(result.to_dict() | ({} if why is None else {"explain": why.to_dict()}))

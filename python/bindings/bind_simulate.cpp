@@ -37,6 +37,17 @@ auto infos(std::string_view ColumnInfo::* member) {
   return names_of(texts);
 }
 
+/// Lengths of the bins and watts of accelerators, IT equipment and facility.
+using Trace = py::typing::Tuple<py::array_t<double>, py::array_t<double>, py::array_t<double>, py::array_t<double>>;
+Trace power_trace(const Simulation& self, double resolution_s) {
+  PowerTrace trace = [&] {
+    const py::gil_scoped_release release;
+    return self.power_trace(resolution_s);
+  }();
+  return Trace(py::make_tuple(read_only(std::move(trace.seconds)), read_only(std::move(trace.accelerators_w)),
+                              read_only(std::move(trace.it_w)), read_only(std::move(trace.facility_w))));
+}
+
 }  // namespace
 
 void bind_simulate(py::module_& module) {
@@ -97,6 +108,8 @@ void bind_simulate(py::module_& module) {
             return view(ends, ends.size(), self);
           },
           "Read-only view of when the pipeline of each replica is done (s).")
+      .def("power_trace", &power_trace, py::arg("resolution_s"),
+           "Length of each bin (s), and watts of accelerators, IT equipment and facility.")
       .def("timeline", &S::timeline, py::arg("replica").noconvert(), py::call_guard<py::gil_scoped_release>(),
            "Start and end of every task of one replica.")
       .def(

@@ -58,11 +58,20 @@ struct CriticalDevice {
   double step_time_without_s = 0;  ///< step time if it ran at the mean speed, all other draws the same
 };
 
+/// Watts over a step, means of equal bins of time; the last bin ends with the step and is shorter.
+struct PowerTrace {
+  double resolution_s = 0;
+  std::vector<double> seconds;         ///< length of each bin
+  std::vector<double> accelerators_w;  ///< all accelerators
+  std::vector<double> it_w;            ///< with hosts, network and storage
+  std::vector<double> facility_w;      ///< at the meter
+};
+
 /// One step, device by device. Ranks are in the order tensor (fastest), context, data, pipeline parallelism. Immutable.
 class Simulation {
  public:
   /// \throws InvalidSpec naming every conflict of job, cluster, layout and options
-  Simulation(Training job, Cluster cluster, Layout layout, SimulateOptions options);
+  Simulation(Training job, Cluster cluster, const Layout& layout, SimulateOptions options);
   ~Simulation();
   Simulation(Simulation&&) noexcept;
   Simulation& operator=(Simulation&&) noexcept;
@@ -94,6 +103,11 @@ class Simulation {
   /// When the pipeline of each replica is done, seconds from the start of the step.
   [[nodiscard]] std::span<const double> replica_end_s() const;
 
+  /// Power of the job over the step. Accelerators change what they draw from task to task; fans, network and cooling do
+  /// not follow within a step. The integral of `accelerators_w` is `joules`. Takes as long as the simulation.
+  /// \throws InvalidSpec for a resolution outside of 1 microsecond to 1e9 seconds, or of more than 1e8 bins
+  [[nodiscard]] PowerTrace power_trace(double resolution_s = 1e-3) const;
+
   /// Start and end of every task of one replica (computed again, bit for bit).
   /// \throws InvalidSpec
   [[nodiscard]] PipelineTimeline timeline(std::int64_t replica) const;
@@ -112,6 +126,6 @@ class Simulation {
 
 /// Simulates one training step with every accelerator an individual.
 /// \throws InvalidSpec naming every conflict of job, cluster, layout and options
-[[nodiscard]] Simulation simulate(Training job, Cluster cluster, Layout layout, SimulateOptions options = {});
+[[nodiscard]] Simulation simulate(Training job, Cluster cluster, const Layout& layout, SimulateOptions options = {});
 
 }  // namespace ampacity

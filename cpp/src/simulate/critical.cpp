@@ -1,6 +1,7 @@
 #include "simulate/critical.hpp"
 
 #include <algorithm>
+#include <vector>
 
 namespace ampacity::simulation {
 namespace {
@@ -46,7 +47,7 @@ Lead lead_of(const SetSolver& solver, const Plan& plan, const std::vector<bool>&
 }  // namespace
 
 Critical critical_device(SetSolver& solver, const Plan& plan, const Places& places, std::size_t set,
-                         std::vector<double>& speeds) {
+                         std::span<double> speeds) {
   const std::vector<bool> on_path = critical_path(solver, plan);
   Critical found;
   double most_behind_s = -1;
@@ -61,8 +62,7 @@ Critical critical_device(SetSolver& solver, const Plan& plan, const Places& plac
   }
   const double speed = speeds[found.device];
   speeds[found.device] = 1;
-  std::vector<double> busy_s(places.devices());
-  solver.solve_rank(set, found.rank, speeds, busy_s);
+  solver.solve_rank(set, found.rank, speeds);
   solver.solve_pipeline();
   found.end_without_s = solver.end_s();
   speeds[found.device] = speed;

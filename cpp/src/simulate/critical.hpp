@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <span>
-#include <vector>
 
 #include "simulate/replicas.hpp"
 
@@ -16,9 +15,9 @@ struct Critical {
   double on_path_s = 0;
   double end_without_s = 0;
 };
-/// Follows the critical path of the set back from its last task. Leaves the solver with the set as it was but for the
-/// critical device, which then runs at the mean speed.
+/// Follows the critical path of the set back from its last task. Leaves `speeds` as they were, and the solver with the
+/// set as it were if the critical device ran at the mean speed.
 [[nodiscard]] Critical critical_device(SetSolver& solver, const Plan& plan, const Places& places, std::size_t set,
-                                       std::vector<double>& speeds);
+                                       std::span<double> speeds);
 
 }  // namespace ampacity::simulation

@@ -1,5 +1,6 @@
 #include "simulate/options.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 
@@ -55,6 +56,15 @@ void check_index(const char* path, std::int64_t index, std::int64_t count) {
   throw InvalidSpec({{path, base::number_text(index), "must be between 0 and " + base::number_text(count - 1), {}}});
 }
 
+void check_resolution(double resolution_s, double step_time_s) {
+  const double least_s = std::max(1e-6, step_time_s / 1e8);
+  if (resolution_s >= least_s && resolution_s <= 1e9) return;
+  throw InvalidSpec({{"resolution_s",
+                      base::number_text(resolution_s),
+                      "must be between " + base::number_text(least_s) + " and 1e+09 seconds",
+                      {}}});
+}
+
 void check_options(const SimulateOptions& options, const Layout& layout) {
   std::vector<Problem> problems;
   const Variability& v = options.variability;
@@ -74,6 +84,7 @@ void check_options(const SimulateOptions& options, const Layout& layout) {
 
 std::vector<std::string> warnings_of(const Layout& layout, const SimulateOptions& options, const Estimate& estimate) {
   std::vector<std::string> warnings;
+  warnings.reserve(estimate.warnings.size() + 6);
   for (const Warning& warning : estimate.warnings) warnings.push_back(warning.text());
   const auto say = [&](std::string text) { warnings.push_back(std::move(text)); };
   const double jitter = options.variability.task_jitter_fraction;
@@ -86,6 +97,9 @@ std::vector<std::string> warnings_of(const Layout& layout, const SimulateOptions
       "and neither links nor network cards differ");
   say("devices differ in speed only: temperatures, power caps and clocks are not simulated one by one, and a slower "
       "device draws the same watts for longer");
+  const bool mixed = std::any_of(estimate.warnings.begin(), estimate.warnings.end(),
+                                 [](const Warning& warning) { return warning.caveat == Caveat::mixed_generations; });
+  if (mixed) say("devices of all kinds have the seconds and watts of the slowest kind");
   if (estimate.breakdown.imbalance_s > 0) {
     say("the imbalance of experts and attention is its expected value in each task, not a draw");
   }

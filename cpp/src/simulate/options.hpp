@@ -15,6 +15,9 @@ void check_options(const SimulateOptions& options, const Layout& layout);
 /// \throws InvalidSpec where an index is not in [0, count).
 void check_index(const char* path, std::int64_t index, std::int64_t count);
 
+/// \throws InvalidSpec where a trace of a step of that length would be too fine or make no sense.
+void check_resolution(double resolution_s, double step_time_s);
+
 /// What the simulation of this job leaves out or assumes, and the estimate's warnings. In words.
 [[nodiscard]] std::vector<std::string> warnings_of(const Layout& layout, const SimulateOptions& options,
                                                    const Estimate& estimate);

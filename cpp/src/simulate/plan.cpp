@@ -142,6 +142,7 @@ class Builder {
       sums.imbalance_s += work.imbalance_s;
       slot.compute_s = work.compute_s;
       slot.fixed_s = work.fixed_s();
+      slot.communication_s = work.communication_s;
       plan_.slots.push_back(slot);
     }
     plan_.ranks.push_back(sums);

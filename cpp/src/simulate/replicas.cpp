@@ -41,37 +41,56 @@ void SetSolver::solve_rank(std::size_t set, std::int64_t rank, std::span<const d
   const auto end = compute_s_.begin() + plan_.begin[index + 1];
   std::fill(begin, end, 0.0);
   const std::size_t first = places_.first_device(set, rank);
-  for (std::size_t d = first; d < first + places_.group(); ++d) busy_s[d] = add_device(d, rank, speeds[d]);
+  if (!sums_s_.empty()) std::fill(sums_s_.begin() + plan_.begin[index], sums_s_.begin() + plan_.begin[index + 1], 0.0);
+  for (std::size_t d = first; d < first + places_.group(); ++d) {
+    const double sum_s = add_device(d, rank, speeds[d]);
+    if (!busy_s.empty()) busy_s[d] = sum_s;
+  }
   rank_s_[index] = std::accumulate(begin, end, 0.0);
 }
 
-double SetSolver::add_device(std::size_t device, std::int64_t rank, double speed) {
+/// Calls `take(slot, seconds)` for each task of a device, in order.
+template <class Take>
+void SetSolver::draw_device(std::size_t device, std::int64_t rank, double speed, const Take& take) const {
   const auto begin = static_cast<std::size_t>(plan_.begin[static_cast<std::size_t>(rank)]);
   const std::size_t tasks = static_cast<std::size_t>(plan_.begin[static_cast<std::size_t>(rank) + 1]) - begin;
   const double* const mean_s = mean_s_.data() + begin;
-  double* const slowest = compute_s_.data() + begin;
   const double slowness = 1 / speed;
-  double sum = 0;
-  const auto take = [&](std::size_t task, double seconds) {
-    sum += seconds;
-    slowest[task] = std::max(slowest[task], seconds);
-  };
   if (draws_.jitter_fraction > 0) {
     const double deviation = slowness * draws_.jitter_fraction;
     for_each_deviation(*draws_.table, draws_.seed, device, tasks, [&](std::size_t task, double normal) {
-      take(task, mean_s[task] * (slowness + deviation * normal));
+      take(begin + task, mean_s[task] * (slowness + deviation * normal));
     });
   } else {
-    for (std::size_t task = 0; task < tasks; ++task) take(task, mean_s[task] * slowness);
+    for (std::size_t task = 0; task < tasks; ++task) take(begin + task, mean_s[task] * slowness);
+  }
+}
+
+double SetSolver::add_device(std::size_t device, std::int64_t rank, double speed) {
+  double* const slowest = compute_s_.data();
+  double* const sums = sums_s_.data();
+  double sum = 0;
+  const auto take = [&](std::size_t slot, double seconds) {
+    sum += seconds;
+    slowest[slot] = std::max(slowest[slot], seconds);
+  };
+  if (sums_s_.empty()) {
+    draw_device(device, rank, speed, take);
+  } else {
+    draw_device(device, rank, speed, [&](std::size_t slot, double seconds) {
+      take(slot, seconds);
+      sums[slot] += seconds;
+    });
   }
   return sum;
 }
 
 std::vector<double> SetSolver::device_compute_s(std::size_t device, std::int64_t rank, double speed) const {
-  SetSolver alone(plan_, places_, draws_);
-  static_cast<void>(alone.add_device(device, rank, speed));
-  const auto begin = alone.compute_s_.begin() + plan_.begin[static_cast<std::size_t>(rank)];
-  return {begin, alone.compute_s_.begin() + plan_.begin[static_cast<std::size_t>(rank) + 1]};
+  std::vector<double> seconds;
+  const auto index = static_cast<std::size_t>(rank);
+  seconds.reserve(static_cast<std::size_t>(plan_.begin[index + 1] - plan_.begin[index]));
+  draw_device(device, rank, speed, [&](std::size_t, double slot_s) { seconds.push_back(slot_s); });
+  return seconds;
 }
 
 void SetSolver::solve_pipeline() {

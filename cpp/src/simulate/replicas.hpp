@@ -45,10 +45,12 @@ class SetSolver {
   SetSolver(const Plan& plan, const Places& places, const Draws& draws);
 
   /// Durations and ends of all slots of the set. `speeds` are those of all devices of the job; `busy_s`, of all devices
-  /// too, gets the compute seconds of this set's.
-  void solve(std::size_t set, std::span<const double> speeds, std::span<double> busy_s);
+  /// too, gets the compute seconds of this set's (unless it is empty).
+  void solve(std::size_t set, std::span<const double> speeds, std::span<double> busy_s = {});
   /// Durations of one rank only.
-  void solve_rank(std::size_t set, std::int64_t rank, std::span<const double> speeds, std::span<double> busy_s);
+  void solve_rank(std::size_t set, std::int64_t rank, std::span<const double> speeds, std::span<double> busy_s = {});
+  /// From now on also keeps the sum of all devices of a group for each slot.
+  void keep_sums() { sums_s_.resize(compute_s_.size()); }
   /// Ends of all slots from their durations.
   void solve_pipeline();
 
@@ -57,12 +59,16 @@ class SetSolver {
   [[nodiscard]] double slowest_compute_s(std::int64_t rank) const { return rank_s_[static_cast<std::size_t>(rank)]; }
   [[nodiscard]] std::span<const double> compute_s() const { return compute_s_; }
   [[nodiscard]] std::span<const double> ends_s() const { return ends_s_; }
+  /// Compute of all devices of the group of a slot (`keep_sums`).
+  [[nodiscard]] std::span<const double> sums_s() const { return sums_s_; }
 
   /// Compute seconds of each slot of one device, in the order of its rank.
   [[nodiscard]] std::vector<double> device_compute_s(std::size_t device, std::int64_t rank, double speed) const;
 
  private:
   /// Takes the tasks of one device into those of its group; returns their sum.
+  template <class Take>
+  void draw_device(std::size_t device, std::int64_t rank, double speed, const Take& take) const;
   double add_device(std::size_t device, std::int64_t rank, double speed);
 
   const Plan& plan_;
@@ -70,6 +76,7 @@ class SetSolver {
   Draws draws_;
   std::vector<double> mean_s_;  // compute of each slot on a device of mean speed
   std::vector<double> compute_s_;
+  std::vector<double> sums_s_;
   std::vector<double> ends_s_;
   std::vector<double> rank_s_;
   double end_s_ = 0;

@@ -16,6 +16,7 @@
 #include "simulate/options.hpp"
 #include "simulate/plan.hpp"
 #include "simulate/replicas.hpp"
+#include "simulate/watts.hpp"
 #include "step/pace.hpp"
 
 namespace ampacity {
@@ -53,30 +54,37 @@ const Partition& partition_of(const Cluster& cluster, const Accelerator* device)
 }  // namespace
 
 struct Simulation::Parts {
+  Parts(Training the_job, Cluster the_cluster, const Layout& the_layout, SimulateOptions the_options)
+      : job(std::move(the_job)),
+        cluster(std::move(the_cluster)),
+        layout(the_layout),
+        options(std::move(the_options)),
+        estimate(ampacity::estimate(job, cluster, layout)) {}
+
   Training job;
   Cluster cluster;
   Layout layout;
   SimulateOptions options;
-  Estimate estimate{};
+  Estimate estimate;
   const Accelerator* device = nullptr;
-  Plan plan{};
-  Places places{};
-  simulation::JitterTable table{};
-  simulation::Draws draws{};
-  std::vector<double> columns{};
-  std::vector<double> replica_end_s{};
-  std::vector<double> slowest_compute_s{};  // set by set, rank by rank
+  Plan plan;
+  Places places;
+  std::vector<simulation::Watts> watts;  // of each rank
+  simulation::JitterTable table;
+  simulation::Draws draws;
+  std::unique_ptr<double[]> columns;
+  std::vector<double> replica_end_s;
+  std::vector<double> slowest_compute_s;  // set by set, rank by rank
   double step_time_s = 0;
   double joules = 0;
-  Power power{};
-  CriticalDevice critical{};
-  std::vector<std::string> warnings{};
+  Power power;
+  CriticalDevice critical;
+  std::vector<std::string> warnings;
 
-  [[nodiscard]] std::span<double> column(Key key) {
-    return {columns.data() + key * places.devices(), places.devices()};
-  }
+  // NOLINTNEXTLINE(readability-make-member-function-const): columns of a constant simulation are constant
+  [[nodiscard]] std::span<double> column(Key key) { return {columns.get() + key * places.devices(), places.devices()}; }
   [[nodiscard]] std::span<const double> column(Key key) const {
-    return {columns.data() + key * places.devices(), places.devices()};
+    return {columns.get() + key * places.devices(), places.devices()};
   }
 
   template <class Work>
@@ -88,10 +96,10 @@ struct Simulation::Parts {
   void fill_rank(std::size_t set, std::int64_t rank, double last_end_s);
   void finish();
   void find_critical();
+  [[nodiscard]] PowerTrace trace(double resolution_s) const;
 };
 
 void Simulation::Parts::prepare() {
-  estimate = ampacity::estimate(job, cluster, layout);
   simulation::check_options(options, layout);
   device = step::pace_of(job, cluster, layout).device;
   Variability& v = options.variability;
@@ -99,7 +107,8 @@ void Simulation::Parts::prepare() {
   plan = simulation::plan_of(job, layout, *device, network::links_of(cluster, partition_of(cluster, device)));
   places = simulation::places_of(layout);
   draws = {options.seed, v.task_jitter_fraction, &table};
-  columns.resize(keys * places.devices());
+  columns = std::make_unique_for_overwrite<double[]>(keys * places.devices());
+  for (const RankSums& sums : plan.ranks) watts.push_back(simulation::watts_of(plan, sums, *device));
   replica_end_s.resize(static_cast<std::size_t>(places.replicas));
   slowest_compute_s.resize(places.sets() * plan.ranks.size());
   if (options.speed_fraction.empty()) {
@@ -174,19 +183,14 @@ void Simulation::Parts::fill_rank(std::size_t set, std::int64_t rank, double las
   const double host_s = sums.host_s + end.offload_s + plan.overhead_s;
   const double pipeline_s = end_s - slowest_s - sums.fixed_s();
   const double replicas_s = last_end_s - end_s;
-  const double busy_w = sums.compute_s > 0 ? sums.joules / sums.compute_s : 0;
-  const double communicating_w = compute::communicating_w(*device);
-  const double stalled_w = compute::stalled_w(*device);
-  const double hidden_s = sums.hidden_comm_s + end.replicas.hidden_s;
-  // Communication behind compute has its kernels' watts on top of theirs.
-  const double fixed_j = end.optimizer.joules + communication_s * communicating_w +
-                         hidden_s * (communicating_w - stalled_w) + (host_s + pipeline_s + replicas_s) * stalled_w;
+  const simulation::Watts& w = watts[index];
+  const double fixed_j =
+      end.optimizer.joules + communication_s * w.communicating_w + (host_s + pipeline_s + replicas_s) * w.stalled_w;
   const std::size_t first = places.first_device(set, rank);
   for (std::size_t d = first; d < first + places.group(); ++d) {
     const double computing_s = column(busy)[d];
     const double peers_s = slowest_s - computing_s + sums.imbalance_s;
-    // No device draws more than its power limit for longer than milliseconds.
-    const double device_j = std::min(computing_s * busy_w + peers_s * stalled_w + fixed_j, device->tdp_w * step_time_s);
+    const double device_j = computing_s * w.busy_w + peers_s * w.stalled_w + fixed_j;
     column(busy)[d] = computing_s + end.optimizer.seconds;
     column(communication)[d] = communication_s;
     column(host)[d] = host_s;
@@ -216,11 +220,9 @@ void Simulation::Parts::finish() {
 void Simulation::Parts::find_critical() {
   const auto last = std::max_element(replica_end_s.begin(), replica_end_s.end());
   const auto set = static_cast<std::size_t>((last - replica_end_s.begin()) / places.together);
-  std::vector<double> speeds(column(speed).begin(), column(speed).end());
-  std::vector<double> busy_s(places.devices());
   SetSolver solver(plan, places, draws);
-  solver.solve(set, speeds, busy_s);
-  const simulation::Critical found = simulation::critical_device(solver, plan, places, set, speeds);
+  solver.solve(set, column(speed));
+  const simulation::Critical found = simulation::critical_device(solver, plan, places, set, column(speed));
   double end_s = found.end_without_s;
   for (std::size_t r = 0; r < replica_end_s.size(); ++r) {
     if (r / static_cast<std::size_t>(places.together) != set) end_s = std::max(end_s, replica_end_s[r]);
@@ -229,14 +231,44 @@ void Simulation::Parts::find_critical() {
   critical = {at,
               at / places.peers % places.replicas,
               found.rank,
-              speeds[found.device],
+              column(speed)[found.device],
               found.on_path_s,
               end_s + plan.tail_s()};
 }
 
-Simulation::Simulation(Training job, Cluster cluster, Layout layout, SimulateOptions options)
-    : parts_(
-          std::make_unique<Parts>(Parts{std::move(job), std::move(cluster), std::move(layout), std::move(options)})) {
+PowerTrace Simulation::Parts::trace(double resolution_s) const {
+  simulation::WattBins bins(step_time_s, resolution_s);
+  const auto devices = static_cast<double>(places.devices());
+  const simulation::Watts& any = watts.front();
+  bins.add(0, step_time_s, devices * any.stalled_w);
+  SetSolver solver(plan, places, draws);
+  solver.keep_sums();
+  for (std::size_t set = 0; set < places.sets(); ++set) {
+    solver.solve(set, column(speed));
+    simulation::add_set(solver, plan, places, watts, bins);
+  }
+  // Behind the slowest pipeline: reductions, optimizer, host.
+  const double last_end_s = *std::max_element(replica_end_s.begin(), replica_end_s.end());
+  const double network_s = plan.end.replicas.exposed_s + plan.end.norm_s;
+  bins.add(last_end_s, network_s, devices * (any.communicating_w - any.stalled_w));
+  bins.add(last_end_s + network_s, plan.end.optimizer.seconds, devices * (any.optimizer_w - any.stalled_w));
+
+  PowerTrace trace;
+  trace.resolution_s = resolution_s;
+  trace.accelerators_w = bins.mean_w();
+  const std::size_t count = trace.accelerators_w.size();
+  trace.seconds.assign(count, resolution_s);
+  trace.seconds.back() = step_time_s - static_cast<double>(count - 1) * resolution_s;
+  const double supplies = partition_of(cluster, device).node.psu_efficiency_fraction;
+  for (const double watts_now : trace.accelerators_w) {
+    trace.it_w.push_back(power.it_mean_w + (watts_now - joules / step_time_s) / supplies);
+    trace.facility_w.push_back(trace.it_w.back() + power.facility_mean_w - power.it_mean_w);
+  }
+  return trace;
+}
+
+Simulation::Simulation(Training job, Cluster cluster, const Layout& layout, SimulateOptions options)
+    : parts_(std::make_unique<Parts>(std::move(job), std::move(cluster), layout, std::move(options))) {
   Parts& p = *parts_;
   p.prepare();
   p.solve();
@@ -302,12 +334,16 @@ std::span<const double> Simulation::column(std::string_view key) const {
                     (near.empty() ? "" : "; did you mean " + base::either(near) + "?"));
 }
 
+PowerTrace Simulation::power_trace(double resolution_s) const {
+  simulation::check_resolution(resolution_s, parts_->step_time_s);
+  return parts_->trace(resolution_s);
+}
+
 PipelineTimeline Simulation::timeline(std::int64_t replica) const {
   const Parts& p = *parts_;
   simulation::check_index("replica", replica, p.places.replicas);
   SetSolver solver(p.plan, p.places, p.draws);
-  std::vector<double> busy_s(p.places.devices());
-  solver.solve(static_cast<std::size_t>(replica / p.places.together), p.column(speed), busy_s);
+  solver.solve(static_cast<std::size_t>(replica / p.places.together), p.column(speed));
   PipelineTimeline timeline;
   for (std::size_t at = 1; at < p.plan.slots.size(); ++at) {
     const simulation::Slot& slot = p.plan.slots[at];
@@ -346,8 +382,8 @@ std::vector<double> Simulation::task_fixed_s(std::int64_t stage) const {
   return seconds;
 }
 
-Simulation simulate(Training job, Cluster cluster, Layout layout, SimulateOptions options) {
-  return {std::move(job), std::move(cluster), std::move(layout), std::move(options)};
+Simulation simulate(Training job, Cluster cluster, const Layout& layout, SimulateOptions options) {
+  return {std::move(job), std::move(cluster), layout, std::move(options)};
 }
 
 }  // namespace ampacity

@@ -1,0 +1,61 @@
+#include "simulate/watts.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "compute/kernels.hpp"
+
+namespace ampacity::simulation {
+
+Watts watts_of(const Plan& plan, const RankSums& sums, const Accelerator& device) {
+  Watts watts;
+  watts.communicating_w = compute::communicating_w(device);
+  watts.stalled_w = compute::stalled_w(device);
+  const compute::KernelCost& optimizer = plan.end.optimizer;
+  watts.optimizer_w = optimizer.seconds > 0 ? optimizer.joules / optimizer.seconds : 0;
+  if (sums.compute_s > 0) {
+    const double hidden_s = sums.hidden_comm_s + plan.end.replicas.hidden_s;
+    const double hidden_j = step::hidden_joules(device, hidden_s, sums.compute_s, sums.joules);
+    watts.busy_w = (sums.joules + hidden_j) / sums.compute_s;
+  }
+  return watts;
+}
+
+WattBins::WattBins(double end_s, double resolution_s)
+    : end_s_(end_s),
+      per_s_(1 / resolution_s),
+      bins_(static_cast<std::size_t>(std::max(1.0, std::ceil(end_s / resolution_s)))),
+      slopes_(bins_ + 2) {}  // a step at the very end changes nothing
+
+std::vector<double> WattBins::mean_w() const {
+  std::vector<double> watts(bins_);
+  double sum = 0;
+  for (std::size_t bin = 0; bin < bins_; ++bin) {
+    sum += slopes_[bin];
+    watts[bin] = sum;
+  }
+  // The last bin ends with the step: it has the joules of a whole one.
+  watts.back() /= end_s_ * per_s_ - static_cast<double>(bins_ - 1);
+  return watts;
+}
+
+void add_set(const SetSolver& solver, const Plan& plan, const Places& places, const std::vector<Watts>& watts,
+             WattBins& bins) {
+  const auto devices = static_cast<double>(places.group());
+  for (std::size_t at = 1; at < plan.slots.size(); ++at) {
+    const Slot& slot = plan.slots[at];
+    const Watts& w = watts[static_cast<std::size_t>(slot.rank)];
+    const double longest_s = solver.compute_s()[at];
+    const double compute_end_s = solver.ends_s()[at] - slot.fixed_s;
+    // Devices of a group end one after the other, within a few per cent of a task: their joules are spread over it.
+    if (longest_s > 0) {
+      const double compute_w = (w.busy_w - w.stalled_w) * solver.sums_s()[at] / longest_s;
+      bins.add(std::max(0.0, compute_end_s - longest_s), longest_s, compute_w);
+    }
+    if (slot.communication_s > 0) {
+      bins.add(compute_end_s, slot.communication_s, devices * (w.communicating_w - w.stalled_w));
+    }
+  }
+}
+
+}  // namespace ampacity::simulation
