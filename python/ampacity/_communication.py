@@ -95,7 +95,7 @@ class NetworkCommunication(NetworkShapes):
         collectives
             What runs; groups may share endpoints.
         routing, seed, queue_pairs, latency_weighted, batch_fraction
-            See `ampacity.Network.transfer`.
+            See `ampacity.Network.transfer`; routing that looks at single flows (adaptive, flowlet) is refused.
         aggregate
             Solve flows that cannot be told apart as one. The answer is the same without, later.
 
@@ -158,7 +158,7 @@ class NetworkCommunication(NetworkShapes):
         step_latency_s, reduce_bytes_per_s
             See `ampacity.Collective`.
         routing, seed, queue_pairs
-            See `ampacity.Network.transfer`.
+            See `collectives`.
 
         Raises
         ------

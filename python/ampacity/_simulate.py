@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ampacity import _core
 from ampacity._core import (
@@ -361,7 +361,7 @@ class Simulation:
             np.array_equal(self._core.column(key), other._core.column(key)) for key in COLUMNS
         )
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __reduce__(self) -> tuple[Any, ...]:
         options = (self._seed, self._variability, self._given_speeds, self._exclude, self._threads)

@@ -164,6 +164,11 @@ std::vector<std::vector<std::int64_t>> checked_levels(const Network& network, st
                                                       const FlowRules& rules) {
   check(network.plan(), {}, rules, false);
   std::vector<Problem> problems;
+  if (rules.routing == Routing::adaptive || rules.routing == Routing::flowlet) {
+    // Both look at single flows, which are not followed where alike ones are run as one.
+    problems.push_back({"routing", std::string(EnumNames<Routing>::names[static_cast<std::size_t>(rules.routing)]),
+                        "must be d-mod-k, ecmp or spray for collectives", "spray is adaptive routing at its best"});
+  }
   std::vector<std::vector<std::int64_t>> levels;
   double flows = 0;
   for (std::size_t i = 0; i < collectives.size(); ++i) {
