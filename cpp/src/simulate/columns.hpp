@@ -1,0 +1,24 @@
+// The columns of simulated devices: their order, names and units.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+#include "ampacity/batch.hpp"
+
+namespace ampacity::simulation {
+
+enum class Key : std::size_t { speed, busy, communication, host, peers, pipeline, replicas, joules, mean_w, count };
+inline constexpr std::array<ColumnInfo, static_cast<std::size_t>(Key::count)> infos{{
+    {"speed_fraction", "speed over that of the mean device"},
+    {"busy_s", "kernels: products, attention, memory-bound operators, recomputation, optimizer (s)"},
+    {"communication_s", "exposed communication: tensor, context, expert, pipeline and data parallel (s)"},
+    {"host_s", "waiting for the host: launches, transfers, the software's fixed share of a step (s)"},
+    {"wait_peers_s", "waiting for slower devices and busier experts of its groups within tasks (s)"},
+    {"wait_pipeline_s", "waiting for other stages: fill, drain, unequal stages (s)"},
+    {"wait_replicas_s", "waiting for the slowest replica at the end of the step (s)"},
+    {"joules", "energy of the device over the step (J)"},
+    {"mean_w", "mean power of the device over the step (W)"},
+}};
+
+}  // namespace ampacity::simulation
