@@ -1,6 +1,9 @@
 // Searches: the best of what is possible, and clear words where nothing is.
 #include <doctest/doctest.h>
 
+#include <set>
+#include <tuple>
+
 #include "scenario.hpp"
 
 using namespace ampacity;
@@ -29,6 +32,19 @@ TEST_CASE("what the user fixed stays fixed") {
   CHECK(found.best.accelerators() == 1024);
   CHECK(found.best.recompute == Recompute::full);
   CHECK(found.global_batch == 512);
+}
+
+TEST_CASE("every field of a layout can be decided, each by a member of its own") {
+  LayoutChoice choice;
+  std::set<const void*> members;
+  const auto look = [&](const auto& field) {
+    const Layout other;
+    choice.of(field.member) = other.*field.member;
+    members.insert(&choice.of(field.member));
+  };
+  std::apply([&](const auto&... field) { (look(field), ...); }, Layout::fields());
+  CHECK(members.size() == std::tuple_size_v<decltype(Layout::fields())>);
+  CHECK(choice.sequence_parallel.has_value());
 }
 
 TEST_CASE("nothing fits: by how much, and what is largest") {

@@ -42,32 +42,10 @@ LayoutChoice read_choice(const py::dict& kwargs) {
     if (key != "accelerators" && key != "global_batch") fields.set(key, value);
   }
   const auto layout = decode_checked<Layout>(fields, Catalogue::builtin(), std::move(problems));
-  const auto take = [&](const char* key, auto member, auto& target) {
-    if (fields.find(key) != nullptr) target = layout.*member;
+  const auto take = [&](const auto& field) {
+    if (fields.find(field.key) != nullptr) choice.of(field.member) = layout.*field.member;
   };
-  take("tp", &Layout::tp, choice.tp);
-  take("pp", &Layout::pp, choice.pp);
-  take("vp", &Layout::vp, choice.vp);
-  take("cp", &Layout::cp, choice.cp);
-  take("cp_kind", &Layout::cp_kind, choice.cp_kind);
-  take("ep", &Layout::ep, choice.ep);
-  take("etp", &Layout::etp, choice.etp);
-  take("dp", &Layout::dp, choice.dp);
-  take("micro_batch", &Layout::micro_batch, choice.micro_batch);
-  take("zero_stage", &Layout::zero_stage, choice.zero_stage);
-  take("shard_group", &Layout::shard_group, choice.shard_group);
-  take("reshard_after_forward", &Layout::reshard_after_forward, choice.reshard_after_forward);
-  take("first_stage_layers", &Layout::first_stage_layers, choice.first_stage_layers);
-  take("last_stage_layers", &Layout::last_stage_layers, choice.last_stage_layers);
-  take("uneven_stages", &Layout::uneven_stages, choice.uneven_stages);
-  take("schedule", &Layout::schedule, choice.schedule);
-  take("recompute", &Layout::recompute, choice.recompute);
-  take("recompute_modules", &Layout::recompute_modules, choice.recompute_modules);
-  take("recompute_layers", &Layout::recompute_layers, choice.recompute_layers);
-  take("offload_optimizer_fraction", &Layout::offload_optimizer_fraction, choice.offload_optimizer_fraction);
-  take("offload_activations_fraction", &Layout::offload_activations_fraction, choice.offload_activations_fraction);
-  take("offload_weights_fraction", &Layout::offload_weights_fraction, choice.offload_weights_fraction);
-  take("sequence_parallel", &Layout::sequence_parallel, choice.sequence_parallel);
+  std::apply([&](const auto&... field) { (take(field), ...); }, Layout::fields());
   return choice;
 }
 

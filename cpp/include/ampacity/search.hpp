@@ -3,6 +3,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <tuple>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "ampacity/cluster.hpp"
@@ -40,6 +43,53 @@ struct LayoutChoice {
   std::optional<double> offload_activations_fraction;
   std::optional<double> offload_weights_fraction;
   std::optional<bool> sequence_parallel;
+
+ private:
+  static constexpr auto pairs() {
+    using C = LayoutChoice;
+    return std::tuple{std::pair{&Layout::tp, &C::tp},
+                      std::pair{&Layout::pp, &C::pp},
+                      std::pair{&Layout::vp, &C::vp},
+                      std::pair{&Layout::cp, &C::cp},
+                      std::pair{&Layout::cp_kind, &C::cp_kind},
+                      std::pair{&Layout::ep, &C::ep},
+                      std::pair{&Layout::etp, &C::etp},
+                      std::pair{&Layout::dp, &C::dp},
+                      std::pair{&Layout::micro_batch, &C::micro_batch},
+                      std::pair{&Layout::zero_stage, &C::zero_stage},
+                      std::pair{&Layout::shard_group, &C::shard_group},
+                      std::pair{&Layout::reshard_after_forward, &C::reshard_after_forward},
+                      std::pair{&Layout::first_stage_layers, &C::first_stage_layers},
+                      std::pair{&Layout::last_stage_layers, &C::last_stage_layers},
+                      std::pair{&Layout::uneven_stages, &C::uneven_stages},
+                      std::pair{&Layout::schedule, &C::schedule},
+                      std::pair{&Layout::recompute, &C::recompute},
+                      std::pair{&Layout::recompute_modules, &C::recompute_modules},
+                      std::pair{&Layout::recompute_layers, &C::recompute_layers},
+                      std::pair{&Layout::offload_optimizer_fraction, &C::offload_optimizer_fraction},
+                      std::pair{&Layout::offload_activations_fraction, &C::offload_activations_fraction},
+                      std::pair{&Layout::offload_weights_fraction, &C::offload_weights_fraction},
+                      std::pair{&Layout::sequence_parallel, &C::sequence_parallel}};
+  }
+
+ public:
+  /// What is decided about that field of the layout.
+  template <class T>
+  [[nodiscard]] std::optional<T>& of(T Layout::* field) {
+    static_assert(std::tuple_size_v<decltype(pairs())> == std::tuple_size_v<decltype(Layout::fields())>);
+    std::optional<T> LayoutChoice::* found = nullptr;
+    const auto look = [&]<class Other>(const std::pair<Other Layout::*, std::optional<Other> LayoutChoice::*>& pair) {
+      if constexpr (std::is_same_v<Other, T>) {
+        if (pair.first == field) found = pair.second;
+      }
+    };
+    std::apply([&](const auto&... pair) { (look(pair), ...); }, pairs());
+    return this->*found;
+  }
+  template <class T>
+  [[nodiscard]] const std::optional<T>& of(T Layout::* field) const {
+    return const_cast<LayoutChoice&>(*this).of(field);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+  }
 };
 
 /// A layout with what it achieves.

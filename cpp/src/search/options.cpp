@@ -1,6 +1,7 @@
 #include "search/options.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 #include "workload/stages.hpp"
 
@@ -12,10 +13,6 @@ std::vector<std::int64_t> powers_of_two(std::int64_t most) {
   for (std::int64_t value = 1; value <= most; value *= 2) values.push_back(value);
   return values;
 }
-
-}  // namespace
-
-namespace {
 
 /// Least first. Norms are cheap to compute again; then the widest tensors of a layer; at last all of it.
 std::vector<RecomputeOption> recompute_options(const Training& job, const LayoutChoice& choice) {
@@ -94,32 +91,18 @@ std::int64_t multiple_of_batches(const Layout& layout) {
 
 Layout skeleton(const LayoutChoice& choice, std::int64_t accelerators) {
   Layout layout;
-  layout.tp = choice.tp.value_or(1);
-  layout.pp = choice.pp.value_or(1);
-  layout.schedule = choice.schedule.value_or(Schedule::one_f_one_b);
-  layout.vp = choice.vp.value_or(is_v(layout.schedule) ? 2 : 1);
-  layout.cp = choice.cp.value_or(1);
-  layout.cp_kind = choice.cp_kind.value_or(ContextParallel::software);
-  layout.ep = choice.ep.value_or(1);
-  layout.etp = choice.etp.value_or(1);
-  layout.micro_batch = choice.micro_batch.value_or(1);
-  layout.zero_stage = choice.zero_stage.value_or(1);
-  layout.shard_group = choice.shard_group.value_or(0);
-  layout.reshard_after_forward = choice.reshard_after_forward.value_or(true);
-  layout.first_stage_layers = choice.first_stage_layers.value_or(0);
-  layout.last_stage_layers = choice.last_stage_layers.value_or(0);
-  layout.uneven_stages = choice.uneven_stages.value_or(false);
-  layout.recompute_modules = choice.recompute_modules.value_or(RecomputeModules{});
-  layout.recompute_layers = choice.recompute_layers.value_or(0);
+  const auto take = [&](const auto& field) {
+    if (const auto& decided = choice.of(field.member)) layout.*field.member = *decided;
+  };
+  std::apply([&](const auto&... field) { (take(field), ...); }, Layout::fields());
+  if (!choice.vp && is_v(layout.schedule)) layout.vp = 2;
   // Modules or a number of layers to recompute say that something is.
-  layout.recompute = choice.recompute.value_or(!layout.recompute_modules.empty() ? Recompute::modules
-                                               : layout.recompute_layers > 0     ? Recompute::full
-                                                                                 : Recompute::none);
-  layout.offload_optimizer_fraction = choice.offload_optimizer_fraction.value_or(0);
-  layout.offload_activations_fraction = choice.offload_activations_fraction.value_or(0);
-  layout.offload_weights_fraction = choice.offload_weights_fraction.value_or(0);
-  layout.sequence_parallel = choice.sequence_parallel.value_or(true);
-  layout.dp = choice.dp.value_or(std::max<std::int64_t>(1, accelerators / (layout.tp * layout.pp * layout.cp)));
+  if (!choice.recompute && !layout.recompute_modules.empty()) {
+    layout.recompute = Recompute::modules;
+  } else if (!choice.recompute && layout.recompute_layers > 0) {
+    layout.recompute = Recompute::full;
+  }
+  if (!choice.dp) layout.dp = std::max<std::int64_t>(1, accelerators / (layout.tp * layout.pp * layout.cp));
   return layout;
 }
 
