@@ -205,16 +205,10 @@ std::unique_ptr<EstimateColumns> run_estimate_layouts(const Training& job, const
   LayoutColumns columns = read_columns(job, kwargs);
   BatchOptions options;
   options.threads = threads;
-  options.proceed = [] {
-    const py::gil_scoped_acquire gil;
-    return PyErr_CheckSignals() == 0;
-  };
-  try {
-    const py::gil_scoped_release release;
+  return interruptible([&](const std::function<bool()>& proceed) {
+    options.proceed = proceed;
     return std::make_unique<EstimateColumns>(job, cluster, std::move(columns), options);
-  } catch (const Cancelled&) {
-    throw py::error_already_set();  // Ctrl-C
-  }
+  });
 }
 
 std::size_t checked_row(const EstimateColumns& self, py::ssize_t row) {

@@ -18,16 +18,10 @@ std::unique_ptr<Simulation> run(const Training& job, const Cluster& cluster, con
   options.speed_fraction.assign(speeds.begin(), speeds.end());
   options.exclude = std::move(exclude);
   options.threads = threads;
-  options.proceed = [] {
-    const py::gil_scoped_acquire gil;
-    return PyErr_CheckSignals() == 0;
-  };
-  try {
-    const py::gil_scoped_release release;
+  return interruptible([&](const std::function<bool()>& proceed) {
+    options.proceed = proceed;
     return std::make_unique<Simulation>(job, cluster, layout, std::move(options));
-  } catch (const Cancelled&) {
-    throw py::error_already_set();  // Ctrl-C
-  }
+  });
 }
 
 /// The names of the columns, or what they hold.

@@ -5,6 +5,8 @@
 #include <pybind11/stl.h>
 #include <pybind11/typing.h>
 
+#include <functional>
+
 #include "ampacity/ampacity.hpp"
 
 namespace py = pybind11;
@@ -13,6 +15,22 @@ namespace ampacity::python {
 
 /// What `pickle` keeps of an object.
 using State = py::typing::Tuple<py::object, py::ellipsis>;
+
+/// Runs long work without the interpreter. It gets a function to ask now and then, which says false on Ctrl-C; the work
+/// then throws `Cancelled`, and Python sees its KeyboardInterrupt.
+template <class Work>
+auto interruptible(const Work& work) {
+  const std::function<bool()> proceed = [] {
+    const py::gil_scoped_acquire gil;
+    return PyErr_CheckSignals() == 0;
+  };
+  try {
+    const py::gil_scoped_release release;
+    return work(proceed);
+  } catch (const Cancelled&) {
+    throw py::error_already_set();
+  }
+}
 
 /// The Python class of the catalogue; specifications add their look-up methods to it.
 using CatalogueClass = py::class_<Catalogue>;
