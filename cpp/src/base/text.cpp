@@ -39,6 +39,12 @@ std::string number_text(std::int64_t number) {
   return std::to_string(number);
 }
 
+std::string digits_text(double number) {
+  std::array<char, 32> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), "%.16g", number);
+  return buffer.data();
+}
+
 std::size_t spelling_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before_last(b.size() + 1);
   std::vector<std::size_t> last(b.size() + 1);

@@ -12,6 +12,9 @@ namespace ampacity::base {
 [[nodiscard]] std::string number_text(double number);
 [[nodiscard]] std::string number_text(std::int64_t number);
 
+/// Up to 16 digits, so that counts held as doubles stay whole (16777216, not 1.67772e+07).
+[[nodiscard]] std::string digits_text(double number);
+
 /// Number of insertions, deletions, replacements and swaps of neighbours between two words (restricted
 /// Damerau-Levenshtein distance), case and `-`/`_`/`.`/blank folded.
 [[nodiscard]] std::size_t spelling_distance(std::string_view a, std::string_view b);

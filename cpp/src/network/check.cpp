@@ -1,26 +1,22 @@
 // What makes a network, and what makes flows on it: every problem is named.
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <string>
 
 #include "ampacity/error.hpp"
+#include "base/text.hpp"
 #include "network/plan.hpp"
 
 namespace ampacity::network {
 namespace {
+
+using base::digits_text;
 
 constexpr double most_endpoints = 16777216;  // 2^24
 constexpr double most_links = 268435456;     // 2^28: 10 GB of solver state
 constexpr std::size_t named_at_most = 10;
 constexpr double latest_s = 1e9;
 constexpr double largest_count = 9007199254740992;  // 2^53
-
-std::string number(double value) {
-  char buffer[32];
-  std::snprintf(buffer, sizeof buffer, "%.16g", value);
-  return buffer;
-}
 
 class Problems {
  public:
@@ -29,18 +25,18 @@ class Problems {
   }
   void count(const std::string& path, std::int64_t value, double most = 1e6) {
     if (value < 1 || static_cast<double>(value) > most) {
-      add(path, std::to_string(value), "must be between 1 and " + number(most));
+      add(path, std::to_string(value), "must be between 1 and " + digits_text(most));
     }
   }
   void rate(const std::string& path, double value) {
-    if (!(value > 0) || value > 1e15) add(path, number(value), "must be a rate above 0 and up to 1e15 bytes/s");
+    if (!(value > 0) || value > 1e15) add(path, digits_text(value), "must be a rate above 0 and up to 1e15 bytes/s");
   }
   void seconds(const std::string& path, double value) {
-    if (!(value >= 0) || value > 1) add(path, number(value), "must be between 0 and 1 s");
+    if (!(value >= 0) || value > 1) add(path, digits_text(value), "must be between 0 and 1 s");
   }
   void metres(const std::string& path, double value) {
     // Half way round the Earth.
-    if (!(value >= 0) || value > 2e7) add(path, number(value), "must be between 0 and 2e7 m");
+    if (!(value >= 0) || value > 2e7) add(path, digits_text(value), "must be between 0 and 2e7 m");
   }
   [[nodiscard]] bool empty() const { return found_.empty(); }
   void raise() {
@@ -52,12 +48,13 @@ class Problems {
 };
 
 void check_size(Problems& problems, double endpoints, double links, const NetworkOptions& options) {
-  if (endpoints < 2) problems.add("network", number(endpoints) + " endpoints", "needs at least 2");
+  if (endpoints < 2) problems.add("network", digits_text(endpoints) + " endpoints", "needs at least 2");
   if (endpoints > most_endpoints) {
-    problems.add("network", number(endpoints) + " endpoints", "must have at most " + number(most_endpoints));
+    problems.add("network", digits_text(endpoints) + " endpoints", "must have at most " + digits_text(most_endpoints));
   }
   const double all = links * static_cast<double>(options.planes) + (options.domain > 1 ? 2 * endpoints : 0);
-  if (all > most_links) problems.add("network", number(all) + " links", "must have at most " + number(most_links));
+  if (all > most_links)
+    problems.add("network", digits_text(all) + " links", "must have at most " + digits_text(most_links));
 }
 
 void check_options(Problems& problems, const NetworkOptions& options) {
@@ -132,7 +129,7 @@ void check(const FatTree& shape, const NetworkOptions& options) {
     const double group = static_cast<double>(shape.down[0]) * static_cast<double>(shape.rails);
     if (std::fmod(endpoints, group) != 0) {
       problems.add("rails", std::to_string(shape.rails),
-                   "times down[0] must divide the " + number(endpoints) + " endpoints");
+                   "times down[0] must divide the " + digits_text(endpoints) + " endpoints");
     }
   }
   check_size(problems, endpoints, links, options);
@@ -224,10 +221,11 @@ void check(const Network::Plan& plan, const Flows& flows, const FlowRules& rules
   Problems problems;
   problems.count("queue_pairs", rules.queue_pairs, 1024);
   if (!(rules.flowlet_bytes >= 1) || rules.flowlet_bytes > largest_count) {
-    problems.add("flowlet_bytes", number(rules.flowlet_bytes), "must be between 1 and " + number(largest_count));
+    problems.add("flowlet_bytes", digits_text(rules.flowlet_bytes),
+                 "must be between 1 and " + digits_text(largest_count));
   }
   if (!(rules.batch_fraction >= 0) || rules.batch_fraction > 0.5) {
-    problems.add("batch_fraction", number(rules.batch_fraction), "must be between 0 and 0.5");
+    problems.add("batch_fraction", digits_text(rules.batch_fraction), "must be between 0 and 0.5");
   }
   const std::size_t count = flows.source.size();
   const auto same_length = [&](const char* name, std::size_t length) {
@@ -256,20 +254,21 @@ void check(const Network::Plan& plan, const Flows& flows, const FlowRules& rules
     name_some(
         count, [&](std::size_t i) { return !(amounts[i] >= 0) || amounts[i] > most; },
         [&](std::size_t i) {
-          problems.add(std::string(name) + '[' + std::to_string(i) + ']', number(amounts[i]),
-                       "must be between 0 and " + number(most));
+          problems.add(std::string(name) + '[' + std::to_string(i) + ']', digits_text(amounts[i]),
+                       "must be between 0 and " + digits_text(most));
         });
   };
   // Shares are quotients of weights: beyond these bounds their sums would lose the small ones.
   name_some(
       flows.weight.size(), [&](std::size_t i) { return !(flows.weight[i] >= 1e-6) || flows.weight[i] > 1e6; },
       [&](std::size_t i) {
-        problems.add("weight[" + std::to_string(i) + ']', number(flows.weight[i]), "must be between 1e-06 and 1e+06");
+        problems.add("weight[" + std::to_string(i) + ']', digits_text(flows.weight[i]),
+                     "must be between 1e-06 and 1e+06");
       });
   name_some(
       flows.max_bytes_per_s.size(), [&](std::size_t i) { return !(flows.max_bytes_per_s[i] > 0); },
       [&](std::size_t i) {
-        problems.add("max_bytes_per_s[" + std::to_string(i) + ']', number(flows.max_bytes_per_s[i]),
+        problems.add("max_bytes_per_s[" + std::to_string(i) + ']', digits_text(flows.max_bytes_per_s[i]),
                      "must be a rate above 0, infinite for no limit");
       });
   check_ids("source", flows.source);
@@ -279,8 +278,8 @@ void check(const Network::Plan& plan, const Flows& flows, const FlowRules& rules
     check_amounts("start_s", flows.start_s, latest_s);
   }
   if (static_cast<double>(count) * static_cast<double>(rules.queue_pairs) > most_links) {
-    problems.add("source", number(static_cast<double>(count)) + " flows",
-                 "must be at most " + number(most_links) + " with their queue pairs");
+    problems.add("source", digits_text(static_cast<double>(count)) + " flows",
+                 "must be at most " + digits_text(most_links) + " with their queue pairs");
   }
   problems.raise();
 }
@@ -294,7 +293,7 @@ namespace {
 void check_ids(const char* name, const char* what, std::span<const std::int64_t> ids, std::int64_t count,
                double fraction) {
   Problems problems;
-  if (!(fraction >= 0) || fraction > 1) problems.add("fraction", number(fraction), "must be between 0 and 1");
+  if (!(fraction >= 0) || fraction > 1) problems.add("fraction", digits_text(fraction), "must be between 0 and 1");
   const std::string rule = count == 0 ? "must be a switch; this network has none"
                                       : "must be a " + std::string(what) + ", 0 to " + std::to_string(count - 1);
   name_some(
@@ -321,7 +320,7 @@ void check_tier(const Network::Plan& plan, std::int64_t tier, double fraction) {
   if (tier < 0 || tier >= tiers) {
     problems.add("tier", std::to_string(tier), "must be a tier, 0 to " + std::to_string(tiers - 1));
   }
-  if (!(fraction >= 0) || fraction > 1) problems.add("fraction", number(fraction), "must be between 0 and 1");
+  if (!(fraction >= 0) || fraction > 1) problems.add("fraction", digits_text(fraction), "must be between 0 and 1");
   problems.raise();
 }
 
@@ -343,10 +342,10 @@ void check_events(const Network::Plan& plan, std::span<const NetworkEvent> event
                    count == 0 ? "this network has no switches" : "must be between 0 and " + std::to_string(count - 1));
     }
     if (!(event.at_s >= 0) || event.at_s > latest_s) {
-      problems.add(path(i, "at_s"), number(event.at_s), "must be between 0 and " + number(latest_s));
+      problems.add(path(i, "at_s"), digits_text(event.at_s), "must be between 0 and " + digits_text(latest_s));
     }
     if (!(event.fraction >= 0) || event.fraction > 1) {
-      problems.add(path(i, "fraction"), number(event.fraction), "must be between 0 and 1");
+      problems.add(path(i, "fraction"), digits_text(event.fraction), "must be between 0 and 1");
     }
   });
   problems.raise();

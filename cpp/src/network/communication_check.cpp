@@ -3,27 +3,23 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <cstdio>
 #include <string>
 #include <utility>
 
 #include "ampacity/error.hpp"
+#include "base/text.hpp"
 #include "network/collective_steps.hpp"
 #include "network/plan.hpp"
 
 namespace ampacity::network {
 namespace {
 
+using base::digits_text;
+
 constexpr std::size_t named_at_most = 10;
 constexpr double largest_count = 9007199254740992;  // 2^53
 constexpr std::int64_t most_chunks = 4096;
 constexpr double most_flows = 67108864;  // 2^26: some 5 GB
-
-std::string number(double value) {
-  char buffer[32];
-  std::snprintf(buffer, sizeof buffer, "%.16g", value);
-  return buffer;
-}
 
 class Checker {
  public:
@@ -46,7 +42,7 @@ class Checker {
     problems_.push_back({name_ + '.' + field, std::move(value), std::move(rule), std::move(hint)});
   }
   void amount(const char* field, double value, double most) {
-    if (!(value >= 0) || value > most) add(field, number(value), "must be between 0 and " + number(most));
+    if (!(value >= 0) || value > most) add(field, digits_text(value), "must be between 0 and " + digits_text(most));
   }
 
   void amounts() {
@@ -185,7 +181,8 @@ std::vector<std::vector<std::int64_t>> checked_levels(const Network& network, st
     }
     flows += sends * static_cast<double>(collectives[i].endpoints.size()) * static_cast<double>(rules.queue_pairs);
     if (flows <= most_flows) continue;
-    problems.push_back({name, number(flows) + " flows", "must have at most " + number(most_flows) + " together",
+    problems.push_back({name, digits_text(flows) + " flows",
+                        "must have at most " + digits_text(most_flows) + " together",
                         "fewer groups, or a hierarchical algorithm"});
   }
   if (!problems.empty()) throw InvalidSpec(std::move(problems));
