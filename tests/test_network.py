@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from tests.reference import fluid
-from tests.reference.networks import HOP, RATE, cases, full_bisection, random_flows
+from tests.reference.networks import HOP, RATE, cases, full_bisection, random_flows, small_dragonfly
 
 import ampacity as amp
 
@@ -62,15 +62,7 @@ def test_torus_routes_are_shortest():
 
 
 def test_dragonfly_routes_are_minimal():
-    net = amp.Network.dragonfly(
-        groups=9,
-        switches_per_group=4,
-        endpoints_per_switch=2,
-        global_links=1,
-        endpoint_bytes_per_s=25e9,
-        local_bytes_per_s=25e9,
-        global_bytes_per_s=25e9,
-    )
+    net = small_dragonfly(9)
     rng = np.random.default_rng(3)
     for a, b in rng.integers(0, net.endpoints, (200, 2)):
         if a != b:

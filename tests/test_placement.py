@@ -6,17 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from tests.reference.networks import RATE, nodes_of_eight, small_dragonfly
 
 import ampacity as amp
-
-RATE = 50e9
-
-
-def nodes_of_eight(**options):
-    """Two tiers, four nodes of eight devices below every group of leaves."""
-    return amp.Network.fat_tree(
-        down=[4, 32], up=[1, 4], rails=8, link_bytes_per_s=RATE, domain=8, domain_bytes_per_s=450e9, **options
-    )
 
 
 @pytest.mark.parametrize("placement", ["packed", "by-rail", "scattered", "topology-aware"])
@@ -69,15 +61,7 @@ def test_topology_aware_on_a_torus_walks_without_jumps():
 
 
 def test_topology_aware_keeps_to_groups_of_a_dragonfly():
-    net = amp.Network.dragonfly(
-        groups=5,
-        switches_per_group=4,
-        endpoints_per_switch=2,
-        global_links=1,
-        endpoint_bytes_per_s=25e9,
-        local_bytes_per_s=25e9,
-        global_bytes_per_s=25e9,
-    )
+    net = small_dragonfly(5)
     assert set(net.place(8, "topology-aware", available=np.arange(3, 40)) // 8) == {1}
 
 

@@ -15,6 +15,26 @@ def full_bisection(a, b, c, **options):
     return amp.Network.fat_tree(down=[a, b, c], up=[1, a, b], link_bytes_per_s=RATE, hop_latency_s=HOP, **options)
 
 
+def nodes_of_eight(**options):
+    """Two tiers, four nodes of eight devices below every group of leaves."""
+    return amp.Network.fat_tree(
+        down=[4, 32], up=[1, 4], rails=8, link_bytes_per_s=RATE, domain=8, domain_bytes_per_s=450e9, **options
+    )
+
+
+def small_dragonfly(groups):
+    """Four switches a group, two endpoints a switch; every link 25 GB/s."""
+    return amp.Network.dragonfly(
+        groups=groups,
+        switches_per_group=4,
+        endpoints_per_switch=2,
+        global_links=1,
+        endpoint_bytes_per_s=25e9,
+        local_bytes_per_s=25e9,
+        global_bytes_per_s=25e9,
+    )
+
+
 def random_flows(net, count, seed):
     rng = np.random.default_rng(seed)
     source = rng.integers(0, net.endpoints, count)

@@ -144,19 +144,29 @@ def _nodes_of(accelerator: str) -> tuple[str, ...]:
     return tuple(n for n in catalogue.names("node") if catalogue.node(n).accelerator.name == accelerator)
 
 
-@functools.lru_cache(maxsize=1024)
-def _cluster(accelerator: str, per_node: int, network: str, n_gpus: int) -> tuple[Cluster, str]:
-    node = node_of(accelerator, per_node)
-    fabric, note = fabric_named_by(network, accelerator, per_node)
-    whole_nodes = -(-n_gpus // node.accelerators) * node.accelerators
-    cluster = Cluster(
+def usual_per_node(accelerator: str) -> int:
+    """Return how many of these accelerators a node has where the source does not say."""
+    return 4 if accelerator.startswith(("gb", "gh", "mi300a")) else 8
+
+
+def ad_hoc_cluster(node: Node, fabric: Fabric, n_gpus: int) -> Cluster:
+    """Return whole nodes for that many accelerators on a fabric, at a site that nothing is known of."""
+    accelerator = node.accelerator.name
+    whole = -(-n_gpus // node.accelerators) * node.accelerators
+    return Cluster(
         name=f"{accelerator}-x{n_gpus}",
-        partitions=[Partition(node=node, accelerators=whole_nodes)],
+        partitions=[Partition(node=node, accelerators=whole)],
         fabric=fabric,
         site="generic-us",
         reliability="generic",
     )
-    return cluster, note if n_gpus > node.scaleup_domain else ""
+
+
+@functools.lru_cache(maxsize=1024)
+def _cluster(accelerator: str, per_node: int, network: str, n_gpus: int) -> tuple[Cluster, str]:
+    node = node_of(accelerator, per_node)
+    fabric, note = fabric_named_by(network, accelerator, per_node)
+    return ad_hoc_cluster(node, fabric, n_gpus), note if n_gpus > node.scaleup_domain else ""
 
 
 def cluster_of(row: Row) -> tuple[Cluster, str]:
@@ -169,7 +179,7 @@ def cluster_of(row: Row) -> tuple[Cluster, str]:
     """
     accelerator = accelerator_of(row).name
     n_gpus = row.required("n_gpus")
-    per_node = row.count("gpus_per_node") or (4 if accelerator.startswith(("gb", "gh", "mi300a")) else 8)
+    per_node = row.count("gpus_per_node") or usual_per_node(accelerator)
     try:
         return _cluster(accelerator, per_node, row.text("network"), n_gpus)
     except Error as error:

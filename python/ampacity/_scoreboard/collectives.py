@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ampacity import _core
-from ampacity._core import Catalogue, Cluster, CollectiveEstimate, Error, Fabric, Node, Partition
-from ampacity._scoreboard.cluster import accelerator_of, fabric_named_by, node_of
+from ampacity._core import Catalogue, Cluster, CollectiveEstimate, Error, Fabric, Node
+from ampacity._scoreboard.cluster import accelerator_of, ad_hoc_cluster, fabric_named_by, node_of, usual_per_node
 from ampacity._scoreboard.result import ValidationRow, compared, skipped
 from ampacity._scoreboard.rows import Row, Skip, read_rows
 
@@ -77,20 +77,12 @@ def cluster_of(row: Row) -> tuple[Cluster, str]:
         raise Skip(f"the source names no hardware: {row.text('gpu')}")
     accelerator = accelerator_of(row).name
     n_gpus, nodes = row.required("n_gpus"), _nodes(row)
-    usual = 4 if accelerator.startswith(("gb", "gh", "mi300a")) else 8
-    per_node = n_gpus // nodes if nodes > 1 else max(usual, n_gpus)
+    per_node = n_gpus // nodes if nodes > 1 else max(usual_per_node(accelerator), n_gpus)
     text = row.text("fabric")
     try:
         node = _node(accelerator, per_node, "no nvls" not in text.lower())
         fabric, assumed = _fabric(text, accelerator, per_node) if nodes > 1 else (_single_node(), "")
-        whole = -(-n_gpus // node.accelerators) * node.accelerators
-        cluster = Cluster(
-            name=f"{accelerator}-x{n_gpus}",
-            partitions=[Partition(node=node, accelerators=whole)],
-            fabric=fabric,
-            site="generic-us",
-            reliability="generic",
-        )
+        cluster = ad_hoc_cluster(node, fabric, n_gpus)
     except Error as error:
         raise Skip(f"cluster: {error}") from None
     if "/" in row.text("gpu"):
