@@ -88,8 +88,9 @@ from ampacity._network import Network
 from ampacity._network_results import AffectedFlows, NetworkEvent, NetworkTier, Rates, Transfer
 from ampacity._pipeline import pipeline_timeline
 from ampacity._placement import parallel_groups, read_placement
-from ampacity._simulate import Simulation, Variability, simulate
+from ampacity._simulate import Simulation, simulate
 from ampacity._validation import Validation, ValidationRow, ValidationSummary, validate
+from ampacity._variability import Variability
 
 __all__ = [
     "Accelerator",

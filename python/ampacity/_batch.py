@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ampacity import _core
+from ampacity._columns import Columns, frozen, named
 from ampacity._core import Cluster, Estimate, EstimateColumns, Layout, Training
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
 
 _SHOWN = ("step_time_s", "tokens_per_s", "mfu_fraction", "memory_bytes", "gpu_mean_w")
 _SHOWN_ROWS = 5
@@ -18,7 +17,7 @@ _SHOWN_ROWS = 5
 Values = Any  # an array, a sequence or one value for all rows
 
 
-class LayoutEstimates(Mapping[str, Any]):
+class LayoutEstimates(Columns):
     """Answers of `estimate_layouts`: a mapping of column names to read-only numpy arrays, one value a row.
 
     Result columns (``step_time_s``, ``gemm_s``, ``memory_bytes``, ...; `units` says what each holds) view the memory of
@@ -30,21 +29,13 @@ class LayoutEstimates(Mapping[str, Any]):
     field at fault), and `why` says it in words.
     """
 
-    __slots__ = ("_columns", "_keys")
+    __slots__ = ("_columns",)
 
     _columns: EstimateColumns
-    _keys: tuple[str, ...]
 
     def __init__(self, columns: EstimateColumns) -> None:
-        object.__setattr__(self, "_columns", columns)
         keys = (*columns.layout_keys(), "global_batch", "seq_len", "feasible", "reason", *columns.keys())
-        object.__setattr__(self, "_keys", keys)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"{type(self).__name__} is immutable")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"{type(self).__name__} is immutable")
+        self._fix(_columns=columns, _keys=keys)
 
     @property
     def job(self) -> Training:
@@ -66,39 +57,18 @@ class LayoutEstimates(Mapping[str, Any]):
         """What each result column holds, with its unit."""
         return dict(zip(self._columns.keys(), self._columns.docs(), strict=True))
 
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._keys)
-
-    def __getitem__(self, key: str) -> np.ndarray[Any, Any]:
+    def _column(self, key: str) -> np.ndarray[Any, Any]:
         columns = self._columns
-        if key not in self._keys:
-            near = _core.nearest_names(str(key), list(self._keys))
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise KeyError(f"no column {key!r}{hint}")
         if key == "feasible":
-            return _frozen(columns.reasons() == 0)
+            return frozen(columns.reasons() == 0)
         if key == "reason":
-            return _named(columns.reason_names(), columns.reasons())
+            return named(columns.reason_names(), columns.reasons())
         if key in ("global_batch", "seq_len"):
             return columns.job_column(key)
         if key in columns.layout_keys():
             values, names = columns.layout_column(key)
-            return _named(names, values) if names else values
+            return named(names, values) if names else values
         return columns.column(key)
-
-    def __getattr__(self, name: str) -> np.ndarray[Any, Any]:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        try:
-            return self[name]
-        except KeyError as error:
-            raise AttributeError(str(error.args[0])) from None
-
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *self._keys})
 
     @property
     def best(self) -> int | None:
@@ -130,16 +100,6 @@ class LayoutEstimates(Mapping[str, Any]):
         names = self._columns.reason_names()
         order = sorted(range(1, len(counts)), key=lambda code: (-counts[code], code))
         return {names[code]: int(counts[code]) for code in order if counts[code]}
-
-    def to_dict(self) -> dict[str, np.ndarray[Any, Any]]:
-        """Return all columns as a dictionary of arrays (the same views as indexing gives)."""
-        return {key: self[key] for key in self._keys}
-
-    def to_pandas(self) -> pd.DataFrame:
-        """Return all columns as a pandas data frame (needs the extra ``pandas``)."""
-        import pandas
-
-        return pandas.DataFrame(self.to_dict())
 
     def __repr__(self) -> str:
         feasible = int(self.feasible.sum())
@@ -186,18 +146,6 @@ class LayoutEstimates(Mapping[str, Any]):
         # One value for all rows stays one.
         inputs = {key: column if column.strides[0] else column[:1].copy() for key, column in inputs.items()}
         return _again, (self.job, self.cluster, self.rows, inputs)
-
-
-def _frozen(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    array.setflags(write=False)
-    return array
-
-
-def _named(names: Sequence[str], codes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return the name behind each code."""
-    import numpy as np
-
-    return _frozen(np.array(names)[codes])
 
 
 def _again(job: Training, cluster: Cluster, rows: int, inputs: dict[str, np.ndarray[Any, Any]]) -> LayoutEstimates:

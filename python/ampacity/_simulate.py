@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ampacity import _core
+from ampacity._columns import Immutable
 from ampacity._core import (
     Cluster,
     CriticalDevice,
     Estimate,
-    InvalidSpec,
     Layout,
     PipelineTimeline,
     Power,
-    Problem,
     Training,
 )
 from ampacity._devices import COLUMNS, DeviceColumns, PowerTrace
+from ampacity._simulate_summary import html_of, summary_of
+from ampacity._variability import Variability, variability_named
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,46 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
-@dataclass(frozen=True, kw_only=True)
-class Variability:
-    """How devices differ from one another and from task to task.
-
-    Parameters
-    ----------
-    device_spread_fraction
-        Standard deviation of sustained speed among equal devices; None: the accelerator's (`Accelerator.speed_spread_fraction`).
-    task_jitter_fraction
-        Standard deviation of one task's compute (a pass of a micro-batch through a stage) on one device, over its mean.
-        The default is an assumption: no distribution measured at scale is published.
-    fail_slow_fraction
-        Share of devices that run at ``fail_slow_speed_fraction`` of their speed.
-    fail_slow_speed_fraction
-        The default is that of the outliers that took 1.5 times as long in Sinha et al. 2022 (SC22).
-
-    Examples
-    --------
-    >>> import ampacity as amp
-    >>> amp.Variability.none().task_jitter_fraction
-    0.0
-    """
-
-    device_spread_fraction: float | None = None
-    task_jitter_fraction: float = 0.005
-    fail_slow_fraction: float = 0.0
-    fail_slow_speed_fraction: float = 1 / 1.5
-
-    @classmethod
-    def typical(cls) -> Variability:
-        """Return the spread of the accelerator and the default jitter."""
-        return cls()
-
-    @classmethod
-    def none(cls) -> Variability:
-        """Return devices that are all alike and never vary."""
-        return cls(device_spread_fraction=0.0, task_jitter_fraction=0.0)
-
-
-class Simulation:
+class Simulation(Immutable):
     """Answer of `simulate`: one training step, device by device. Immutable.
 
     ``step_time_s``, ``tokens_per_s``, ``joules`` and ``power`` are those of the whole job, ``devices`` holds the columns
@@ -111,21 +72,14 @@ class Simulation:
             exclude=list(exclude),
             threads=threads,
         )
-        for name, value in (
-            ("_core", core),
-            ("_seed", seed),
-            ("_variability", variability),
-            ("_given_speeds", None if speed_fraction is None else speeds),
-            ("_exclude", exclude),
-            ("_threads", threads),
-        ):
-            object.__setattr__(self, name, value)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"{type(self).__name__} is immutable")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"{type(self).__name__} is immutable")
+        self._fix(
+            _core=core,
+            _seed=seed,
+            _variability=variability,
+            _given_speeds=None if speed_fraction is None else speeds,
+            _exclude=exclude,
+            _threads=threads,
+        )
 
     @property
     def job(self) -> Training:
@@ -277,7 +231,7 @@ class Simulation:
             self.cluster if cluster is None else cluster,
             self.layout if layout is None else layout,
             seed=self._seed,
-            variability=self._variability if variability is None else _variability(variability),
+            variability=self._variability if variability is None else variability_named(variability),
             speed_fraction=self._given_speeds if speed_fraction is None else speed_fraction,
             exclude=(*self._exclude, *more),
             threads=self._threads,
@@ -285,40 +239,7 @@ class Simulation:
 
     def summary(self) -> dict[str, Any]:
         """Return what matters about the step: times, energy, where the mean device's seconds go, what holds it up."""
-        critical = self.critical
-        devices = self.devices
-        keys = [key for key in COLUMNS if key.endswith("_s")]
-        return {
-            "model": self.job.model.name,
-            "cluster": self.cluster.name,
-            "accelerators": len(self._core),
-            "seed": self._seed,
-            "step_time_s": self.step_time_s,
-            "estimate_step_time_s": self.estimate.step_time_s,
-            "tokens_per_s": self.tokens_per_s,
-            "joules": self.joules,
-            "power": self.power.to_dict(),
-            "mean_device": {key: float(devices[key].mean()) for key in keys},
-            "speed_fraction": {
-                "lowest": float(devices["speed_fraction"].min()),
-                "highest": float(devices["speed_fraction"].max()),
-            },
-            "mean_w": {"lowest": float(devices["mean_w"].min()), "highest": float(devices["mean_w"].max())},
-            "replica_end_s": {
-                "first": float(self.replica_end_s.min()),
-                "mean": float(self.replica_end_s.mean()),
-                "last": float(self.replica_end_s.max()),
-            },
-            "critical_device": {
-                "device": critical.device,
-                "replica": critical.replica,
-                "stage": critical.stage,
-                "speed_fraction": critical.speed_fraction,
-                "on_path_s": critical.on_path_s,
-                "step_time_without_s": critical.step_time_without_s,
-            },
-            "warnings": list(self.warnings),
-        }
+        return summary_of(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the summary with layout and variability; columns of devices are in ``devices.to_dict()``."""
@@ -341,16 +262,7 @@ class Simulation:
         )
 
     def _repr_html_(self) -> str:
-        """Return where the devices' seconds go as a table for notebooks."""
-        step = self.step_time_s
-        lines = "".join(
-            f"<tr><td>{key}</td><td>{column.mean():.4g}</td><td>{column.min():.4g}</td><td>{column.max():.4g}</td>"
-            f"<td>{column.mean() / step:.1%}</td></tr>"
-            for key, column in ((key, self.devices[key]) for key in COLUMNS if key.endswith("_s"))
-        )
-        caption = repr(self).strip("<>")
-        head = "<tr><th>seconds of a device</th><th>mean</th><th>least</th><th>most</th><th>of the step</th></tr>"
-        return f"<table><caption>{caption}</caption>{head}{lines}</table>"
+        return html_of(self)
 
     def __eq__(self, other: object) -> bool:
         import numpy as np
@@ -372,18 +284,6 @@ def _again(job: Training, cluster: Cluster, layout: Layout, options: tuple[Any, 
     """Return the simulation of pickled inputs: computing again gives the same."""
     names = ("seed", "variability", "speed_fraction", "exclude", "threads")
     return Simulation(job, cluster, layout, **dict(zip(names, options, strict=True)))
-
-
-def _variability(value: Variability | str) -> Variability:
-    if isinstance(value, Variability):
-        return value
-    if value == "typical":
-        return Variability.typical()
-    if value == "none":
-        return Variability.none()
-    near = _core.nearest_names(str(value), ["none", "typical"])
-    hint = f"did you mean {near[0]}?" if near else ""
-    raise InvalidSpec([Problem(path="variability", value=repr(value), rule="must be one of none, typical", hint=hint)])
 
 
 def simulate(
@@ -456,7 +356,7 @@ def simulate(
         cluster,
         layout,
         seed=seed,
-        variability=_variability(variability),
+        variability=variability_named(variability),
         speed_fraction=speed_fraction,
         exclude=(),
         threads=threads,

@@ -1,0 +1,110 @@
+"""What all results that are made of columns have in common: read-only numpy arrays by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ampacity import _core
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+
+class Immutable:
+    """Base of results: attributes are set once, by the constructor (`_fix`)."""
+
+    __slots__ = ()
+
+    def _fix(self, **values: object) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable")
+
+
+class Columns(Immutable, Mapping[str, Any]):
+    """A mapping of names to read-only numpy arrays of one length; every column is an attribute too.
+
+    A subclass fixes ``_keys`` and makes a column in ``_column``.
+    """
+
+    __slots__ = ("_keys",)
+
+    _keys: tuple[str, ...]
+
+    def _column(self, key: str) -> np.ndarray[Any, Any]:
+        """Return the column of a known name."""
+        raise NotImplementedError
+
+    @property
+    def rows(self) -> int:
+        """Length of the columns."""
+        return len(self[self._keys[0]])
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __getitem__(self, key: str) -> np.ndarray[Any, Any]:
+        if key not in self._keys:
+            near = _core.nearest_names(str(key), list(self._keys))
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise KeyError(f"no column {key!r}{hint}")
+        return self._column(key)
+
+    def __getattr__(self, name: str) -> np.ndarray[Any, Any]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            return self[name]
+        except KeyError as error:
+            raise AttributeError(str(error.args[0])) from None
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._keys})
+
+    def to_dict(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Return all columns as a dictionary of arrays (the same views as indexing gives)."""
+        return {key: self[key] for key in self._keys}
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return all columns as a pandas data frame (needs the extra ``pandas``)."""
+        import pandas
+
+        return pandas.DataFrame(self.to_dict())
+
+    def to_arrow(self) -> pa.Table:
+        """Return all columns as an Arrow table (needs the extra ``arrow``); columns of numbers are not copied."""
+        import numpy
+        import pyarrow
+
+        return pyarrow.table({key: pyarrow.array(numpy.ascontiguousarray(self[key])) for key in self._keys})
+
+    def to_polars(self) -> pl.DataFrame:
+        """Return all columns as a polars data frame (needs the extra ``polars``)."""
+        import polars
+
+        return polars.DataFrame(self.to_dict())
+
+
+def frozen(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the array, which may be read only from now on."""
+    array.setflags(write=False)
+    return array
+
+
+def named(names: Sequence[str], codes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the name behind each code."""
+    import numpy as np
+
+    return frozen(np.array(names)[codes])
