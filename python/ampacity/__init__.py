@@ -12,6 +12,10 @@ Examples
 True
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ampacity._batch import LayoutEstimates, estimate_layouts
 from ampacity._bill_of_materials import BillItem, BillOfMaterials, bill_of_materials
 from ampacity._calibrate.calibration import CalibratedFamily, Calibration, CalibrationError, calibrate
@@ -91,6 +95,21 @@ from ampacity._placement import parallel_groups, read_placement
 from ampacity._simulate import Simulation, simulate
 from ampacity._validation import Validation, ValidationRow, ValidationSummary, validate
 from ampacity._variability import Variability
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from ampacity import power
+else:
+
+    def __getattr__(name: str) -> ModuleType:
+        """Import the submodules that a program uses, when it uses them."""
+        if name == "power":
+            import importlib
+
+            return importlib.import_module("ampacity.power")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "Accelerator",
@@ -185,6 +204,7 @@ __all__ = [
     "optic",
     "parallel_groups",
     "pipeline_timeline",
+    "power",
     "read_placement",
     "reliability",
     "search",
