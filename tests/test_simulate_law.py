@@ -24,7 +24,7 @@ def alike(spread=0.0):
 
 
 def questions(seed, count, cluster, *, largest=16, replicas=(1, 2, 8, 32)):
-    """Yield so many random pairs of job and layout that can run."""
+    """Yield so many random pairs of job and layout that can run; ends or all stages of every third are uneven."""
     r = random.Random(seed)
     while count:
         schedule = r.choice(SCHEDULES)
@@ -49,6 +49,9 @@ def questions(seed, count, cluster, *, largest=16, replicas=(1, 2, 8, 32)):
                 zero_stage=r.choice([0, 1, 3]),
                 recompute=r.choice(["none", "full", "selective"]),
             )
+            uneven = r.choice(["", "", "", "", "", "uneven_stages", "first_stage_layers", "last_stage_layers"])
+            if uneven and pp > 1:
+                layout = layout.replace(**{uneven: True if uneven == "uneven_stages" else r.choice([2, 3, 6, 7])})
             amp.estimate(job, cluster, layout)
         except amp.InvalidSpec:
             continue
@@ -58,24 +61,19 @@ def questions(seed, count, cluster, *, largest=16, replicas=(1, 2, 8, 32)):
 
 def test_without_variability_it_is_the_estimate():
     cluster = alike()
-    time: dict[str, list[float]] = {}
-    energy = []
-    for job, layout in questions(1, 300, cluster):
+    off: dict[str, list[tuple[float, float]]] = {}
+    for job, layout in questions(1, 400, cluster):
         est = amp.estimate(job, cluster, layout)
         sim = amp.simulate(job, cluster, layout, variability="none")
-        time.setdefault(layout.schedule, []).append(sim.step_time_s / est.step_time_s - 1)
-        energy.append(sim.power.gpu_mean_w * sim.step_time_s / (est.power.gpu_mean_w * est.step_time_s) - 1)
-    for schedule in ("1f1b", "gpipe", "zb-h1"):
-        assert np.abs(time[schedule]).max() < 0.01, schedule
-    # The closed form of schedules that fold the pipeline is approximate where stages differ (schedule/pipeline.hpp).
-    for schedule in ("zb-v", "dualpipe", "dualpipe-v"):
-        assert np.median(np.abs(time[schedule])) < 0.015, schedule
-        assert np.abs(time[schedule]).max() < 0.12, schedule
-    # `estimate` scales the joules of the slowest rank by the seconds of the mean one, which is rough where stages do
-    # different things (8B on 16 stages, the last of which has the head).
-    assert np.median(np.abs(energy)) < 0.002
-    assert np.mean(np.abs(energy) < 0.01) > 0.85
-    assert np.abs(energy).max() < 0.09
+        time = sim.step_time_s / est.step_time_s - 1
+        energy = sim.joules / (est.power.gpu_mean_w * est.step_time_s * est.accelerators) - 1
+        off.setdefault(layout.schedule, []).append((time, energy))
+    assert set(off) == set(SCHEDULES)
+    # The largest of 3,000 is 0.8 %: messages of the fill where stages differ, and long pipelines of which `estimate`
+    # solves only the first micro-batches.
+    for schedule, values in off.items():
+        assert len(values) > 20
+        assert np.abs(values).max() < 0.01, schedule
 
 
 def slow_step(sim, replica):

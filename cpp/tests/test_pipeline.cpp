@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ampacity/ampacity.hpp"
+#include "schedule/exact.hpp"
 #include "schedule/order.hpp"
 #include "schedule/pipeline.hpp"
 #include "workload/in_flight.hpp"
@@ -29,7 +30,7 @@ std::int64_t chunks_of(Schedule schedule, std::int64_t vp = 1) {
 /// Ranks that all take `chunk` seconds per virtual stage.
 schedule::PipelineTime equal_stages(Schedule schedule, std::int64_t pp, std::int64_t vp, double micro_batches,
                                     const PassSeconds& chunk) {
-  const RankTimes ranks{static_cast<double>(vp) * chunk, chunk, chunk, pp};
+  const RankTimes ranks{static_cast<double>(vp) * chunk, chunk, chunk, 0, pp};
   return schedule::pipeline_time(schedule, vp, micro_batches, {&ranks, 1});
 }
 
@@ -180,6 +181,44 @@ TEST_CASE("overlapped passes shorten DualPipe by their share") {
           recurrences_s(schedule, pp, v, m, stages) - recurrences_s(schedule, pp, v, m, stages, saved);
       const double share = schedule::overlapped_share(schedule, pp, static_cast<double>(m));
       CHECK(shorter == Approx(share * static_cast<double>(m * v) * saved).epsilon(1e-12));
+    }
+  }
+}
+
+TEST_CASE("long pipelines are solved in part, to 1 % of the recurrences of all their tasks") {
+  std::mt19937 random(17);
+  std::uniform_real_distribution<double> layers(0.85, 1.15);
+  for (const Schedule schedule : {Schedule::one_f_one_b, Schedule::zb_h1, Schedule::zb_v, Schedule::dualpipe_v}) {
+    for (int repeat = 0; repeat < 60; ++repeat) {
+      const std::int64_t pp = 2 + 2 * (repeat % 5);
+      const std::int64_t vp = is_v(schedule) || schedule == Schedule::one_f_one_b ? 2 : 1;
+      const std::int64_t m = pp * (2 + repeat % 13);
+      std::vector<PassSeconds> stages(static_cast<std::size_t>(pp * vp));
+      for (PassSeconds& stage : stages) stage = layers(random) * PassSeconds{1, 1.1, 0.9};
+      stages.back() += PassSeconds{0.2, 0.2, 0.2};  // the head
+      std::vector<RankTimes> ranks(static_cast<std::size_t>(pp));
+      for (std::size_t r = 0; r < ranks.size(); ++r) {
+        const std::size_t last = is_v(schedule) ? stages.size() - 1 - r : stages.size() - ranks.size() + r;
+        ranks[r] = {stages[r], stages[r], stages[last]};
+        if (vp > 1) ranks[r].all += stages[last];
+      }
+      const double exact_s = recurrences_s(schedule, pp, vp, m, stages);
+      const double found_s = schedule::exact_length(schedule, vp, m, ranks, {});
+      CHECK(found_s == Approx(exact_s).epsilon(schedule::solved_micro_batches(schedule, pp, m) == m ? 1e-12 : 0.01));
+    }
+  }
+}
+
+TEST_CASE("passes that run into one another are counted in the order") {
+  for (const Schedule schedule : {Schedule::dualpipe, Schedule::dualpipe_v}) {
+    for (const std::int64_t pp : {2, 4, 8, 16}) {
+      const std::int64_t m = 3 * pp;
+      const schedule::Order order = schedule::order_of(schedule, pp, chunks_of(schedule), m);
+      const auto pairs = std::count_if(order.steps.begin(), order.steps.end(),
+                                       [](const schedule::Step& step) { return step.with_next; });
+      const auto passes = static_cast<double>(pp * m * chunks_of(schedule));
+      CHECK(schedule::mean_overlapped_share(schedule, pp, static_cast<double>(m)) ==
+            Approx(static_cast<double>(pairs) / passes).epsilon(1e-12));
     }
   }
 }

@@ -177,11 +177,17 @@ double length_of(Schedule schedule, std::int64_t vp, double m, Ranks ranks, std:
 
 }  // namespace
 
+std::size_t slowest_rank(std::span<const RankTimes> ranks) {
+  std::size_t slowest = 0;
+  for (std::size_t i = 1; i < ranks.size(); ++i) {
+    if (ranks[i].all.total_s() > ranks[slowest].all.total_s()) slowest = i;
+  }
+  return slowest;
+}
+
 PipelineTime pipeline_time(Schedule schedule, std::int64_t vp, double micro_batches, std::span<const RankTimes> ranks) {
   PipelineTime time;
-  for (std::size_t i = 1; i < ranks.size(); ++i) {
-    if (ranks[i].all.total_s() > ranks[time.slowest].all.total_s()) time.slowest = i;
-  }
+  time.slowest = slowest_rank(ranks);
   time.busy_s = micro_batches * ranks[time.slowest].all.total_s();
   if (count_of(ranks) > 1) {
     time.bubble_s = positive(length_of(schedule, vp, micro_batches, ranks, time.slowest) - time.busy_s);
@@ -189,13 +195,32 @@ PipelineTime pipeline_time(Schedule schedule, std::int64_t vp, double micro_batc
   return time;
 }
 
+namespace {
+
+/// DualPipe: `n` micro-batches in each of two directions through `half` ranks.
+struct Ways {
+  double half;
+  double n;
+};
+Ways ways_of(Schedule schedule, std::int64_t pp, double micro_batches) {
+  const bool v = is_v(schedule);
+  return {static_cast<double>(pp) / (v ? 1 : 2), v ? micro_batches : micro_batches / 2};
+}
+
+}  // namespace
+
+// Counted in the order of the release.
 double overlapped_share(Schedule schedule, std::int64_t pp, double micro_batches) {
   if (!overlaps_passes(schedule)) return 0;
-  // Of `n` micro-batches in each of two directions through `half` ranks; counted in the order of the release.
-  const bool v = is_v(schedule);
-  const double half = static_cast<double>(pp) / (v ? 1 : 2);
-  const double n = v ? micro_batches : micro_batches / 2;
+  const auto [half, n] = ways_of(schedule, pp, micro_batches);
   return (2 * (n - half) + half - 2) / (2 * n);
+}
+
+// Rank h from the end has 2 n - 3 half + h + 1 of them, the innermost one less.
+double mean_overlapped_share(Schedule schedule, std::int64_t pp, double micro_batches) {
+  if (!overlaps_passes(schedule)) return 0;
+  const auto [half, n] = ways_of(schedule, pp, micro_batches);
+  return (2 * n - 3 * half + (half + 1) / 2 - 1 / half) / (2 * n);
 }
 
 }  // namespace ampacity::schedule

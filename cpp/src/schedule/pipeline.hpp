@@ -33,7 +33,14 @@ struct RankTimes {
   PassSeconds all;          ///< one micro-batch through all virtual stages of the rank
   PassSeconds first_chunk;  ///< through its first virtual stage
   PassSeconds last_chunk;   ///< through its last
+  double saved_s = 0;       ///< by two passes that run into one another (DualPipe)
   std::int64_t ranks = 1;
+};
+
+/// Messages between stages.
+struct Messages {
+  double shown_s = 0;  ///< of each task that has one, while the pipeline is full
+  double late_s = 0;   ///< beyond that, of those of the fill and the drain
 };
 
 /// Length of a step's pipeline.
@@ -42,6 +49,9 @@ struct PipelineTime {
   double bubble_s = 0;      ///< fill and drain, and waiting inside
   std::size_t slowest = 0;  ///< index of the slowest ranks
 };
+
+/// Index of the ranks with most work.
+[[nodiscard]] std::size_t slowest_rank(std::span<const RankTimes> ranks);
 
 /// Length of the pipeline whose ranks, first to last, are `ranks`; messages take no time. `vp` virtual stages a rank.
 ///
@@ -57,12 +67,14 @@ struct PipelineTime {
 /// With unequal stages GPipe is exact, and so is 1F1B while stages differ by no more than a layer or two; all but the
 /// schedules that fold the pipeline have the longest of the paths through each rank (2 % off at most in realistic
 /// cases). ZB-V and DualPipe take the bubble of their mean stage: a few per cent off, more (12 %) where the head makes
-/// one virtual stage half again as long as the others.
+/// one virtual stage half again as long as the others. Where that is not near enough there is `exact.hpp`.
 [[nodiscard]] PipelineTime pipeline_time(Schedule schedule, std::int64_t vp, double micro_batches,
                                          std::span<const RankTimes> ranks);
 
 /// Share of a rank's work in which DualPipe runs a forward and a backward pass into one another, on the ranks that set
 /// its length; 0 with the other schedules.
 [[nodiscard]] double overlapped_share(Schedule schedule, std::int64_t pp, double micro_batches);
+/// The same of the mean rank: those at the ends have fewer such passes.
+[[nodiscard]] double mean_overlapped_share(Schedule schedule, std::int64_t pp, double micro_batches);
 
 }  // namespace ampacity::schedule

@@ -226,9 +226,7 @@ Plan plan_of(const Training& job, const Layout& layout, const Accelerator& devic
   plan.micro_batches = workload::micro_batches(job.global_batch, layout);
   const auto batches = static_cast<double>(plan.micro_batches);
   plan.order = schedule::order_of(layout.schedule, layout.pp, layout.vp, plan.micro_batches);
-  const step::PipelineWork work = step::pipeline_work(job, layout, parts, stages, batches);
-  const step::StageTransfers transfers =
-      step::stage_transfers(job, layout, links, batches, work.slowest.weight_gradient_s);
+  const step::StageTransfers transfers = step::pipeline_work(job, layout, links, parts, stages, batches).transfers;
   const StageTable table(job, layout, parts, stages, compute::stalled_w(device));
   Builder(job, layout, table, transfers, plan).build();
   plan.end = step::step_end(job, layout, device, links, parts, stages);

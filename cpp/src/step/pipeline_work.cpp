@@ -1,7 +1,12 @@
 #include "step/pipeline_work.hpp"
 
+#include <algorithm>
 #include <array>
+#include <span>
+#include <tuple>
 
+#include "compute/kernels.hpp"
+#include "schedule/exact.hpp"
 #include "schedule/pipeline.hpp"
 
 namespace ampacity::step {
@@ -50,47 +55,142 @@ PassTime pass_of(const PartTimes& parts, const PartCounts& counts) {
   return pass;
 }
 
-}  // namespace
+void add(PartCounts& sum, double times, const PartCounts& counts) {
+  sum.layers.dense += times * counts.layers.dense;
+  sum.layers.moe += times * counts.layers.moe;
+  sum.embeddings += times * counts.embeddings;
+  sum.heads += times * counts.heads;
+}
 
-PipelineWork pipeline_work(const Training& job, const Layout& layout, const PartTimes& parts,
-                           const workload::StageLayers& stages, double micro_batches) {
-  // Each layer that predicts a further token has a loss of its own.
-  const auto losses = static_cast<double>(1 + job.model.mtp_layers);
+/// Kernels and the communication that is behind them, or could be.
+struct Behind {
+  double compute_s = 0;
+  double kernels_j = 0;
+  double hidden_s = 0;
+  double exchange_s = 0;
+};
+Behind operator+(const Behind& a, const Behind& b) {
+  return {a.compute_s + b.compute_s, a.kernels_j + b.kernels_j, a.hidden_s + b.hidden_s, a.exchange_s + b.exchange_s};
+}
+Behind operator*(double times, const Behind& one) {
+  return {times * one.compute_s, times * one.kernels_j, times * one.hidden_s, times * one.exchange_s};
+}
+Behind behind_of(const PassTime& pass, double stalled_w) {
+  return {pass.compute_s(), pass.joules - pass.imbalance_s * stalled_w, pass.hidden_comm_s, pass.ep_comm_s};
+}
+
+schedule::Messages messages_of(const StageTransfers& transfers) {
+  return {transfers.shown_s, std::max(0.0, transfers.send_s - transfers.shown_s)};
+}
+
+using Ranks = std::array<RankTimes, std::tuple_size_v<decltype(workload::StageLayers::runs)>>;
+
+PartCounts counts_of(const workload::StageRun& run, const Layout& layout, double losses) {
   // With DualPipe half of the micro-batches go through each of the two stages of a rank.
   const double through = 1 / static_cast<double>(workload::stage_copies(layout));
-  const auto counts_of = [&](const workload::StageRun& run) {
-    return PartCounts{{through * run.layers.dense, through * run.layers.moe},
-                      run.embedding ? through : 0,
-                      run.head ? through * losses : 0};
-  };
+  return {{through * run.layers.dense, through * run.layers.moe},
+          run.embedding ? through : 0,
+          run.head ? through * losses : 0};
+}
+
+RankTimes rank_times(const workload::StageRun& run, const Layout& layout, double losses, const PartCounts& counts,
+                     const Parts& seconds) {
+  RankTimes rank;
+  rank.ranks = run.ranks;
+  rank.all = seconds.of(counts);
+  if (layout.vp == 1) {
+    rank.first_chunk = rank.all;
+    rank.last_chunk = rank.all;
+  } else {
+    rank.first_chunk = seconds.of({run.first_chunk, run.embedding ? 1.0 : 0.0, 0});
+    rank.last_chunk = seconds.of({run.last_chunk, 0, run.head ? losses : 0});
+  }
+  return rank;
+}
+
+/// Whether the closed form is near (1 %). That of the interleaved schedule wants virtual stages of equal length, but
+/// for embedding and head and the layers that stand for these; that of ZB-H1 also a pipeline that fills.
+bool has_closed_form(const Layout& layout, double micro_batches) {
+  const bool equal = !layout.uneven_stages && layout.first_stage_layers == 0 && layout.last_stage_layers == 0;
+  switch (layout.schedule) {
+    case Schedule::gpipe:
+      return true;
+    case Schedule::one_f_one_b:
+      return layout.vp == 1 || equal;
+    case Schedule::zb_h1:
+      return equal && micro_batches >= 2 * static_cast<double>(layout.pp);
+    default:
+      return layout.pp == 1;
+  }
+}
+
+}  // namespace
+
+PipelineWork pipeline_work(const Training& job, const Layout& layout, const network::Links& links,
+                           const PartTimes& parts, const workload::StageLayers& stages, double micro_batches) {
+  // Each layer that predicts a further token has a loss of its own.
+  const auto losses = static_cast<double>(1 + job.model.mtp_layers);
   const Parts seconds{seconds_of(parts.dense), seconds_of(parts.moe), seconds_of_embedding(parts.embedding),
                       seconds_of_head(parts.head)};
-  std::array<RankTimes, std::tuple_size_v<decltype(stages.runs)>> ranks;
+  Ranks ranks;
+  PartCounts mean;
+  PipelineWork work;
+  work.count = stages.count;
   for (std::size_t i = 0; i < stages.count; ++i) {
     const workload::StageRun& run = stages.runs[i];
-    RankTimes& rank = ranks[i];
-    rank.ranks = run.ranks;
-    rank.all = seconds.of(counts_of(run));
-    if (layout.vp == 1) {
-      rank.first_chunk = rank.all;
-      rank.last_chunk = rank.all;
-    } else {
-      rank.first_chunk = seconds.of({run.first_chunk, run.embedding ? 1.0 : 0.0, 0});
-      rank.last_chunk = seconds.of({run.last_chunk, 0, run.head ? losses : 0});
+    const PartCounts counts = counts_of(run, layout, losses);
+    const double share = static_cast<double>(run.ranks) / static_cast<double>(layout.pp);
+    ranks[i] = rank_times(run, layout, losses, counts, seconds);
+    work.runs[i] = {counts, share};
+    add(mean, share, counts);
+  }
+  const std::span<RankTimes> used{ranks.data(), stages.count};
+  const std::size_t slowest = schedule::slowest_rank(used);
+
+  work.slowest_parts = work.runs[slowest].parts;
+  work.slowest = pass_of(parts, work.slowest_parts);
+  work.mean = pass_of(parts, mean);
+  work.transfers = stage_transfers(job, layout, links, micro_batches, work.slowest.weight_gradient_s);
+  work.messages_s = 2 * static_cast<double>(layout.vp) * micro_batches * work.transfers.shown_s +
+                    2 * static_cast<double>(layout.pp - 1) * work.transfers.send_s;
+  work.hidden_ep_s = schedule::overlapped_share(layout.schedule, layout.pp, micro_batches) * micro_batches *
+                     hideable_exchange_s(job.software, work.slowest.ep_comm_s, work.slowest.compute_s());
+  if (has_closed_form(layout, micro_batches)) {
+    work.bubble_s = schedule::pipeline_time(layout.schedule, layout.vp, micro_batches, used).bubble_s;
+    return work;
+  }
+  if (overlaps_passes(layout.schedule)) {
+    for (std::size_t i = 0; i < stages.count; ++i) {
+      const PassTime pass = pass_of(parts, work.runs[i].parts);
+      used[i].saved_s =
+          hideable_exchange_s(job.software, pass.ep_comm_s, pass.compute_s()) / static_cast<double>(layout.vp);
     }
   }
-  const schedule::PipelineTime time =
-      schedule::pipeline_time(layout.schedule, layout.vp, micro_batches, {ranks.data(), stages.count});
-
-  PipelineWork work;
-  work.slowest_parts = counts_of(stages.runs[time.slowest]);
-  work.slowest = pass_of(parts, work.slowest_parts);
-  work.bubble_s = time.bubble_s;
-  double all_s = 0;
-  for (std::size_t i = 0; i < stages.count; ++i) all_s += static_cast<double>(ranks[i].ranks) * ranks[i].all.total_s();
-  const double slowest_s = ranks[time.slowest].all.total_s();
-  if (slowest_s > 0) work.mean_fraction = all_s / (static_cast<double>(layout.pp) * slowest_s);
+  const double length_s = schedule::exact_length(layout.schedule, layout.vp, static_cast<std::int64_t>(micro_batches),
+                                                 used, messages_of(work.transfers));
+  const double waiting_s = std::max(0.0, length_s - micro_batches * used[slowest].all.total_s() + work.hidden_ep_s);
+  work.messages_s = std::min(work.messages_s, waiting_s);
+  work.bubble_s = waiting_s - work.messages_s;
   return work;
+}
+
+double mean_hidden_joules(const PipelineWork& work, const PartTimes& parts, const Software& software,
+                          const Accelerator& device, double micro_batches, double overlapped_share, double hidden_s) {
+  const double stalled_w = compute::stalled_w(device);
+  const Behind dense = behind_of(parts.dense.forward, stalled_w) + behind_of(parts.dense.backward, stalled_w);
+  const Behind moe = behind_of(parts.moe.forward, stalled_w) + behind_of(parts.moe.backward, stalled_w);
+  const Behind embedding = behind_of(parts.embedding, stalled_w);
+  const Behind head = behind_of(parts.head, stalled_w);
+  double joules = 0;
+  for (std::size_t i = 0; i < work.count; ++i) {
+    const PartCounts& counts = work.runs[i].parts;
+    const Behind rank = micro_batches * (counts.layers.dense * dense + counts.layers.moe * moe +
+                                         counts.embeddings * embedding + counts.heads * head);
+    const double exchange_s = overlapped_share * hideable_exchange_s(software, rank.exchange_s, rank.compute_s);
+    joules += work.runs[i].share *
+              hidden_joules(device, rank.hidden_s + exchange_s + hidden_s, rank.compute_s, rank.kernels_j);
+  }
+  return joules;
 }
 
 }  // namespace ampacity::step

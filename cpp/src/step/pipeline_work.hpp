@@ -1,9 +1,14 @@
 // The ranks of a pipeline at work: which is slowest, and what the schedule makes of them.
 #pragma once
 
+#include <array>
+#include <cstddef>
+#include <tuple>
+
 #include "ampacity/layout.hpp"
 #include "ampacity/training.hpp"
 #include "step/stage_time.hpp"
+#include "step/step_terms.hpp"
 #include "workload/stages.hpp"
 
 namespace ampacity::step {
@@ -15,14 +20,32 @@ struct PartCounts {
   double heads = 0;
 };
 
+/// Neighbouring ranks with the same parts.
+struct RankParts {
+  PartCounts parts;
+  double share = 0;  ///< of all ranks
+};
+
 /// The pipeline of a step.
 struct PipelineWork {
-  PassTime slowest;  ///< the slowest rank with one micro-batch, forward and backward
+  std::array<RankParts, std::tuple_size_v<decltype(workload::StageLayers::runs)>> runs{};
+  std::size_t count = 0;  ///< of them
+  PassTime slowest;       ///< the slowest rank with one micro-batch, forward and backward
   PartCounts slowest_parts;
-  double bubble_s = 0;       ///< what a step takes beyond the work of that rank
-  double mean_fraction = 1;  ///< work of the mean rank over that of the slowest
+  PassTime mean;  ///< the mean rank with one micro-batch: its work is what all ranks together draw power for
+  StageTransfers transfers;
+  double messages_s = 0;   ///< what shows of messages between stages
+  double hidden_ep_s = 0;  ///< exchange with experts behind another pass (DualPipe), of the slowest rank
+  double bubble_s = 0;     ///< what a step takes beyond the work of that rank and messages
 };
-[[nodiscard]] PipelineWork pipeline_work(const Training& job, const Layout& layout, const PartTimes& parts,
-                                         const workload::StageLayers& stages, double micro_batches);
+[[nodiscard]] PipelineWork pipeline_work(const Training& job, const Layout& layout, const network::Links& links,
+                                         const PartTimes& parts, const workload::StageLayers& stages,
+                                         double micro_batches);
+
+/// Joules that communication behind its kernels adds to those of the mean rank. Beside that of its passes each rank has
+/// `hidden_s` over the step.
+[[nodiscard]] double mean_hidden_joules(const PipelineWork& work, const PartTimes& parts, const Software& software,
+                                        const Accelerator& device, double micro_batches, double overlapped_share,
+                                        double hidden_s);
 
 }  // namespace ampacity::step

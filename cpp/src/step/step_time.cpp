@@ -24,6 +24,18 @@ void add_pass(Breakdown& breakdown, double times, const PassTime& pass) {
   breakdown.offload_s += times * pass.offload_s;
 }
 
+/// Joules of the mean device but for communication behind its kernels: what it does for its own stage, and being
+/// stalled for the rest of the step. Messages of the fill and the drain count as waiting.
+double joules_of(const StepTime& step, const PassTime& mean, const StepEnd& end, double communicating_s,
+                 const Accelerator& device) {
+  const double batches = step.micro_batches;
+  const double stalled_w = compute::stalled_w(device);
+  const double kernels_s = batches * mean.compute_s();
+  const double kernels_j = batches * (mean.joules - mean.imbalance_s * stalled_w);
+  const double waiting_s = step.breakdown.total_s() - kernels_s - end.optimizer.seconds - communicating_s;
+  return kernels_j + end.optimizer.joules + communicating_s * compute::communicating_w(device) + waiting_s * stalled_w;
+}
+
 }  // namespace
 
 StepTime step_time(const Training& job, const Layout& layout, const Accelerator& device, const network::Links& links) {
@@ -34,7 +46,7 @@ StepTime step_time(const Training& job, const Layout& layout, const Accelerator&
                    const PartTimes& parts) {
   const workload::StageLayers stages = workload::stage_layers(job.model, layout);
   const auto batches = static_cast<double>(workload::micro_batches(job.global_batch, layout));
-  const PipelineWork pipeline = pipeline_work(job, layout, parts, stages, batches);
+  const PipelineWork pipeline = pipeline_work(job, layout, links, parts, stages, batches);
   const PassTime& slowest = pipeline.slowest;
 
   StepTime step;
@@ -44,19 +56,16 @@ StepTime step_time(const Training& job, const Layout& layout, const Accelerator&
   add_pass(b, batches, slowest);
   b.bubble_s = pipeline.bubble_s;
   step.slowest_stage_s = slowest.total_s();
-  step.mean_stage_s = pipeline.mean_fraction * slowest.total_s();
-  step.hidden_ep_s = schedule::overlapped_share(layout.schedule, layout.pp, batches) * batches *
-                     hideable_exchange_s(job.software, slowest.ep_comm_s, slowest.compute_s());
+  step.mean_stage_s = pipeline.mean.total_s();
+  step.hidden_ep_s = pipeline.hidden_ep_s;
   b.ep_comm_s -= step.hidden_ep_s;
-  const StageTransfers transfers = stage_transfers(job, layout, links, batches, slowest.weight_gradient_s);
+  b.pp_comm_s = pipeline.messages_s;
   const double sends = 2 * static_cast<double>(layout.vp) * batches;
-  b.pp_comm_s = sends * transfers.shown_s + 2 * static_cast<double>(layout.pp - 1) * transfers.send_s;
-  step.hidden_pp_s = sends * transfers.hidden_s;
+  step.hidden_pp_s = sends * pipeline.transfers.hidden_s;
 
   const StepEnd end = step_end(job, layout, device, links, parts, stages);
   b.dp_comm_s += end.replicas.exposed_s + end.norm_s;
   step.hidden_dp_s = end.replicas.hidden_s;
-  const double hidden = batches * slowest.hidden_comm_s + step.hidden_ep_s + step.hidden_pp_s + step.hidden_dp_s;
 
   b.optimizer_s = end.optimizer.seconds;
   b.offload_s += end.offload_s;
@@ -65,17 +74,14 @@ StepTime step_time(const Training& job, const Layout& layout, const Accelerator&
   const double compute = b.gemm_s + b.attention_s + b.memory_bound_s + b.recompute_s;
   b.straggler_s = device.speed_spread_fraction * expected_maximum(static_cast<double>(layout.accelerators())) * compute;
 
-  const double communicating = b.tp_comm_s + b.cp_comm_s + b.ep_comm_s + b.pp_comm_s + b.dp_comm_s;
-  const double waiting = b.offload_s + b.bubble_s + b.launch_s + b.straggler_s + b.overhead_s;
-  const double communicating_w = compute::communicating_w(device);
-  const double stalled_w = compute::stalled_w(device);
-  const double kernels_j = batches * (slowest.joules - slowest.imbalance_s * stalled_w);
-  step.joules = batches * slowest.joules + end.optimizer.joules + communicating * communicating_w +
-                waiting * stalled_w + hidden_joules(device, hidden, compute, kernels_j);
-  // The mean rank has less to do in each micro-batch than the slowest, for which it waits.
-  const double in_pass_comm = slowest.tp_comm_s + slowest.cp_comm_s + slowest.ep_comm_s + slowest.dp_comm_s;
-  const double in_pass_j = slowest.joules + in_pass_comm * communicating_w + slowest.launch_s * stalled_w;
-  step.joules -= (1 - pipeline.mean_fraction) * batches * (in_pass_j - slowest.total_s() * stalled_w);
+  const PassTime& mean = pipeline.mean;
+  const double overlapped = schedule::mean_overlapped_share(layout.schedule, layout.pp, batches);
+  const double hidden_ep_s = overlapped * batches * hideable_exchange_s(job.software, mean.ep_comm_s, mean.compute_s());
+  const double communicating_s = batches * (mean.tp_comm_s + mean.cp_comm_s + mean.ep_comm_s + mean.dp_comm_s) -
+                                 hidden_ep_s + sends * pipeline.transfers.shown_s + end.replicas.exposed_s + end.norm_s;
+  step.joules = joules_of(step, mean, end, communicating_s, device) +
+                mean_hidden_joules(pipeline, parts, job.software, device, batches, overlapped,
+                                   step.hidden_pp_s + step.hidden_dp_s);
   return step;
 }
 
