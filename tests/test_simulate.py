@@ -173,8 +173,11 @@ def test_what_is_not_modelled_is_said(sim):
 
 
 def test_results_do_not_depend_on_threads(question, sim):
+    watts = sim.power_trace(1e-3).accelerators_w
     for threads in (2, 3, 0):
-        assert amp.simulate(*question, seed=7, threads=threads) == sim
+        other = amp.simulate(*question, seed=7, threads=threads)
+        assert other == sim
+        np.testing.assert_array_equal(other.power_trace(1e-3).accelerators_w, watts)
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         together = list(pool.map(lambda seed: amp.simulate(*question, seed=seed), range(8)))
     assert together == [amp.simulate(*question, seed=seed) for seed in range(8)]

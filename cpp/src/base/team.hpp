@@ -18,24 +18,30 @@ namespace ampacity::base {
   return std::clamp<std::size_t>(portions, 1, wanted);
 }
 
-/// Shares rows out in equal parts. The first exception of any thread leaves.
+/// Shares rows out: each thread takes the next portion when it is done with one, so that none waits for one that the
+/// machine holds up. The first exception of any thread leaves.
 class Team {
  public:
   /// The calling thread asks `proceed` (which may be empty) after each so many of its rows.
   Team(std::function<bool()> proceed, std::size_t rows_between_questions)
       : proceed_(std::move(proceed)), step_(std::max<std::size_t>(1, rows_between_questions)) {}
 
-  /// Each thread calls `make` once for what then does rows [from, to). False where `proceed` stopped it.
+  /// Each thread calls `make` once for what then does rows [from, to), portion by portion in rising order. False where
+  /// `proceed` stopped it.
   template <class MakeWorker>
   [[nodiscard]] bool run(std::size_t rows, std::size_t threads, const MakeWorker& make) const {
     std::vector<std::exception_ptr> errors(threads);
     std::atomic<bool> stop = false;
+    std::atomic<std::size_t> next = 0;
+    const std::size_t portion =
+        threads == 1 ? step_ : std::clamp<std::size_t>(rows / (threads * portions_of_thread), 1, step_);
     const auto part = [&](std::size_t index) {
       try {
         auto work = make();
-        const std::size_t end = rows * (index + 1) / threads;
-        for (std::size_t row = rows * index / threads; row < end && !stop; row += step_) {
-          work(row, std::min(end, row + step_));
+        while (!stop) {
+          const std::size_t row = next.fetch_add(portion);
+          if (row >= rows) break;
+          work(row, std::min(rows, row + portion));
           if (index == 0 && proceed_ && !proceed_()) stop = true;
         }
       } catch (...) {
@@ -46,7 +52,6 @@ class Team {
     {
       const Crew crew(threads - 1, part);
       part(0);
-      // The caller's part is done first where it is the shortest; it still answers to `proceed` at the end.
     }
     for (const std::exception_ptr& error : errors) {
       if (error) std::rethrow_exception(error);
@@ -72,6 +77,9 @@ class Team {
    private:
     std::vector<std::thread> threads_;
   };
+
+  /// Many enough that the last portion of a thread is short, few enough to cost nothing.
+  static constexpr std::size_t portions_of_thread = 32;
 
   std::function<bool()> proceed_;
   std::size_t step_;

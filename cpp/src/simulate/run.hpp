@@ -77,6 +77,7 @@ struct Run {
   void fill_rank(std::size_t set, std::int64_t rank, double last_end_s);
   void finish();
   void find_critical();
+  [[nodiscard]] WattBins pipelines_w(double resolution_s) const;
   [[nodiscard]] PowerTrace trace(double resolution_s) const;
 };
 

@@ -4,18 +4,38 @@
 #include "simulate/run.hpp"
 
 namespace ampacity::simulation {
+namespace {
+
+constexpr std::size_t most_blocks = 16;
+constexpr std::size_t most_bins = std::size_t{1} << 23U;  // of all blocks: 64 MiB
+
+}  // namespace
+
+/// Above `stalled_w`, until the pipelines are done. Blocks of sets have bins of their own, as many whatever the number
+/// of threads, so that sums are always taken in the same order.
+WattBins Run::pipelines_w(double resolution_s) const {
+  WattBins bins(step_time_s, resolution_s);
+  const std::size_t sets = places.sets();
+  const std::size_t blocks = std::min(sets, std::clamp<std::size_t>(most_bins / bins.count(), 1, most_blocks));
+  std::vector<WattBins> block_bins(blocks - 1, bins);
+  share(blocks, 1, [&, solver = SetSolver(plan, places, draws)](std::size_t from, std::size_t to) mutable {
+    solver.keep_sums();
+    for (std::size_t block = from; block < to; ++block) {
+      for (std::size_t set = sets * block / blocks; set < sets * (block + 1) / blocks; ++set) {
+        solver.solve(set, column(Key::speed));
+        add_set(solver, plan, places, watts, block == 0 ? bins : block_bins[block - 1]);
+      }
+    }
+  });
+  for (const WattBins& block : block_bins) bins += block;
+  return bins;
+}
 
 PowerTrace Run::trace(double resolution_s) const {
-  WattBins bins(step_time_s, resolution_s);
+  WattBins bins = pipelines_w(resolution_s);
   const auto devices = static_cast<double>(places.devices());
   const Watts& any = watts.front();
   bins.add(0, step_time_s, devices * any.stalled_w);
-  SetSolver solver(plan, places, draws);
-  solver.keep_sums();
-  for (std::size_t set = 0; set < places.sets(); ++set) {
-    solver.solve(set, column(Key::speed));
-    add_set(solver, plan, places, watts, bins);
-  }
   // Behind the slowest pipeline: reductions, optimizer, host.
   const double last_end_s = *std::max_element(replica_end_s.begin(), replica_end_s.end());
   const double network_s = plan.end.replicas.exposed_s + plan.end.norm_s;

@@ -27,6 +27,11 @@ WattBins::WattBins(double end_s, double resolution_s)
       bins_(static_cast<std::size_t>(std::max(1.0, std::ceil(end_s / resolution_s)))),
       slopes_(bins_ + 2) {}  // a step at the very end changes nothing
 
+WattBins& WattBins::operator+=(const WattBins& other) {
+  for (std::size_t bin = 0; bin < slopes_.size(); ++bin) slopes_[bin] += other.slopes_[bin];
+  return *this;
+}
+
 std::vector<double> WattBins::mean_w() const {
   std::vector<double> watts(bins_);
   double sum = 0;

@@ -39,6 +39,9 @@ class WattBins {
     step(start_s, watts);
     step(start_s + seconds, -watts);
   }
+  /// Bins of the same length and number.
+  WattBins& operator+=(const WattBins& other);
+  [[nodiscard]] std::size_t count() const { return bins_; }
   [[nodiscard]] std::vector<double> mean_w() const;
 
  private:
