@@ -58,6 +58,7 @@ from ampacity._core import (
     Site,
     Software,
     StageMemory,
+    StepEnergy,
     Switch,
     Term,
     Training,
@@ -66,7 +67,7 @@ from ampacity._core import (
     __version__,
 )
 from ampacity._corrections import with_measured_kernels
-from ampacity._devices import DeviceColumns, PowerTrace
+from ampacity._devices import DeviceColumns, DeviceSlices, GroupColumns, PowerTrace
 from ampacity._estimate import estimate, estimate_all, search
 from ampacity._failure_study import FailureStudy, PatternStudy, TrafficResult, fail_links, with_bandwidth_ratio
 from ampacity._files import load_catalogue
@@ -132,12 +133,14 @@ __all__ = [
     "Communication",
     "CriticalDevice",
     "DeviceColumns",
+    "DeviceSlices",
     "Error",
     "Estimate",
     "Explanation",
     "Fabric",
     "FailureStudy",
     "Grid",
+    "GroupColumns",
     "Infeasible",
     "Interval",
     "InvalidSpec",
@@ -169,6 +172,7 @@ __all__ = [
     "Site",
     "Software",
     "StageMemory",
+    "StepEnergy",
     "Switch",
     "Term",
     "TrafficResult",

@@ -97,6 +97,26 @@ class Columns(Immutable, Mapping[str, Any]):
         return polars.DataFrame(self.to_dict())
 
 
+class Table(Columns):
+    """Columns that are all there; `units` says what each holds."""
+
+    __slots__ = ("_columns", "_units")
+
+    _columns: dict[str, np.ndarray[Any, Any]]
+    _units: dict[str, str]
+
+    def __init__(self, columns: dict[str, np.ndarray[Any, Any]], units: dict[str, str]) -> None:
+        self._fix(_columns=columns, _units=units, _keys=tuple(columns))
+
+    @property
+    def units(self) -> dict[str, str]:
+        """What each column holds, with its unit."""
+        return dict(self._units)
+
+    def _column(self, key: str) -> np.ndarray[Any, Any]:
+        return self._columns[key]
+
+
 def frozen(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return the array, which may be read only from now on."""
     array.setflags(write=False)

@@ -6,27 +6,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ampacity import _core
-from ampacity._columns import Immutable
-from ampacity._core import (
-    Cluster,
-    CriticalDevice,
-    Estimate,
-    Layout,
-    PipelineTimeline,
-    Power,
-    Training,
-)
-from ampacity._devices import COLUMNS, DeviceColumns, PowerTrace
+from ampacity._core import Cluster, Layout, Training
+from ampacity._devices import COLUMNS
 from ampacity._simulate_summary import html_of, summary_of
+from ampacity._simulation_views import SimulationViews
 from ampacity._variability import Variability, variability_named
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     from numpy.typing import ArrayLike
 
 
-class Simulation(Immutable):
+class Simulation(SimulationViews):
     """Answer of `simulate`: one training step, device by device. Immutable.
 
     ``step_time_s``, ``tokens_per_s``, ``joules`` and ``power`` are those of the whole job, ``devices`` holds the columns
@@ -34,9 +25,8 @@ class Simulation(Immutable):
     up the step most, ``estimate`` the closed form of the same question, ``warnings`` what is not modelled.
     """
 
-    __slots__ = ("_core", "_exclude", "_given_speeds", "_seed", "_threads", "_variability")
+    __slots__ = ("_exclude", "_given_speeds", "_seed", "_threads", "_variability")
 
-    _core: _core.Simulation
     _seed: int
     _variability: Variability
     _given_speeds: Any
@@ -82,21 +72,6 @@ class Simulation(Immutable):
         )
 
     @property
-    def job(self) -> Training:
-        """The job."""
-        return self._core.job
-
-    @property
-    def cluster(self) -> Cluster:
-        """The cluster."""
-        return self._core.cluster
-
-    @property
-    def layout(self) -> Layout:
-        """The layout."""
-        return self._core.layout
-
-    @property
     def seed(self) -> int:
         """Seed of all random draws."""
         return self._seed
@@ -105,88 +80,6 @@ class Simulation(Immutable):
     def variability(self) -> Variability:
         """How devices differ."""
         return self._variability
-
-    @property
-    def step_time_s(self) -> float:
-        """Time of the step (s)."""
-        return self._core.step_time_s
-
-    @property
-    def tokens_per_s(self) -> float:
-        """Tokens a second of the whole job."""
-        return self._core.tokens_per_s
-
-    @property
-    def joules(self) -> float:
-        """Energy of all accelerators over the step (J)."""
-        return self._core.joules
-
-    @property
-    def power(self) -> Power:
-        """Power of accelerators, hosts, network and plant at the mean watts of the accelerators."""
-        return self._core.power
-
-    @property
-    def estimate(self) -> Estimate:
-        """The closed form of the same question."""
-        return self._core.estimate
-
-    @property
-    def critical(self) -> CriticalDevice:
-        """The device that holds up the step most, and the step time if it ran at the mean speed."""
-        return self._core.critical
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What is not modelled or assumed, in words."""
-        return self._core.warnings
-
-    @property
-    def devices(self) -> DeviceColumns:
-        """Columns of all accelerators."""
-        return DeviceColumns(self._core)
-
-    @property
-    def replica_end_s(self) -> np.ndarray[Any, Any]:
-        """When the pipeline of each replica is done (s from the start of the step); a read-only view."""
-        return self._core.replica_end_s()
-
-    def power_trace(self, resolution_s: float = 1e-3) -> PowerTrace:
-        """Return the power of the job over the step (W), in bins of ``resolution_s``.
-
-        Accelerators change what they draw from task to task; fans, network and cooling do not follow within a step. The
-        integral of ``accelerators_w`` is ``joules``. Takes as long as the simulation.
-
-        Raises
-        ------
-        InvalidSpec
-            The resolution is below a microsecond, or gives more than 1e8 bins.
-
-        Examples
-        --------
-        >>> import ampacity as amp
-        >>> job = amp.Training("llama-3.1-8b", global_batch=64, seq_len=8192)
-        >>> sim = amp.simulate(job, amp.cluster("dgx-h100-x1"), amp.Layout(tp=2, dp=4, recompute="full"))
-        >>> trace = sim.power_trace(0.01)
-        >>> bool(abs((trace.accelerators_w * trace.seconds).sum() / sim.joules - 1) < 1e-9)
-        True
-        """
-        return PowerTrace(self._core, resolution_s)
-
-    def timeline(self, replica: int) -> PipelineTimeline:
-        """Return start and end (s) of every task of one replica, computed again bit for bit."""
-        return self._core.timeline(replica)
-
-    def task_compute_s(self, device: int) -> np.ndarray[Any, Any]:
-        """Return the compute (s) of each task of one device, in the order in which its rank works them off.
-
-        Two passes that run into one another (DualPipe) are one task.
-        """
-        return self._core.task_compute_s(device)
-
-    def task_fixed_s(self, stage: int) -> np.ndarray[Any, Any]:
-        """Return what of each of the same tasks does not depend on the device: communication, host, imbalance (s)."""
-        return self._core.task_fixed_s(stage)
 
     def what_if(
         self,

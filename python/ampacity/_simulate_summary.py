@@ -27,6 +27,7 @@ def summary_of(sim: Simulation) -> dict[str, Any]:
         "tokens_per_s": sim.tokens_per_s,
         "joules": sim.joules,
         "power": sim.power.to_dict(),
+        "energy": sim.energy.to_dict(),
         "mean_device": {key: float(devices[key].mean()) for key in _seconds(sim)},
         "speed_fraction": {
             "lowest": float(devices["speed_fraction"].min()),

@@ -77,6 +77,12 @@ void bind_parts(py::module_& module) {
   power.def("to_dict", &power_dict, "Watts of an accelerator, megawatts of the rest.");
   power.def("__repr__", [](const Power& self) { return items_text(self, "Power"); });
 
+  bind_result<StepEnergy>(module, "StepEnergy",
+                          "Joules of a simulated step from the accelerators to the meter; each beyond those before it.")
+      .def_property_readonly("site_j", &StepEnergy::site_j, "All of it, at the meter (J).")
+      .def("to_dict", &energy_dict, "All lines and their sum in joules.")
+      .def("__repr__", [](const StepEnergy& self) { return items_text(self, "StepEnergy"); });
+
   auto run = bind_result<Run>(module, "Run", "The whole training run.");
   bind_scaled(run, "days", &Run::duration_s, seconds_per_day, "Wall time of the run (days).");
   bind_scaled(run, "energy_mwh", &Run::energy_j, joules_per_mwh, "Energy at the meter (MWh).");

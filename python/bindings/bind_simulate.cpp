@@ -34,12 +34,46 @@ auto infos(std::string_view ColumnInfo::* member) {
 /// Lengths of the bins and watts of accelerators, IT equipment and facility.
 using Trace = py::typing::Tuple<py::array_t<double>, py::array_t<double>, py::array_t<double>, py::array_t<double>>;
 Trace power_trace(const Simulation& self, double resolution_s) {
-  PowerTrace trace = [&] {
-    const py::gil_scoped_release release;
-    return self.power_trace(resolution_s);
-  }();
+  PowerTrace trace = interruptible([&](const std::function<bool()>&) { return self.power_trace(resolution_s); });
   return Trace(py::make_tuple(read_only(std::move(trace.seconds)), read_only(std::move(trace.accelerators_w)),
                               read_only(std::move(trace.it_w)), read_only(std::move(trace.facility_w))));
+}
+
+/// Columns of groups of devices: name, meaning, values; the first is how many devices each group has.
+using Triples = py::typing::List<py::typing::Tuple<py::str, py::str, py::array>>;
+Triples by_group(const Simulation& self, const std::string& kind) {
+  const auto wanted = enum_named<GroupKind>("by", kind);
+  GroupColumns found = [&] {
+    const py::gil_scoped_release release;
+    return self.by(wanted);
+  }();
+  py::list list;
+  list.append(py::make_tuple("devices", "how many devices the group has", read_only(std::move(found.devices))));
+  for (GroupColumn& column : found.columns) {
+    list.append(py::make_tuple(column.key, column.doc, read_only(std::move(column.values))));
+  }
+  return Triples(list);
+}
+
+py::array_t<std::int32_t> group_of(const Simulation& self, const std::string& kind) {
+  return read_only(self.group_of(enum_named<GroupKind>("by", kind)));
+}
+
+/// Activity, stage, micro-batch and kind of each slice as codes, start, end and watts, of each device.
+using Slices = py::typing::List<py::typing::Tuple<py::array, py::ellipsis>>;
+Slices slices(const Simulation& self, const std::vector<std::int64_t>& devices) {
+  std::vector<DeviceSlices> found = [&] {
+    const py::gil_scoped_release release;
+    return self.slices(devices);
+  }();
+  py::list list;
+  for (DeviceSlices& device : found) {
+    list.append(py::make_tuple(read_only(std::move(device.activity)), read_only(std::move(device.stage)),
+                               read_only(std::move(device.micro_batch)), read_only(std::move(device.kind)),
+                               read_only(std::move(device.start_s)), read_only(std::move(device.end_s)),
+                               read_only(std::move(device.watts))));
+  }
+  return Slices(list);
 }
 
 }  // namespace
@@ -102,6 +136,13 @@ void bind_simulate(py::module_& module) {
             return view(ends, ends.size(), self);
           },
           "Read-only view of when the pipeline of each replica is done (s).")
+      .def_static(
+          "group_kinds", [] { return names_of(EnumNames<GroupKind>::names); }, "What devices can be grouped by.")
+      .def("by", &by_group, py::arg("kind"), "Name, meaning and values of each column of the groups.")
+      .def("group_of", &group_of, py::arg("kind"), "The group of each device.")
+      .def("slices", &slices, py::arg("devices"),
+           "Activity, stage, micro-batch, kind, start, end (s) and watts of what each device did.")
+      .def_property_readonly("energy", &S::energy, "Joules from the accelerators to the meter.")
       .def("power_trace", &power_trace, py::arg("resolution_s"),
            "Length of each bin (s), and watts of accelerators, IT equipment and facility.")
       .def("timeline", &S::timeline, py::arg("replica").noconvert(), py::call_guard<py::gil_scoped_release>(),

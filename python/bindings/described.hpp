@@ -113,6 +113,19 @@ struct Described<StageMemory> {
 };
 
 template <>
+struct Described<StepEnergy> {
+  static constexpr auto items() {
+    using R = StepEnergy;
+    return std::tuple{
+        Item{"accelerators_j", &R::accelerators_j, "All accelerators (J)."},
+        Item{"nodes_j", &R::nodes_j, "Hosts, network cards, fans, conversion in power supplies (J)."},
+        Item{"network_j", &R::network_j, "Switches and optics (J)."},
+        Item{"storage_j", &R::storage_j, "Storage and management (J)."},
+        Item{"facility_j", &R::facility_j, "Cooling, conversion and everything else of the building (J)."}};
+  }
+};
+
+template <>
 struct Described<Power> {
   static constexpr auto items() {
     using R = Power;

@@ -84,6 +84,14 @@ Numbers power_dict(const Power& power) {
   return table;
 }
 
+Numbers energy_dict(const StepEnergy& energy) {
+  py::dict table;
+  std::apply([&](const auto&... item) { ((table[item.key] = energy.*item.member), ...); },
+             Described<StepEnergy>::items());
+  table["site_j"] = energy.site_j();
+  return table;
+}
+
 /// JSON knows no infinity: a job that never fails has no time between failures.
 py::object finite_or_none(double number) {
   return std::isfinite(number) ? py::object(py::float_(number)) : py::object(py::none());

@@ -20,6 +20,7 @@ Numbers interval_dict(const Interval& interval);
 Dict memory_dict(const Memory& memory);
 Dict stage_dict(const StageMemory& stage);
 Numbers power_dict(const Power& power);
+Numbers energy_dict(const StepEnergy& energy);
 MaybeNumbers run_dict(const Run& run);
 Dict estimate_dict(const Estimate& estimate);
 

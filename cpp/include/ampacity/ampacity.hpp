@@ -19,5 +19,6 @@
 #include "ampacity/placement.hpp"          // IWYU pragma: export
 #include "ampacity/search.hpp"             // IWYU pragma: export
 #include "ampacity/simulate.hpp"           // IWYU pragma: export
+#include "ampacity/simulation_views.hpp"   // IWYU pragma: export
 #include "ampacity/training.hpp"           // IWYU pragma: export
 #include "ampacity/version.hpp"            // IWYU pragma: export

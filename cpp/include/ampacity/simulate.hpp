@@ -15,6 +15,7 @@
 #include "ampacity/estimate.hpp"
 #include "ampacity/layout.hpp"
 #include "ampacity/pipeline.hpp"
+#include "ampacity/simulation_views.hpp"
 #include "ampacity/training.hpp"
 
 namespace ampacity {
@@ -102,6 +103,16 @@ class Simulation {
   [[nodiscard]] std::span<const double> column(std::string_view key) const;
   /// When the pipeline of each replica is done, seconds from the start of the step.
   [[nodiscard]] std::span<const double> replica_end_s() const;
+
+  /// Joules by level; their sum is the integral of the watts at the meter.
+  [[nodiscard]] StepEnergy energy() const;
+  /// The group of each device, counted from 0.
+  [[nodiscard]] std::vector<std::int32_t> group_of(GroupKind kind) const;
+  /// Sums, means and extremes of all columns by group.
+  [[nodiscard]] GroupColumns by(GroupKind kind) const;
+  /// What devices did one after the other; the slices of an activity add up to its column.
+  /// \throws InvalidSpec
+  [[nodiscard]] std::vector<DeviceSlices> slices(std::span<const std::int64_t> devices) const;
 
   /// Power of the job over the step. Accelerators change what they draw from task to task; fans, network and cooling do
   /// not follow within a step. The integral of `accelerators_w` is `joules`. Takes as long as the simulation.

@@ -39,6 +39,9 @@ struct Site {
   double facility_usd_per_w = 11.7;
   double storage_w_per_accelerator = 30;
   double power_limit_w = 0;
+  /// The main switchboard of Meta's data centres: 2.5 MW, below which rows and racks hang (Wu et al., "Dynamo", ISCA
+  /// 2016).
+  double hall_power_w = 2.5e6;
 
   static constexpr std::string_view kind = "site";
   static constexpr auto fields() {
@@ -57,7 +60,9 @@ struct Site {
                  "shell and plant per watt of IT nameplate"),
         optional("storage_w_per_accelerator", &S::storage_w_per_accelerator, Range{0, 1e4},
                  "storage and management power"),
-        optional("power_limit_w", &S::power_limit_w, Range{0, 1e12}, "power that the grid grants; 0 = unknown")};
+        optional("power_limit_w", &S::power_limit_w, Range{0, 1e12}, "power that the grid grants; 0 = unknown"),
+        optional("hall_power_w", &S::hall_power_w, Range{1e3, 1e12},
+                 "IT nameplate of one hall: what its main switchboard carries (default: 2.5 MW, Dynamo)")};
   }
   friend bool operator==(const Site&, const Site&) = default;
 };

@@ -143,6 +143,7 @@ class Builder {
       slot.compute_s = work.compute_s;
       slot.fixed_s = work.fixed_s();
       slot.communication_s = work.communication_s;
+      slot.host_s = work.host_s;
       plan_.slots.push_back(slot);
     }
     plan_.ranks.push_back(sums);

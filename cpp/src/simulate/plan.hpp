@@ -20,6 +20,7 @@ struct Slot {
   double compute_s = 0;                 ///< on a device of mean speed
   double fixed_s = 0;                   ///< what does not depend on the device
   double communication_s = 0;           ///< of it
+  double host_s = 0;                    ///< of it; the rest is imbalance
   std::array<std::int32_t, 2> needs{};  ///< slots whose message it waits for; 0: none (slot 0 is no task)
   std::array<double, 2> delay_s{};      ///< from their end to its arrival
   std::int32_t rank = 0;

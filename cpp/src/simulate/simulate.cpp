@@ -6,8 +6,11 @@
 #include "ampacity/decode.hpp"
 #include "ampacity/error.hpp"
 #include "base/text.hpp"
+#include "simulate/energy.hpp"
+#include "simulate/groups.hpp"
 #include "simulate/options.hpp"
 #include "simulate/run.hpp"
+#include "simulate/slices.hpp"
 
 namespace ampacity {
 
@@ -82,6 +85,26 @@ std::span<const double> Simulation::column(std::string_view key) const {
   const std::vector<std::string> near = nearest_names(key, known);
   throw UnknownName("no column " + std::string(key) +
                     (near.empty() ? "" : "; did you mean " + base::either(near) + "?"));
+}
+
+StepEnergy Simulation::energy() const {
+  return simulation::energy_of(*parts_);
+}
+
+std::vector<std::int32_t> Simulation::group_of(GroupKind kind) const {
+  return simulation::group_of(parts_->cluster, parts_->places, kind);
+}
+
+GroupColumns Simulation::by(GroupKind kind) const {
+  const Parts& p = *parts_;
+  return simulation::by_group(group_of(kind), info(),
+                              [&](std::size_t column) { return p.column(static_cast<simulation::Key>(column)); });
+}
+
+std::vector<DeviceSlices> Simulation::slices(std::span<const std::int64_t> devices) const {
+  const auto count = static_cast<std::int64_t>(parts_->places.devices());
+  for (const std::int64_t device : devices) simulation::check_index("devices", device, count);
+  return simulation::slices_of(*parts_, devices);
 }
 
 PowerTrace Simulation::power_trace(double resolution_s) const {

@@ -1,0 +1,259 @@
+"""Pictures of a simulated step: devices by rack, where seconds go, tasks of a replica, power (extra ``plot``)."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from ampacity._core import InvalidSpec, Problem
+from ampacity._files import file_error
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ampacity._simulation_views import SimulationViews
+
+_FORMATS = (".png", ".svg", ".pdf")
+_MOST_POINTS = 2000  # of a line; more are drawn as the band between least and most
+_MARKED = 3  # extremes that a heat map rings
+_ASPECT = 1.6
+
+# Colour-blind safe (Okabe and Ito 2008). Work in full colours, waits pale, so that what is lost reads as background.
+_TASKS = {
+    "forward": "#0072B2",
+    "backward": "#009E73",
+    "input_gradient": "#009E73",
+    "weight_gradient": "#56B4E9",
+    "": "#5D3A9B",
+}
+_ACTIVITIES = {
+    "busy_s": "#0072B2",
+    "communication_s": "#E69F00",
+    "host_s": "#CC79A7",
+    "wait_peers_s": "#D55E00",
+    "wait_pipeline_s": "#D9D9D9",
+    "wait_replicas_s": "#F0E442",
+}
+_OTHERS = ("#56B4E9", "#000000", "#8C564B", "#7F7F7F")
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure; raises InvalidSpec where matplotlib is not installed."""
+    try:
+        import matplotlib.figure
+    except ImportError:
+        rule = "needs matplotlib"
+        raise InvalidSpec([Problem(path="plot", value="", rule=rule, hint="pip install 'ampacity[plot]'")]) from None
+    return matplotlib.figure.Figure(figsize=(width, height), layout="constrained")
+
+
+def saved(figure: Figure, path: str | os.PathLike[str] | None) -> Figure:
+    """Return the figure, after writing it where a path is given."""
+    if path is None:
+        return figure
+    if not os.fspath(path).lower().endswith(_FORMATS):
+        raise file_error(path, f"must end in one of {', '.join(_FORMATS)}")
+    try:
+        figure.savefig(path, dpi=150)
+    except OSError as error:
+        raise file_error(path, f"cannot be written: {error.strerror or error}") from None
+    return figure
+
+
+def _seconds(sim: SimulationViews) -> list[str]:
+    return [key for key in sim.devices if key.endswith("_s")]
+
+
+def _colours(keys: list[str]) -> dict[str, str]:
+    others = iter(_OTHERS * len(keys))
+    return {key: _ACTIVITIES.get(key) or next(others) for key in keys}
+
+
+def _words(key: str) -> str:
+    return key.removesuffix("_s").replace("_", " ")
+
+
+def _title(sim: SimulationViews) -> str:
+    return f"{sim.job.model.name} on {sim.cluster.name}: {sim.devices.rows:,} devices, {sim.step_time_s:.4g} s a step"
+
+
+# ------------------------------------------------------------------------------------------------------------- heat map
+
+
+def _floor(rack: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], int, int]:
+    """Return line and column of each device on a floor plan, racks per row, lines of a row.
+
+    Racks stand side by side in rows, a rack is one column of its devices; a blank line parts the rows.
+    """
+    import numpy as np
+
+    first = np.flatnonzero(np.diff(rack, prepend=-1))
+    within = np.arange(len(rack)) - first[rack]
+    tall = int(within.max()) + 2
+    racks = len(first)
+    wanted = min(racks, float(np.sqrt(racks * tall * _ASPECT)))
+    a_row = max(1, round(float(f"{wanted:.2g}")))  # two digits: the first rack of a row can be read off
+    return rack // a_row * tall + within, rack % a_row, a_row, tall
+
+
+def heatmap(sim: SimulationViews, column: str, path: str | os.PathLike[str] | None) -> Figure:
+    """Draw a column of all devices on a floor plan."""
+    import numpy as np
+
+    values = sim.devices[column]
+    figure = new_figure(12, 7.5)
+    line, place, a_row, tall = _floor(sim.devices["rack"])
+    picture = np.full((int(line.max()) + 1, a_row), np.nan)
+    picture[line, place] = values
+    low, high = (float(limit) for limit in np.quantile(values, (0.001, 0.999)))
+    if not high - low > 1e-12 * max(abs(low), abs(high)):
+        low, high = low - 0.5 * abs(low) - 1e-9, high + 0.5 * abs(high) + 1e-9
+    axes = figure.add_subplot()
+    image = axes.imshow(picture, aspect="auto", interpolation="nearest", cmap="viridis", vmin=low, vmax=high)
+    lines = range(0, picture.shape[0], tall)
+    shown = lines[:: max(1, len(lines) // 20)]
+    axes.set_yticks([start + (tall - 2) / 2 for start in shown], [f"{start // tall * a_row:,}" for start in shown])
+    axes.set(xlabel="rack of the row", ylabel="first rack of the row (a rack is a column of its devices)")
+    _ring(axes, values, line, place)
+    figure.colorbar(image, ax=axes, extend="both", pad=0.01, label=column)
+    ends = "ringed: " + ", ".join(f"device {d:,}: {values[d]:.4g}" for d in _outermost(values))
+    axes.set_title(f"{_title(sim)}\n{column}: {values.min():.4g} to {values.max():.4g}; {ends}", fontsize=10)
+    return saved(figure, path)
+
+
+def _outermost(values: np.ndarray[Any, Any]) -> list[int]:
+    """Return the devices furthest from the median, furthest first."""
+    import numpy as np
+
+    far = np.abs(values - np.median(values))
+    count = min(_MARKED, len(values))
+    found = np.argpartition(-far, count - 1)[:count]
+    return [int(d) for d in found[np.argsort(-far[found], kind="stable")] if far[d] > 0]
+
+
+def _ring(axes: Axes, values: np.ndarray[Any, Any], line: np.ndarray[Any, Any], place: np.ndarray[Any, Any]) -> None:
+    devices = _outermost(values)
+    axes.scatter(
+        place[devices], line[devices], s=120, facecolors="none", edgecolors="red", linewidths=1.4, clip_on=False
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------- waits
+
+
+def waits(sim: SimulationViews, path: str | os.PathLike[str] | None) -> Figure:
+    """Draw where seconds go: by stage, and spread over the devices."""
+    import numpy as np
+
+    keys = _seconds(sim)
+    colours = _colours(keys)
+    figure = new_figure(13, 5.2)
+    figure.suptitle(_title(sim), fontsize=10)
+    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+    stages = sim.by("stage")
+    bottom = np.zeros(stages.rows)
+    for key in keys:
+        mean = stages[f"mean_{key}"]
+        left.bar(stages["stage"], mean, bottom=bottom, width=0.85, color=colours[key], label=_words(key))
+        bottom = bottom + mean
+    left.set(xlabel="pipeline stage", ylabel="seconds of its mean device", xlim=(-0.6, stages.rows - 0.4))
+    left.xaxis.get_major_locator().set_params(integer=True)
+    figure.legend(*left.get_legend_handles_labels(), ncols=len(keys), loc="outside lower center", frameon=False)
+    for row, key in enumerate(keys):
+        share = 100 * sim.devices[key] / sim.step_time_s
+        least, low, middle, high, most = np.quantile(share, (0, 0.05, 0.5, 0.95, 1))
+        right.plot([least, most], [row, row], color=colours[key], linewidth=1.5)
+        right.plot([low, high], [row, row], color=colours[key], linewidth=11, solid_capstyle="butt")
+        right.plot([middle, middle], [row - 0.3, row + 0.3], color="black", linewidth=1.5)
+        right.annotate(f"{middle:.2g}", (middle, row - 0.34), ha="center", va="bottom", fontsize=8)
+    right.set_yticks(range(len(keys)), [_words(key) for key in keys])
+    right.invert_yaxis()
+    right.set(xlabel="% of the step (bar: 5 to 95 % of devices)")
+    right.grid(visible=True, axis="x", linewidth=0.3)
+    return saved(figure, path)
+
+
+# ------------------------------------------------------------------------------------------------------------- timeline
+
+
+def timeline(sim: SimulationViews, replica: int, peer: int, path: str | os.PathLike[str] | None) -> Figure:
+    """Draw the slices of one device of each stage of a replica."""
+    import numpy as np
+    from matplotlib.patches import Patch
+
+    layout = sim.layout
+    peers = layout.tp * layout.cp
+    _check("replica", replica, layout.dp)
+    _check("peer", peer, peers)
+    devices = [peer + peers * (replica + layout.dp * stage) for stage in range(layout.pp)]
+    table = sim.slices(devices)
+    figure = new_figure(14, 1.6 + 0.34 * layout.pp)
+    axes = figure.add_subplot()
+    busy = table["activity"] == "busy_s"
+    keys = _seconds(sim)
+    colours = _colours(keys)
+    stage = (table["device"] // peers) // layout.dp
+    parts = [(busy & (table["kind"] == kind), colour, kind or "optimizer") for kind, colour in _TASKS.items()]
+    parts += [(table["activity"] == key, colours[key], _words(key)) for key in keys if key != "busy_s"]
+    handles = []
+    for chosen, colour, name in parts:
+        if chosen.any():
+            _boxes(axes, table["start_s"][chosen], table["end_s"][chosen], stage[chosen], colour)
+            handles.append(Patch(facecolor=colour, label=name.replace("_", " ")))
+    axes.set(xlim=(0, sim.step_time_s), ylim=(layout.pp - 0.5, -0.5), xlabel="seconds of the step", ylabel="stage")
+    axes.set_yticks(np.arange(0, layout.pp, max(1, layout.pp // 16)))
+    figure.legend(handles=handles, ncols=len(handles), loc="outside lower center", frameon=False)
+    axes.set_title(f"{_title(sim)}\nreplica {replica}, peer {peer} of each stage", fontsize=10)
+    return saved(figure, path)
+
+
+def _check(path: str, index: int, count: int) -> None:
+    if not 0 <= index < count:
+        raise InvalidSpec([Problem(path=path, value=str(index), rule=f"must be between 0 and {count - 1}", hint="")])
+
+
+def _boxes(
+    axes: Axes, start: np.ndarray[Any, Any], end: np.ndarray[Any, Any], row: np.ndarray[Any, Any], colour: str
+) -> None:
+    """Draw bars of one colour as one collection; edges would swallow short ones."""
+    import numpy as np
+    from matplotlib.collections import PolyCollection
+
+    low, high = row - 0.42, row + 0.42
+    corners = np.stack([start, low, start, high, end, high, end, low], axis=1).reshape(-1, 4, 2)
+    axes.add_collection(PolyCollection(list(corners), facecolors=colour, linewidths=0, antialiaseds=False))
+
+
+# ---------------------------------------------------------------------------------------------------------------- power
+
+
+def power(sim: SimulationViews, resolution_s: float, path: str | os.PathLike[str] | None) -> Figure:
+    """Draw the watts of the job over the step."""
+    import numpy as np
+
+    trace = sim.power_trace(resolution_s)
+    figure = new_figure(12, 4.6)
+    axes = figure.add_subplot()
+    colours = ("#0072B2", "#E69F00", "#000000", *_OTHERS)
+    seconds = trace["start_s"] + trace["seconds"] / 2
+    for key, colour in zip((key for key in trace if key.endswith("_w")), colours, strict=False):
+        megawatts = trace[key] / 1e6
+        mean = float((megawatts * trace["seconds"]).sum() / trace["seconds"].sum())
+        name = key.removesuffix("_w").replace("_", " ")
+        label = f"{name.upper() if len(name) == 2 else name} (mean {mean:.4g} MW)"
+        wide = -(-len(megawatts) // _MOST_POINTS)
+        starts = np.arange(0, len(megawatts), wide)
+        if wide > 1:
+            low, high = np.minimum.reduceat(megawatts, starts), np.maximum.reduceat(megawatts, starts)
+            axes.fill_between(seconds[starts], low, high, color=colour, alpha=0.35, linewidth=0)
+        lengths = np.add.reduceat(trace["seconds"], starts)
+        middle = np.add.reduceat(megawatts * trace["seconds"], starts) / lengths
+        axes.plot(seconds[starts], middle, color=colour, linewidth=1, label=label)
+    axes.set(xlim=(0, sim.step_time_s), xlabel="seconds of the step", ylabel="MW")
+    axes.set_ylim(bottom=0)
+    axes.grid(visible=True, linewidth=0.3)
+    axes.legend(loc="lower center", ncols=3, frameon=False)
+    axes.set_title(f"{_title(sim)}\nmeans of {resolution_s:g} s", fontsize=10)
+    return saved(figure, path)
