@@ -30,6 +30,7 @@ ROWS = [
     ["campaign"],
     ["estimate", "search"],
     ["explain", "simulate"],
+    ["load"],
 ]
 RANK = {layer: rank for rank, row in enumerate(ROWS) for layer in row}
 

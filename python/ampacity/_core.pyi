@@ -22,17 +22,23 @@ __all__: list[str] = [
     "CollectiveEstimate",
     "CollectiveOption",
     "CollectiveRequest",
+    "ContractMonitor",
     "CriticalDevice",
+    "Curtailment",
     "Error",
     "Estimate",
     "EstimateColumns",
     "Explanation",
     "Fabric",
+    "Filler",
     "Grid",
+    "GridContract",
     "Infeasible",
     "Interval",
     "InvalidSpec",
     "Layout",
+    "LoadEvents",
+    "LoadJob",
     "Memory",
     "Model",
     "NetworkCore",
@@ -42,6 +48,7 @@ __all__: list[str] = [
     "Partition",
     "PipelineTimeline",
     "Power",
+    "PowerFloor",
     "Problem",
     "Provenance",
     "Reliability",
@@ -50,15 +57,18 @@ __all__: list[str] = [
     "Sensitivity",
     "Simulation",
     "Site",
+    "SiteLoad",
     "Software",
     "StageKind",
     "StageKinds",
     "StageMemory",
-    "StepEnergy",
+    "StepShape",
+    "Storage",
     "Switch",
     "Term",
     "Training",
     "UnknownName",
+    "Violation",
     "Warning",
     "active_w",
     "attention_costs",
@@ -66,19 +76,24 @@ __all__: list[str] = [
     "check_choice",
     "check_collective",
     "check_placement",
+    "closed_step_shape",
     "collective",
     "communicate",
     "computes_in",
+    "csv_rows",
     "estimate",
     "estimate_all",
     "estimate_fastest",
     "estimate_layouts",
     "gemm_costs",
+    "load_events",
     "nearest_names",
     "pipeline_timeline",
     "place_ranks",
     "search",
     "simulate",
+    "stage_watts",
+    "step_shape",
     "streaming_costs",
     "uneven_exchange",
     "with_measured_kernels",
@@ -1675,8 +1690,6 @@ class Site:
         storage and management power. From 0 to 10000.
     power_limit_w : float, optional
         power that the grid grants; 0 = unknown. From 0 to 1e+12.
-    hall_power_w : float, optional
-        IT nameplate of one hall: what its main switchboard carries (default: 2.5 MW, Dynamo). From 1000 to 1e+12.
 
     Raises
     ------
@@ -1710,7 +1723,6 @@ class Site:
         facility_usd_per_w: float = 11.7,
         storage_w_per_accelerator: float = 30.0,
         power_limit_w: float = 0.0,
-        hall_power_w: float = 2500000.0,
     ) -> None: ...
     def __repr__(self) -> str: ...
     def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
@@ -1729,7 +1741,6 @@ class Site:
         facility_usd_per_w: float = ...,
         storage_w_per_accelerator: float = ...,
         power_limit_w: float = ...,
-        hall_power_w: float = ...,
     ) -> Site:
         """
         A copy with other values in these fields.
@@ -1752,11 +1763,6 @@ class Site:
     def grid(self) -> Grid:
         """
         the grid that feeds it
-        """
-    @property
-    def hall_power_w(self) -> float:
-        """
-        IT nameplate of one hall: what its main switchboard carries (default: 2.5 MW, Dynamo)
         """
     @property
     def location(self) -> str:
@@ -3924,50 +3930,6 @@ class Power:
         IT power between all devices busy and all stalled (W).
         """
 
-class StepEnergy:
-    """
-    Joules of a simulated step from the accelerators to the meter; each beyond those before it.
-    """
-    def __eq__(self, other: typing.Any) -> bool: ...
-    def __getstate__(self) -> tuple[typing.Any, ...]: ...
-    def __hash__(self) -> int: ...
-    def __repr__(self) -> str: ...
-    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
-    def to_dict(self) -> dict[str, float]:
-        """
-        All lines and their sum in joules.
-        """
-    @property
-    def accelerators_j(self) -> float:
-        """
-        All accelerators (J).
-        """
-    @property
-    def facility_j(self) -> float:
-        """
-        Cooling, conversion and everything else of the building (J).
-        """
-    @property
-    def network_j(self) -> float:
-        """
-        Switches and optics (J).
-        """
-    @property
-    def nodes_j(self) -> float:
-        """
-        Hosts, network cards, fans, conversion in power supplies (J).
-        """
-    @property
-    def site_j(self) -> float:
-        """
-        All of it, at the meter (J).
-        """
-    @property
-    def storage_j(self) -> float:
-        """
-        Storage and management (J).
-        """
-
 class Run:
     """
     The whole training run.
@@ -4876,27 +4838,14 @@ class Simulation:
         What the columns hold, with units.
         """
     @staticmethod
-    def group_kinds() -> tuple[str, ...]:
-        """
-        What devices can be grouped by.
-        """
-    @staticmethod
     def keys() -> tuple[str, ...]:
         """
         Names of the columns.
         """
     def __len__(self) -> int: ...
-    def by(self, kind: str) -> list[tuple[str, str, numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]]]:
-        """
-        Name, meaning and values of each column of the groups.
-        """
     def column(self, key: str) -> numpy.typing.NDArray[numpy.float64]:
         """
         Read-only view of a column of all devices.
-        """
-    def group_of(self, kind: str) -> numpy.typing.NDArray[numpy.int32]:
-        """
-        The group of each device.
         """
     def power_trace(
         self, resolution_s: typing.SupportsFloat | typing.SupportsIndex
@@ -4912,12 +4861,6 @@ class Simulation:
     def replica_end_s(self) -> numpy.typing.NDArray[numpy.float64]:
         """
         Read-only view of when the pipeline of each replica is done (s).
-        """
-    def slices(
-        self, devices: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]
-    ) -> list[tuple[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]], ...]]:
-        """
-        Activity, stage, micro-batch, kind, start, end (s) and watts of what each device did.
         """
     def task_compute_s(self, device: int) -> numpy.typing.NDArray[numpy.float64]:
         """
@@ -4940,11 +4883,6 @@ class Simulation:
     def critical(self) -> CriticalDevice:
         """
         The device that holds up the step most.
-        """
-    @property
-    def energy(self) -> StepEnergy:
-        """
-        Joules from the accelerators to the meter.
         """
     @property
     def estimate(self) -> Estimate:
@@ -4987,6 +4925,810 @@ class Simulation:
         What is not modelled or assumed, in words.
         """
 
+class PowerFloor:
+    """
+    A power floor and ramp limits in the accelerators.
+
+    Parameters
+    ----------
+    floor_fraction : float
+        least power of an accelerator over its limit (GB200: 0.2 to 0.9); 0 = none, ramps only. From 0 to 0.9.
+    ramp_up_w_per_s : float, optional
+        fastest rise of one accelerator; 0 = any. From 0 to 1e+06.
+    ramp_down_w_per_s : float, optional
+        fastest fall of one accelerator; 0 = any. From 0 to 1e+06.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every field that is unknown, missing, of a wrong type or out of range.
+
+    See Also
+    --------
+    PowerFloor.replace : a copy with other values.
+    """
+    @staticmethod
+    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> PowerFloor:
+        """
+        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
+        """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __init__(
+        self, *, floor_fraction: float, ramp_up_w_per_s: float = 0.0, ramp_down_w_per_s: float = 0.0
+    ) -> None: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def replace(
+        self, *, floor_fraction: float = ..., ramp_up_w_per_s: float = ..., ramp_down_w_per_s: float = ...
+    ) -> PowerFloor:
+        """
+        A copy with other values in these fields.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields as plain Python types.
+        """
+    @property
+    def floor_fraction(self) -> float:
+        """
+        least power of an accelerator over its limit (GB200: 0.2 to 0.9); 0 = none, ramps only
+        """
+    @property
+    def ramp_down_w_per_s(self) -> float:
+        """
+        fastest fall of one accelerator; 0 = any
+        """
+    @property
+    def ramp_up_w_per_s(self) -> float:
+        """
+        fastest rise of one accelerator; 0 = any
+        """
+
+class Filler:
+    """
+    A second workload that fills the gaps of the first.
+
+    Parameters
+    ----------
+    level_fraction : float
+        power that it lifts waiting accelerators to, over their limit. From 0.01 to 1.
+    overhead_fraction : float, optional
+        speed that it costs the job (default: 0.05, the most that Firefly reports). From 0 to 0.5.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every field that is unknown, missing, of a wrong type or out of range.
+
+    See Also
+    --------
+    Filler.replace : a copy with other values.
+    """
+    @staticmethod
+    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> Filler:
+        """
+        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
+        """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __init__(self, *, level_fraction: float, overhead_fraction: float = 0.05) -> None: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def replace(self, *, level_fraction: float = ..., overhead_fraction: float = ...) -> Filler:
+        """
+        A copy with other values in these fields.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields as plain Python types.
+        """
+    @property
+    def level_fraction(self) -> float:
+        """
+        power that it lifts waiting accelerators to, over their limit
+        """
+    @property
+    def overhead_fraction(self) -> float:
+        """
+        speed that it costs the job (default: 0.05, the most that Firefly reports)
+        """
+
+class Storage:
+    """
+    Capacitors or a battery between load and grid.
+
+    Parameters
+    ----------
+    level : str
+        where it stands. One of ``shelf``, ``rack``, ``site``.
+    name : str, optional
+        what it is.
+    energy_j : float, optional
+        usable energy, all of the site (or per accelerator, below). From 1 to 1e+15.
+    energy_j_per_accelerator : float, optional
+        usable energy for each accelerator (GB300 power shelf: about 65). From 0.001 to 1e+09.
+    power_w : float, optional
+        most that it gives or takes, all of the site. From 1 to 1e+12.
+    power_w_per_accelerator : float, optional
+        most that it gives or takes for each accelerator. From 0.001 to 1e+06.
+    efficiency_fraction : float, optional
+        energy out over energy in. From 0.1 to 1.
+    smoothing_s : float, optional
+        time constant with which the grid follows the load (default: energy over power, the longest that it can hold). From 0.001 to 1e+06.
+    ramp_w_per_s : float, optional
+        fastest change that it leaves to the grid (default: any). From 0.001 to 1e+12.
+    rest_fraction : float, optional
+        charge that it goes back to. From 0.01 to 0.99.
+    price_usd_per_kwh : float, optional
+        price of its usable energy; 0 = unknown. From 0 to 1e+07.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every field that is unknown, missing, of a wrong type or out of range.
+
+    See Also
+    --------
+    Storage.replace : a copy with other values.
+    """
+    @staticmethod
+    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> Storage:
+        """
+        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
+        """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __init__(
+        self,
+        *,
+        level: str,
+        name: str = "",
+        energy_j: float = 0.0,
+        energy_j_per_accelerator: float = 0.0,
+        power_w: float = 0.0,
+        power_w_per_accelerator: float = 0.0,
+        efficiency_fraction: float = 0.9,
+        smoothing_s: float = 0.0,
+        ramp_w_per_s: float = 0.0,
+        rest_fraction: float = 0.5,
+        price_usd_per_kwh: float = 0.0,
+    ) -> None: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def replace(
+        self,
+        *,
+        level: str = ...,
+        name: str = ...,
+        energy_j: float = ...,
+        energy_j_per_accelerator: float = ...,
+        power_w: float = ...,
+        power_w_per_accelerator: float = ...,
+        efficiency_fraction: float = ...,
+        smoothing_s: float = ...,
+        ramp_w_per_s: float = ...,
+        rest_fraction: float = ...,
+        price_usd_per_kwh: float = ...,
+    ) -> Storage:
+        """
+        A copy with other values in these fields.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields as plain Python types.
+        """
+    @property
+    def efficiency_fraction(self) -> float:
+        """
+        energy out over energy in
+        """
+    @property
+    def energy_j(self) -> float:
+        """
+        usable energy, all of the site (or per accelerator, below)
+        """
+    @property
+    def energy_j_per_accelerator(self) -> float:
+        """
+        usable energy for each accelerator (GB300 power shelf: about 65)
+        """
+    @property
+    def level(self) -> str:
+        """
+        where it stands
+        """
+    @property
+    def name(self) -> str:
+        """
+        what it is
+        """
+    @property
+    def power_w(self) -> float:
+        """
+        most that it gives or takes, all of the site
+        """
+    @property
+    def power_w_per_accelerator(self) -> float:
+        """
+        most that it gives or takes for each accelerator
+        """
+    @property
+    def price_usd_per_kwh(self) -> float:
+        """
+        price of its usable energy; 0 = unknown
+        """
+    @property
+    def ramp_w_per_s(self) -> float:
+        """
+        fastest change that it leaves to the grid (default: any)
+        """
+    @property
+    def rest_fraction(self) -> float:
+        """
+        charge that it goes back to
+        """
+    @property
+    def smoothing_s(self) -> float:
+        """
+        time constant with which the grid follows the load (default: energy over power, the longest that it can hold)
+        """
+
+class Curtailment:
+    """
+    Hours in which accelerators run at a lower power limit.
+
+    Parameters
+    ----------
+    start_s : float
+        first start, from the start of the load. From 0 to 1e+09.
+    duration_s : float
+        how long it lasts. From 1 to 1e+09.
+    period_s : float, optional
+        from one start to the next (a day: 86400; default: once). From 1 to 1e+09.
+    cap_w : float
+        power limit of each accelerator meanwhile. From 1 to 100000.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every field that is unknown, missing, of a wrong type or out of range.
+
+    See Also
+    --------
+    Curtailment.replace : a copy with other values.
+    """
+    @staticmethod
+    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> Curtailment:
+        """
+        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
+        """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __init__(self, *, start_s: float, duration_s: float, period_s: float = 0.0, cap_w: float) -> None: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def replace(
+        self, *, start_s: float = ..., duration_s: float = ..., period_s: float = ..., cap_w: float = ...
+    ) -> Curtailment:
+        """
+        A copy with other values in these fields.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields as plain Python types.
+        """
+    @property
+    def cap_w(self) -> float:
+        """
+        power limit of each accelerator meanwhile
+        """
+    @property
+    def duration_s(self) -> float:
+        """
+        how long it lasts
+        """
+    @property
+    def period_s(self) -> float:
+        """
+        from one start to the next (a day: 86400; default: once)
+        """
+    @property
+    def start_s(self) -> float:
+        """
+        first start, from the start of the load
+        """
+
+class LoadEvents:
+    """
+    What comes between the steps of a job.
+
+    Parameters
+    ----------
+    checkpoint_interval_s : float, optional
+        training between checkpoints; 0 = none. From 0 to 1e+09.
+    checkpoint_s : float, optional
+        that training stands still for a checkpoint. From 0 to 1e+09.
+    evaluation_interval_s : float, optional
+        training between evaluations; 0 = none. From 0 to 1e+09.
+    evaluation_s : float, optional
+        length of an evaluation: forward passes only. From 0 to 1e+09.
+    mtbf_s : float, optional
+        mean time between failures of the running job; 0 = it never fails. From 0 to 1e+09.
+    detection_s : float, optional
+        stall from a failure to the restart. From 0 to 1e+09.
+    restart_s : float, optional
+        accelerators idle until the next step. From 0 to 1e+09.
+    step_spread_fraction : float, optional
+        standard deviation of the time of a step over its mean (default: 0.01, what runs of published benchmarks show). From 0 to 0.25.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every field that is unknown, missing, of a wrong type or out of range.
+
+    See Also
+    --------
+    LoadEvents.replace : a copy with other values.
+    """
+    @staticmethod
+    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> LoadEvents:
+        """
+        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
+        """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __init__(
+        self,
+        *,
+        checkpoint_interval_s: float = 0.0,
+        checkpoint_s: float = 0.0,
+        evaluation_interval_s: float = 0.0,
+        evaluation_s: float = 0.0,
+        mtbf_s: float = 0.0,
+        detection_s: float = 0.0,
+        restart_s: float = 0.0,
+        step_spread_fraction: float = 0.01,
+    ) -> None: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def replace(
+        self,
+        *,
+        checkpoint_interval_s: float = ...,
+        checkpoint_s: float = ...,
+        evaluation_interval_s: float = ...,
+        evaluation_s: float = ...,
+        mtbf_s: float = ...,
+        detection_s: float = ...,
+        restart_s: float = ...,
+        step_spread_fraction: float = ...,
+    ) -> LoadEvents:
+        """
+        A copy with other values in these fields.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields as plain Python types.
+        """
+    @property
+    def checkpoint_interval_s(self) -> float:
+        """
+        training between checkpoints; 0 = none
+        """
+    @property
+    def checkpoint_s(self) -> float:
+        """
+        that training stands still for a checkpoint
+        """
+    @property
+    def detection_s(self) -> float:
+        """
+        stall from a failure to the restart
+        """
+    @property
+    def evaluation_interval_s(self) -> float:
+        """
+        training between evaluations; 0 = none
+        """
+    @property
+    def evaluation_s(self) -> float:
+        """
+        length of an evaluation: forward passes only
+        """
+    @property
+    def mtbf_s(self) -> float:
+        """
+        mean time between failures of the running job; 0 = it never fails
+        """
+    @property
+    def restart_s(self) -> float:
+        """
+        accelerators idle until the next step
+        """
+    @property
+    def step_spread_fraction(self) -> float:
+        """
+        standard deviation of the time of a step over its mean (default: 0.01, what runs of published benchmarks show)
+        """
+
+class GridContract:
+    """
+    Limits of a connection to the grid; those not given do not apply.
+
+    Parameters
+    ----------
+    name : str, optional
+        who asks for it.
+    maximum_w : float, optional
+        most power, as a mean over averaging_s. From 1 to 1e+12.
+    averaging_s : float, optional
+        over which the maximum is a mean (default: 1). From 1 to 3600.
+    ramp_w_per_s : float, optional
+        largest change from one second's mean to the next. From 1 to 1e+12.
+    ramp_w_per_min : float, optional
+        largest change between means of a second a minute apart. From 1 to 1e+12.
+    dynamic_range_w : float, optional
+        highest less lowest power within a window. From 1 to 1e+12.
+    dynamic_range_window_s : float, optional
+        that window (default: 60). From 1 to 86400.
+    band_low_hz : float, optional
+        critical band, from (default: 0.1). From 0.0001 to 1000.
+    band_high_hz : float, optional
+        critical band, to (default: 20). From 0.0001 to 1000.
+    band_energy_fraction : float, optional
+        largest share of the spectral energy (mean power aside) within the band. From 1e-06 to 1.
+    band_amplitude_w : float, optional
+        largest amplitude of any frequency of the band. From 1 to 1e+12.
+    ride_through_s : float, optional
+        that the site must stay while the grid's voltage is down, on what it has stored. From 0.001 to 100000.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every field that is unknown, missing, of a wrong type or out of range.
+
+    See Also
+    --------
+    GridContract.replace : a copy with other values.
+    """
+    @staticmethod
+    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> GridContract:
+        """
+        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
+        """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __init__(
+        self,
+        *,
+        name: str = "",
+        maximum_w: float = 0.0,
+        averaging_s: float = 1.0,
+        ramp_w_per_s: float = 0.0,
+        ramp_w_per_min: float = 0.0,
+        dynamic_range_w: float = 0.0,
+        dynamic_range_window_s: float = 60.0,
+        band_low_hz: float = 0.1,
+        band_high_hz: float = 20.0,
+        band_energy_fraction: float = 0.0,
+        band_amplitude_w: float = 0.0,
+        ride_through_s: float = 0.0,
+    ) -> None: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def replace(
+        self,
+        *,
+        name: str = ...,
+        maximum_w: float = ...,
+        averaging_s: float = ...,
+        ramp_w_per_s: float = ...,
+        ramp_w_per_min: float = ...,
+        dynamic_range_w: float = ...,
+        dynamic_range_window_s: float = ...,
+        band_low_hz: float = ...,
+        band_high_hz: float = ...,
+        band_energy_fraction: float = ...,
+        band_amplitude_w: float = ...,
+        ride_through_s: float = ...,
+    ) -> GridContract:
+        """
+        A copy with other values in these fields.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields as plain Python types.
+        """
+    @property
+    def averaging_s(self) -> float:
+        """
+        over which the maximum is a mean (default: 1)
+        """
+    @property
+    def band_amplitude_w(self) -> float:
+        """
+        largest amplitude of any frequency of the band
+        """
+    @property
+    def band_energy_fraction(self) -> float:
+        """
+        largest share of the spectral energy (mean power aside) within the band
+        """
+    @property
+    def band_high_hz(self) -> float:
+        """
+        critical band, to (default: 20)
+        """
+    @property
+    def band_low_hz(self) -> float:
+        """
+        critical band, from (default: 0.1)
+        """
+    @property
+    def dynamic_range_w(self) -> float:
+        """
+        highest less lowest power within a window
+        """
+    @property
+    def dynamic_range_window_s(self) -> float:
+        """
+        that window (default: 60)
+        """
+    @property
+    def maximum_w(self) -> float:
+        """
+        most power, as a mean over averaging_s
+        """
+    @property
+    def name(self) -> str:
+        """
+        who asks for it
+        """
+    @property
+    def ramp_w_per_min(self) -> float:
+        """
+        largest change between means of a second a minute apart
+        """
+    @property
+    def ramp_w_per_s(self) -> float:
+        """
+        largest change from one second's mean to the next
+        """
+    @property
+    def ride_through_s(self) -> float:
+        """
+        that the site must stay while the grid's voltage is down, on what it has stored
+        """
+
+class StepShape:
+    """
+    Load of one step of a job, bin by bin; see ``ampacity.power.step_shape``.
+    """
+    def __init__(
+        self,
+        accelerators_w: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        *,
+        resolution_s: typing.SupportsFloat | typing.SupportsIndex,
+        step_time_s: typing.SupportsFloat | typing.SupportsIndex,
+        accelerators: typing.SupportsInt | typing.SupportsIndex,
+        limit_w: typing.SupportsFloat | typing.SupportsIndex,
+        idle_w: typing.SupportsFloat | typing.SupportsIndex,
+        stalled_w: typing.SupportsFloat | typing.SupportsIndex,
+        supply_loss: typing.SupportsFloat | typing.SupportsIndex,
+        hosts_w: typing.SupportsFloat | typing.SupportsIndex,
+        network_w: typing.SupportsFloat | typing.SupportsIndex,
+        plant_per_it: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+    @property
+    def accelerators(self) -> int:
+        """
+        Accelerators of the job.
+        """
+    @property
+    def accelerators_w(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Watts of all accelerators, one value a bin; a read-only view.
+        """
+    @property
+    def hosts_w(self) -> float:
+        """
+        Hosts and fans (W).
+        """
+    @property
+    def idle_w(self) -> float:
+        """
+        One accelerator without a job (W).
+        """
+    @property
+    def joules(self) -> float:
+        """
+        Energy of the accelerators over the step (J).
+        """
+    @property
+    def limit_w(self) -> float:
+        """
+        Power limit of one accelerator (W).
+        """
+    @property
+    def mean_w(self) -> float:
+        """
+        Mean watts of all accelerators.
+        """
+    @property
+    def network_w(self) -> float:
+        """
+        Switches, optics and storage systems (W).
+        """
+    @property
+    def phase_w(self) -> dict[str, float]:
+        """
+        Watts of one accelerator in each phase.
+        """
+    @property
+    def plant_per_it(self) -> float:
+        """
+        Cooling and conversion per watt of IT equipment: PUE less 1.
+        """
+    @property
+    def resolution_s(self) -> float:
+        """
+        Length of a bin (s); the last one is shorter.
+        """
+    @property
+    def shares(self) -> dict[str, numpy.typing.NDArray[numpy.float64]]:
+        """
+        Share of the accelerators in each phase, one value a bin.
+        """
+    @property
+    def step_time_s(self) -> float:
+        """
+        Length of the step (s).
+        """
+    @property
+    def supply_loss(self) -> float:
+        """
+        What power supplies lose, per watt of accelerators.
+        """
+
+class LoadJob:
+    """
+    A job of a site: its step, its events, where in its step it starts.
+    """
+    def __init__(
+        self,
+        shape: StepShape,
+        events: LoadEvents,
+        *,
+        offset_s: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+        curtailed: collections.abc.Sequence[StepShape] = [],
+    ) -> None: ...
+
+class SiteLoad:
+    """
+    Rows of a site's load, one after the other.
+    """
+    @staticmethod
+    def docs() -> tuple[str, ...]:
+        """
+        What the columns hold, with units.
+        """
+    @staticmethod
+    def keys() -> tuple[str, ...]:
+        """
+        Names of the columns.
+        """
+    def __init__(
+        self,
+        jobs: collections.abc.Sequence[LoadJob],
+        mitigations: collections.abc.Sequence[PowerFloor | Filler | Storage | Curtailment],
+        *,
+        seed: int,
+        resolution_s: typing.SupportsFloat | typing.SupportsIndex,
+        output_s: typing.SupportsFloat | typing.SupportsIndex,
+        plant_s: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+    def next(self, rows: int) -> tuple[numpy.typing.NDArray[numpy.float64], ...]:
+        """
+        The next rows, one array for each column.
+        """
+    @property
+    def failures(self) -> int:
+        """
+        Failures of the jobs so far.
+        """
+    @property
+    def state_bytes(self) -> int:
+        """
+        Memory that it holds, whatever time has passed (bytes).
+        """
+
+class Violation:
+    """
+    A stretch of time in which a load breaks a limit of a contract.
+    """
+    def __init__(
+        self,
+        *,
+        limit: str,
+        start_s: typing.SupportsFloat | typing.SupportsIndex,
+        end_s: typing.SupportsFloat | typing.SupportsIndex,
+        worst: typing.SupportsFloat | typing.SupportsIndex,
+        worst_at_s: typing.SupportsFloat | typing.SupportsIndex,
+        allowed: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+    def __repr__(self) -> str: ...
+    @property
+    def allowed(self) -> float:
+        """
+        The limit.
+        """
+    @property
+    def end_s(self) -> float:
+        """
+        To (s).
+        """
+    @property
+    def limit(self) -> str:
+        """
+        Field of the contract.
+        """
+    @property
+    def start_s(self) -> float:
+        """
+        From (s).
+        """
+    @property
+    def worst(self) -> float:
+        """
+        Largest value, in the limit's unit.
+        """
+    @property
+    def worst_at_s(self) -> float:
+        """
+        When (s).
+        """
+
+class ContractMonitor:
+    """
+    Checks the limits in time of a load that comes in pieces.
+    """
+    def __init__(
+        self,
+        contract: GridContract,
+        *,
+        row_s: typing.SupportsFloat | typing.SupportsIndex,
+        start_s: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+        keep: typing.SupportsInt | typing.SupportsIndex = 1000,
+    ) -> None: ...
+    def add(
+        self,
+        mean_w: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        lowest_w: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        highest_w: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    ) -> None:
+        """
+        The next rows.
+        """
+    def count(self, limit: str) -> int:
+        """
+        How many violations of that limit there were.
+        """
+    def reached(self, limit: str) -> float:
+        """
+        Largest value so far, limited or not.
+        """
+    def violations(self) -> list[Violation]:
+        """
+        Those that are over, and those that go on, by time.
+        """
+
 def active_w(device: Accelerator) -> float:
     """
     Watts while kernels run, before arithmetic and data.
@@ -5023,6 +5765,13 @@ def check_collective(**kwargs: typing.Any) -> None:
 def check_placement(network: NetworkCore, endpoints: typing.Annotated[numpy.typing.ArrayLike, numpy.int64]) -> None:
     """
     Refuses ranks on one endpoint or on none.
+    """
+
+def closed_step_shape(
+    job: Training, cluster: Cluster, layout: Layout, resolution_s: typing.SupportsFloat | typing.SupportsIndex
+) -> StepShape:
+    """
+    The load of a step whose devices are all alike.
     """
 
 def collective(cluster: Cluster, **kwargs: typing.Any) -> CollectiveEstimate:
@@ -5065,6 +5814,11 @@ def computes_in(device: Accelerator, precision: str) -> bool:
     Whether the device has matrix products of that format.
     """
 
+def csv_rows(columns: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float64]]) -> bytes:
+    """
+    Rows of comma-separated values.
+    """
+
 def estimate(job: Training, cluster: Cluster, layout: Layout) -> Estimate:
     """
     Predicts one training step and the run made of it; see ``ampacity.estimate``.
@@ -5096,6 +5850,11 @@ def gemm_costs(
 ) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
     """
     Seconds and joules of matrix products; see ``ampacity.gemm``.
+    """
+
+def load_events(estimate: Estimate, cluster: Cluster) -> LoadEvents:
+    """
+    Checkpoints and failures as the closed form of the run has them.
     """
 
 def nearest_names(name: str, known: collections.abc.Sequence[str]) -> list[str]:
@@ -5152,6 +5911,18 @@ def simulate(
 ) -> Simulation:
     """
     See ``ampacity.simulate``.
+    """
+
+def stage_watts(
+    simulation: Simulation, resolution_s: typing.SupportsFloat | typing.SupportsIndex
+) -> tuple[numpy.typing.NDArray[numpy.float64], ...]:
+    """
+    Watts of one accelerator of each pipeline rank over a step.
+    """
+
+def step_shape(simulation: Simulation, resolution_s: typing.SupportsFloat | typing.SupportsIndex) -> StepShape:
+    """
+    The load of a simulated step.
     """
 
 def streaming_costs(

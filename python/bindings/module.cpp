@@ -22,4 +22,5 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   bind_collective(module);
   bind_pipeline(module);
   bind_simulate(module);
+  bind_load(module);
 }

@@ -11,8 +11,11 @@
 #include "ampacity/error.hpp"              // IWYU pragma: export
 #include "ampacity/estimate.hpp"           // IWYU pragma: export
 #include "ampacity/explain.hpp"            // IWYU pragma: export
+#include "ampacity/grid_contract.hpp"      // IWYU pragma: export
 #include "ampacity/kernels.hpp"            // IWYU pragma: export
 #include "ampacity/layout.hpp"             // IWYU pragma: export
+#include "ampacity/load.hpp"               // IWYU pragma: export
+#include "ampacity/mitigation.hpp"         // IWYU pragma: export
 #include "ampacity/model.hpp"              // IWYU pragma: export
 #include "ampacity/network.hpp"            // IWYU pragma: export
 #include "ampacity/pipeline.hpp"           // IWYU pragma: export

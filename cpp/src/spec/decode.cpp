@@ -1,6 +1,9 @@
 #include "ampacity/decode.hpp"
 
 #include "ampacity/collective.hpp"
+#include "ampacity/grid_contract.hpp"
+#include "ampacity/load.hpp"
+#include "ampacity/mitigation.hpp"
 #include "spec/decoder.hpp"
 
 namespace ampacity {
@@ -45,6 +48,12 @@ AMPACITY_INSTANTIATE(Model)
 AMPACITY_INSTANTIATE(Software)
 AMPACITY_INSTANTIATE(Training)
 AMPACITY_INSTANTIATE(Layout)
+AMPACITY_INSTANTIATE(PowerFloor)
+AMPACITY_INSTANTIATE(Filler)
+AMPACITY_INSTANTIATE(Storage)
+AMPACITY_INSTANTIATE(Curtailment)
+AMPACITY_INSTANTIATE(LoadEvents)
+AMPACITY_INSTANTIATE(GridContract)
 #undef AMPACITY_INSTANTIATE
 // A question, not a product: no catalogue has any.
 template CollectiveCall decode<CollectiveCall>(const Value&, const Catalogue&);

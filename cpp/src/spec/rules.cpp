@@ -118,6 +118,30 @@ void complete(Site& site, const std::string& path, const Catalogue&, std::vector
   }
 }
 
+void complete(Storage& storage, const std::string& path, const Catalogue&, std::vector<Problem>& problems) {
+  const auto one = [&](const std::string& key, double whole, double each) {
+    if ((whole > 0) != (each > 0)) return;
+    note(problems, path + "." + key, whole > 0 ? number_text(whole) : "",
+         "must be given once: for the whole site or per accelerator", key + " or " + key + "_per_accelerator");
+  };
+  one("energy_j", storage.energy_j, storage.energy_j_per_accelerator);
+  one("power_w", storage.power_w, storage.power_w_per_accelerator);
+}
+
+void complete(Curtailment& hours, const std::string& path, const Catalogue&, std::vector<Problem>& problems) {
+  if (hours.period_s > 0 && hours.period_s < hours.duration_s) {
+    note(problems, path + ".period_s", number_text(hours.period_s),
+         "must not be below duration_s (" + number_text(hours.duration_s) + ")");
+  }
+}
+
+void complete(GridContract& contract, const std::string& path, const Catalogue&, std::vector<Problem>& problems) {
+  if (contract.band_low_hz >= contract.band_high_hz) {
+    note(problems, path + ".band_low_hz", number_text(contract.band_low_hz),
+         "must be below band_high_hz (" + number_text(contract.band_high_hz) + ")");
+  }
+}
+
 void complete(Model& model, const std::string& path, const Catalogue&, std::vector<Problem>& problems) {
   complete_attention(model, path, problems);
   check_windows(model, path, problems);

@@ -7,7 +7,9 @@
 #include "ampacity/catalogue.hpp"
 #include "ampacity/cluster.hpp"
 #include "ampacity/error.hpp"
+#include "ampacity/grid_contract.hpp"
 #include "ampacity/layout.hpp"
+#include "ampacity/mitigation.hpp"
 #include "ampacity/training.hpp"
 
 namespace ampacity::spec {
@@ -21,6 +23,9 @@ void complete(Node& node, const std::string& path, const Catalogue&, std::vector
 void complete(Cluster& cluster, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
 void complete(Site& site, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
 void complete(Model& model, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
+void complete(Storage& storage, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
+void complete(Curtailment& hours, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
+void complete(GridContract& contract, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
 void complete(Training& job, const std::string& path, const Catalogue& catalogue, std::vector<Problem>& problems);
 
 }  // namespace ampacity::spec

@@ -5,4 +5,48 @@ Imported when it is first used: ``import ampacity as amp; amp.power...`` needs n
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from ampacity._core import (
+    Curtailment,
+    Filler,
+    GridContract,
+    LoadEvents,
+    PowerFloor,
+    StepShape,
+    Storage,
+    Violation,
+)
+from ampacity.power.analysis import (
+    LoadStatistics,
+    Spectrum,
+    coincidence_fraction,
+    duration_curve,
+    ramps,
+    spectrum,
+    statistics,
+)
+from ampacity.power.export import write_load
+from ampacity.power.load import JobLoad, LoadTrace, SiteLoad, shape_from_watts, step_shape
+
+__all__ = [
+    "Curtailment",
+    "Filler",
+    "GridContract",
+    "JobLoad",
+    "LoadEvents",
+    "LoadStatistics",
+    "LoadTrace",
+    "PowerFloor",
+    "SiteLoad",
+    "Spectrum",
+    "StepShape",
+    "Storage",
+    "Violation",
+    "coincidence_fraction",
+    "duration_curve",
+    "ramps",
+    "shape_from_watts",
+    "spectrum",
+    "statistics",
+    "step_shape",
+    "write_load",
+]
