@@ -62,6 +62,7 @@ __all__: list[str] = [
     "StageKind",
     "StageKinds",
     "StageMemory",
+    "StepEnergy",
     "StepShape",
     "Storage",
     "Switch",
@@ -1690,6 +1691,8 @@ class Site:
         storage and management power. From 0 to 10000.
     power_limit_w : float, optional
         power that the grid grants; 0 = unknown. From 0 to 1e+12.
+    hall_power_w : float, optional
+        IT nameplate of one hall: what its main switchboard carries (default: 2.5 MW, Dynamo). From 1000 to 1e+12.
 
     Raises
     ------
@@ -1723,6 +1726,7 @@ class Site:
         facility_usd_per_w: float = 11.7,
         storage_w_per_accelerator: float = 30.0,
         power_limit_w: float = 0.0,
+        hall_power_w: float = 2500000.0,
     ) -> None: ...
     def __repr__(self) -> str: ...
     def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
@@ -1741,6 +1745,7 @@ class Site:
         facility_usd_per_w: float = ...,
         storage_w_per_accelerator: float = ...,
         power_limit_w: float = ...,
+        hall_power_w: float = ...,
     ) -> Site:
         """
         A copy with other values in these fields.
@@ -1763,6 +1768,11 @@ class Site:
     def grid(self) -> Grid:
         """
         the grid that feeds it
+        """
+    @property
+    def hall_power_w(self) -> float:
+        """
+        IT nameplate of one hall: what its main switchboard carries (default: 2.5 MW, Dynamo)
         """
     @property
     def location(self) -> str:
@@ -3930,6 +3940,50 @@ class Power:
         IT power between all devices busy and all stalled (W).
         """
 
+class StepEnergy:
+    """
+    Joules of a simulated step from the accelerators to the meter; each beyond those before it.
+    """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def to_dict(self) -> dict[str, float]:
+        """
+        All lines and their sum in joules.
+        """
+    @property
+    def accelerators_j(self) -> float:
+        """
+        All accelerators (J).
+        """
+    @property
+    def facility_j(self) -> float:
+        """
+        Cooling, conversion and everything else of the building (J).
+        """
+    @property
+    def network_j(self) -> float:
+        """
+        Switches and optics (J).
+        """
+    @property
+    def nodes_j(self) -> float:
+        """
+        Hosts, network cards, fans, conversion in power supplies (J).
+        """
+    @property
+    def site_j(self) -> float:
+        """
+        All of it, at the meter (J).
+        """
+    @property
+    def storage_j(self) -> float:
+        """
+        Storage and management (J).
+        """
+
 class Run:
     """
     The whole training run.
@@ -4838,14 +4892,27 @@ class Simulation:
         What the columns hold, with units.
         """
     @staticmethod
+    def group_kinds() -> tuple[str, ...]:
+        """
+        What devices can be grouped by.
+        """
+    @staticmethod
     def keys() -> tuple[str, ...]:
         """
         Names of the columns.
         """
     def __len__(self) -> int: ...
+    def by(self, kind: str) -> list[tuple[str, str, numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]]]:
+        """
+        Name, meaning and values of each column of the groups.
+        """
     def column(self, key: str) -> numpy.typing.NDArray[numpy.float64]:
         """
         Read-only view of a column of all devices.
+        """
+    def group_of(self, kind: str) -> numpy.typing.NDArray[numpy.int32]:
+        """
+        The group of each device.
         """
     def power_trace(
         self, resolution_s: typing.SupportsFloat | typing.SupportsIndex
@@ -4861,6 +4928,12 @@ class Simulation:
     def replica_end_s(self) -> numpy.typing.NDArray[numpy.float64]:
         """
         Read-only view of when the pipeline of each replica is done (s).
+        """
+    def slices(
+        self, devices: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]
+    ) -> list[tuple[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]], ...]]:
+        """
+        Activity, stage, micro-batch, kind, start, end (s) and watts of what each device did.
         """
     def task_compute_s(self, device: int) -> numpy.typing.NDArray[numpy.float64]:
         """
@@ -4883,6 +4956,11 @@ class Simulation:
     def critical(self) -> CriticalDevice:
         """
         The device that holds up the step most.
+        """
+    @property
+    def energy(self) -> StepEnergy:
+        """
+        Joules from the accelerators to the meter.
         """
     @property
     def estimate(self) -> Estimate:
