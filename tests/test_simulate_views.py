@@ -245,6 +245,18 @@ def test_pictures(sim, tmp_path):
         assert sim.cluster.name in (figure.get_suptitle() or figure.axes[0].get_title())
 
 
+def test_every_kind_of_task_has_a_colour_of_its_own():
+    pytest.importorskip("matplotlib")
+    job, name, layout = CASES["folded"]
+    sim = amp.simulate(job, amp.cluster(name), layout.replace(schedule="zb-h1"))
+    legend = sim.plot_timeline().legends[0]
+    named = {
+        text.get_text(): patch.get_facecolor() for text, patch in zip(legend.texts, legend.get_patches(), strict=True)
+    }
+    assert {"forward", "input gradient", "weight gradient", "optimizer"} <= {key.replace("-", " ") for key in named}
+    assert len(set(named.values())) == len(named)
+
+
 def test_pictures_say_what_they_cannot(tmp_path):
     pytest.importorskip("matplotlib")
     job, name, layout = CASES["experts"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from ampacity._core import InvalidSpec, Problem
+from ampacity._core import InvalidSpec, PipelineTimeline, Problem
 from ampacity._files import file_error
 
 if TYPE_CHECKING:
@@ -16,18 +16,13 @@ if TYPE_CHECKING:
     from ampacity._simulation_views import SimulationViews
 
 _FORMATS = (".png", ".svg", ".pdf")
-_MOST_POINTS = 2000  # of a line; more are drawn as the band between least and most
+_MOST_POINTS = 2000  # of a line or row: about what a screen shows
 _MARKED = 3  # extremes that a heat map rings
 _ASPECT = 1.6
 
 # Colour-blind safe (Okabe and Ito 2008). Work in full colours, waits pale, so that what is lost reads as background.
-_TASKS = {
-    "forward": "#0072B2",
-    "backward": "#009E73",
-    "input_gradient": "#009E73",
-    "weight_gradient": "#56B4E9",
-    "": "#5D3A9B",
-}
+_TASKS = ("#0072B2", "#009E73", "#00796B", "#56B4E9")  # forward, backward, and its two halves
+_OPTIMIZER = "#5D3A9B"
 _ACTIVITIES = {
     "busy_s": "#0072B2",
     "communication_s": "#E69F00",
@@ -115,6 +110,7 @@ def heatmap(sim: SimulationViews, column: str, path: str | os.PathLike[str] | No
     lines = range(0, picture.shape[0], tall)
     shown = lines[:: max(1, len(lines) // 20)]
     axes.set_yticks([start + (tall - 2) / 2 for start in shown], [f"{start // tall * a_row:,}" for start in shown])
+    axes.locator_params(axis="x", integer=True)
     axes.set(xlabel="rack of the row", ylabel="first rack of the row (a rack is a column of its devices)")
     _ring(axes, values, line, place)
     figure.colorbar(image, ax=axes, extend="both", pad=0.01, label=column)
@@ -159,7 +155,7 @@ def waits(sim: SimulationViews, path: str | os.PathLike[str] | None) -> Figure:
         left.bar(stages["stage"], mean, bottom=bottom, width=0.85, color=colours[key], label=_words(key))
         bottom = bottom + mean
     left.set(xlabel="pipeline stage", ylabel="seconds of its mean device", xlim=(-0.6, stages.rows - 0.4))
-    left.xaxis.get_major_locator().set_params(integer=True)
+    left.locator_params(axis="x", integer=True)
     figure.legend(*left.get_legend_handles_labels(), ncols=len(keys), loc="outside lower center", frameon=False)
     for row, key in enumerate(keys):
         share = 100 * sim.devices[key] / sim.step_time_s
@@ -181,6 +177,7 @@ def waits(sim: SimulationViews, path: str | os.PathLike[str] | None) -> Figure:
 def timeline(sim: SimulationViews, replica: int, peer: int, path: str | os.PathLike[str] | None) -> Figure:
     """Draw the slices of one device of each stage of a replica."""
     import numpy as np
+    from matplotlib.colors import to_rgb
     from matplotlib.patches import Patch
 
     layout = sim.layout
@@ -195,13 +192,19 @@ def timeline(sim: SimulationViews, replica: int, peer: int, path: str | os.PathL
     keys = _seconds(sim)
     colours = _colours(keys)
     stage = (table["device"] // peers) // layout.dp
-    parts = [(busy & (table["kind"] == kind), colour, kind or "optimizer") for kind, colour in _TASKS.items()]
+    kinds = PipelineTimeline.kinds
+    tasks = dict(zip(kinds, _TASKS + _OTHERS * len(kinds), strict=False)) | {"": _OPTIMIZER}
+    parts = [(busy & (table["kind"] == kind), colour, kind or "optimizer") for kind, colour in tasks.items()]
     parts += [(table["activity"] == key, colours[key], _words(key)) for key in keys if key != "busy_s"]
-    handles = []
-    for chosen, colour, name in parts:
-        if chosen.any():
-            _boxes(axes, table["start_s"][chosen], table["end_s"][chosen], stage[chosen], colour)
-            handles.append(Patch(facecolor=colour, label=name.replace("_", " ")))
+    parts = [part for part in parts if part[0].any()]
+    palette = [to_rgb(colour) for _, colour, _ in parts]
+    for row in range(layout.pp):
+        lengths = [np.where(chosen, table["end_s"] - table["start_s"], 0.0)[stage == row] for chosen, _, _ in parts]
+        line = np.array(palette)[_largest(table["end_s"][stage == row], lengths)]
+        axes.imshow(
+            line[None], extent=(0, sim.step_time_s, row + 0.42, row - 0.42), aspect="auto", interpolation="nearest"
+        )
+    handles = [Patch(facecolor=colour, label=name.replace("_", " ")) for _, colour, name in parts]
     axes.set(xlim=(0, sim.step_time_s), ylim=(layout.pp - 0.5, -0.5), xlabel="seconds of the step", ylabel="stage")
     axes.set_yticks(np.arange(0, layout.pp, max(1, layout.pp // 16)))
     figure.legend(handles=handles, ncols=len(handles), loc="outside lower center", frameon=False)
@@ -214,16 +217,15 @@ def _check(path: str, index: int, count: int) -> None:
         raise InvalidSpec([Problem(path=path, value=str(index), rule=f"must be between 0 and {count - 1}", hint="")])
 
 
-def _boxes(
-    axes: Axes, start: np.ndarray[Any, Any], end: np.ndarray[Any, Any], row: np.ndarray[Any, Any], colour: str
-) -> None:
-    """Draw bars of one colour as one collection; edges would swallow short ones."""
+def _largest(end_s: np.ndarray[Any, Any], lengths: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    """Return what takes most of each of many equal parts of the step: short slices leave no gaps in the picture."""
     import numpy as np
-    from matplotlib.collections import PolyCollection
 
-    low, high = row - 0.42, row + 0.42
-    corners = np.stack([start, low, start, high, end, high, end, low], axis=1).reshape(-1, 4, 2)
-    axes.add_collection(PolyCollection(list(corners), facecolors=colour, linewidths=0, antialiaseds=False))
+    edges = np.linspace(0, end_s[-1], _MOST_POINTS + 1)
+    times = np.concatenate([[0.0], end_s])
+    until = [np.interp(edges, times, np.concatenate([[0.0], np.cumsum(length)])) for length in lengths]
+    found: np.ndarray[Any, Any] = np.argmax(np.diff(until, axis=1), axis=0)
+    return found
 
 
 # ---------------------------------------------------------------------------------------------------------------- power
