@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 
 import numpy as np
+import pytest
 from tests.test_cli import answer, refused, strict_json
+
+from ampacity._progress import ProgressBar
 
 ASK = ["simulate", "llama-3.1-405b", "--on", "meta-llama3-16k", "--tp", "8", "--pp", "16", "--dp", "32"]
 ASK += ["--global-batch", "512"]
@@ -27,6 +32,63 @@ def test_json_and_files(tmp_path):
         assert abs((power["accelerators_w"] * power["seconds"]).sum() / found["joules"] - 1) < 1e-9
     with np.load(folder / "replicas.npz") as replicas:
         assert replicas["end_s"].max() == found["replica_end_s"]["last"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_tables_in_other_formats(tmp_path, kind):
+    pandas = pytest.importorskip("pandas")
+    if kind == "parquet":
+        pytest.importorskip("pyarrow")
+    found = strict_json(answer(*ASK, "--json", "--out", str(tmp_path), "--columns", kind, "--no-pictures"))
+    read = pandas.read_csv if kind == "csv" else pandas.read_parquet
+    devices = read(tmp_path / f"devices.{kind}")
+    assert devices["joules"].sum() == pytest.approx(found["joules"], rel=1e-9)
+    assert read(tmp_path / f"racks.{kind}")["sum_joules"].sum() == pytest.approx(found["joules"], rel=1e-9)
+    assert len(read(tmp_path / f"stages.{kind}")) == 16
+    power = read(tmp_path / f"power.{kind}")
+    assert (power["facility_w"] * power["seconds"]).sum() == pytest.approx(found["energy"]["site_j"], rel=1e-9)
+    assert not list(tmp_path.glob("*.png"))
+
+
+def test_trace_and_pictures(tmp_path):
+    pytest.importorskip("matplotlib")
+    found = strict_json(answer(*ASK, "--json", "--out", str(tmp_path)))
+    with gzip.open(tmp_path / "trace.json.gz", "rt", encoding="utf-8") as file:
+        events = json.load(file)["traceEvents"]
+    assert found["critical_device"]["device"] in {event["pid"] for event in events}
+    pictures = {path.name for path in tmp_path.glob("*.png")}
+    assert pictures == {"mean_w.png", "wait_peers_s.png", "waits.png", "timeline.png", "power.png"}
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_progress_is_shown_to_terminals_from_the_first_second_on():
+    now = [0.0]
+    for stream in (Terminal(), io.StringIO()):
+        now[0] = 0.0
+        with ProgressBar("working", stream, lambda: now[0]) as bar:
+            for step in range(1, 41):
+                now[0] = 0.05 * step
+                bar(step / 40)
+                if now[0] < 0.99:
+                    assert not stream.getvalue()
+        text = stream.getvalue()
+        assert bool(text) == stream.isatty()
+
+
+def test_progress_says_what_is_left_and_wipes_its_line():
+    now = [0.0]
+    stream = Terminal()
+    with ProgressBar("working", stream, lambda: now[0]) as bar:
+        now[0] = 2.0
+        bar(0.25)
+        bar(0.26)  # too soon
+    first, last = stream.getvalue().split("\r")[1:3]
+    assert first == "working [########......................]  25%  6 s left"
+    assert last == " " * len(first)
 
 
 def test_text_and_variability():

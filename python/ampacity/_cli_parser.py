@@ -146,8 +146,15 @@ def make_parser() -> argparse.ArgumentParser:
         "--threads", type=_count, default=1, metavar="N", help="threads that share the work (default 1; 0: all cores)"
     )
     simulate.add_argument(
-        "--out", metavar="DIR", help="also write summary.json, devices.npz, replicas.npz and power.npz (1 ms)"
+        "--out",
+        metavar="DIR",
+        help="also write summary.json, the columns of devices, replicas, power (1 ms), stages and racks, a trace of the "
+        "critical replica for ui.perfetto.dev, and pictures where matplotlib is installed",
     )
+    simulate.add_argument(
+        "--columns", choices=("npz", "csv", "parquet"), default="npz", help="format of the columns (default npz)"
+    )
+    simulate.add_argument("--no-pictures", action="store_true", help="write no pictures")
     _add_common(simulate)
 
     listing = commands.add_parser(

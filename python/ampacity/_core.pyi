@@ -5986,6 +5986,7 @@ def simulate(
     speed_fraction: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     exclude: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
     threads: int,
+    progress: collections.abc.Callable[[float], typing.Any] | None = None,
 ) -> Simulation:
     """
     See ``ampacity.simulate``.

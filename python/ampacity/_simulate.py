@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ampacity import _core
 from ampacity._core import Cluster, Layout, Training
 from ampacity._devices import COLUMNS
+from ampacity._simulate_files import load, save
 from ampacity._simulate_summary import html_of, summary_of
 from ampacity._simulation_views import SimulationViews
 from ampacity._variability import Variability, variability_named
@@ -44,6 +46,7 @@ class Simulation(SimulationViews):
         speed_fraction: ArrayLike | None,
         exclude: tuple[int, ...],
         threads: int,
+        progress: Callable[[float], object] | None = None,
     ) -> None:
         import numpy as np
 
@@ -61,6 +64,7 @@ class Simulation(SimulationViews):
             speed_fraction=speeds,
             exclude=list(exclude),
             threads=threads,
+            progress=progress,
         )
         self._fix(
             _core=core,
@@ -168,15 +172,44 @@ class Simulation(SimulationViews):
 
     __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
+    def _options(self) -> dict[str, Any]:
+        """Return what the constructor was given beside job, cluster and layout."""
+        return {
+            "seed": self._seed,
+            "variability": self._variability,
+            "speed_fraction": self._given_speeds,
+            "exclude": self._exclude,
+            "threads": self._threads,
+        }
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write question and columns to a file that `load` and ``numpy.load`` read (``.npz``, no pickle).
+
+        Raises
+        ------
+        InvalidSpec
+            The file cannot be written.
+        """
+        save(self, path, self._options())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Simulation:
+        """Return a saved simulation: computed again, which is as quick as reading, and compared with the file.
+
+        Raises
+        ------
+        InvalidSpec
+            The file cannot be read, or this version of Ampacity gives other columns than the one that saved it.
+        """
+        return load(path, cls)
+
     def __reduce__(self) -> tuple[Any, ...]:
-        options = (self._seed, self._variability, self._given_speeds, self._exclude, self._threads)
-        return _again, (self.job, self.cluster, self.layout, options)
+        return _again, (self.job, self.cluster, self.layout, self._options())
 
 
-def _again(job: Training, cluster: Cluster, layout: Layout, options: tuple[Any, ...]) -> Simulation:
+def _again(job: Training, cluster: Cluster, layout: Layout, options: dict[str, Any]) -> Simulation:
     """Return the simulation of pickled inputs: computing again gives the same."""
-    names = ("seed", "variability", "speed_fraction", "exclude", "threads")
-    return Simulation(job, cluster, layout, **dict(zip(names, options, strict=True)))
+    return Simulation(job, cluster, layout, **options)
 
 
 def simulate(
@@ -188,6 +221,7 @@ def simulate(
     variability: Variability | str = "typical",
     speed_fraction: ArrayLike | None = None,
     threads: int = 1,
+    progress: Callable[[float], object] | None = None,
 ) -> Simulation:
     """Simulate one training step with every accelerator an individual.
 
@@ -211,6 +245,8 @@ def simulate(
         Speed of each device over the mean, in rank order (default: drawn).
     threads
         How many threads share the replicas; 0: as many as the machine has. Results do not depend on it.
+    progress
+        Called about every tenth of a second with the share of the step that is solved.
 
     Returns
     -------
@@ -253,4 +289,5 @@ def simulate(
         speed_fraction=speed_fraction,
         exclude=(),
         threads=threads,
+        progress=progress,
     )

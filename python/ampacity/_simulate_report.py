@@ -1,12 +1,9 @@
-"""A simulation as a page, and as files."""
+"""A simulation as a page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-from ampacity._core import Error
 from ampacity._report import bars, figure, seconds_text
 from ampacity._simulate import Simulation
 
@@ -60,29 +57,3 @@ def _lines(sim: Simulation, ascii_only: bool) -> Iterator[str]:
     )
     yield ""
     yield from (f"warning: {text}" for text in found["warnings"])
-
-
-def write(sim: Simulation, folder: str) -> None:
-    """Write ``summary.json``, and ``devices.npz``, ``replicas.npz`` and ``power.npz`` (1 ms) with the columns.
-
-    Raises
-    ------
-    Error
-        The folder cannot be written.
-    """
-    import json
-
-    import numpy as np
-
-    try:
-        path = Path(folder)
-        path.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(sim.to_dict(), indent=2, allow_nan=False)
-        (path / "summary.json").write_text(text + "\n", encoding="utf-8")
-        columns: dict[str, Any] = sim.devices.to_dict()
-        np.savez(path / "devices.npz", **columns)
-        np.savez(path / "replicas.npz", end_s=sim.replica_end_s)
-        trace: dict[str, Any] = sim.power_trace().to_dict()
-        np.savez(path / "power.npz", **trace)
-    except OSError as error:
-        raise Error(f"cannot write to {folder}: {error.strerror or error}") from error

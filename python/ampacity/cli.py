@@ -64,18 +64,21 @@ def _estimate(options: argparse.Namespace) -> None:
 
 
 def _simulate(options: argparse.Namespace) -> None:
-    from ampacity import _simulate_report
+    from ampacity import _simulate_files, _simulate_report
     from ampacity._ask import find
+    from ampacity._progress import ProgressBar
     from ampacity._simulate import simulate
 
     job, cluster, result = find(**_question(options, _catalogue(options.catalogue)))
     if result.global_batch != job.global_batch:
         job = job.replace(global_batch=result.global_batch)
-    sim = simulate(
-        job, cluster, result.layout, seed=options.seed, variability=options.variability, threads=options.threads
-    )
+    given = {"seed": options.seed, "variability": options.variability, "threads": options.threads}
+    with ProgressBar(f"simulating {result.layout.accelerators:,} devices") as progress:
+        sim = simulate(job, cluster, result.layout, progress=progress, **given)
     if options.out is not None:
-        _simulate_report.write(sim, options.out)
+        _simulate_files.write_folder(
+            sim, options.out, sim.to_dict(), columns=options.columns, pictures=not options.no_pictures
+        )
     if options.json:
         _print_json(sim.to_dict())
     else:

@@ -1,5 +1,6 @@
 // Simulations: options in, read-only numpy views of the columns of all devices out.
 #include <memory>
+#include <optional>
 
 #include "arrays.hpp"
 #include "question.hpp"
@@ -10,7 +11,8 @@ namespace {
 std::unique_ptr<Simulation> run(const Training& job, const Cluster& cluster, const Layout& layout, std::uint64_t seed,
                                 double device_spread_fraction, double task_jitter_fraction, double fail_slow_fraction,
                                 double fail_slow_speed_fraction, const Doubles& speed_fraction,
-                                std::vector<std::int64_t> exclude, std::size_t threads) {
+                                std::vector<std::int64_t> exclude, std::size_t threads,
+                                const std::optional<py::typing::Callable<py::object(double)>>& progress) {
   SimulateOptions options;
   options.seed = seed;
   options.variability = {device_spread_fraction, task_jitter_fraction, fail_slow_fraction, fail_slow_speed_fraction};
@@ -18,6 +20,13 @@ std::unique_ptr<Simulation> run(const Training& job, const Cluster& cluster, con
   options.speed_fraction.assign(speeds.begin(), speeds.end());
   options.exclude = std::move(exclude);
   options.threads = threads;
+  if (progress) {
+    // Only a pointer: the interpreter is not held where options are moved.
+    options.progress = [call = progress->ptr()](double done_fraction) {
+      const py::gil_scoped_acquire gil;
+      py::reinterpret_borrow<py::function>(call)(done_fraction);
+    };
+  }
   return interruptible([&](const std::function<bool()>& proceed) {
     options.proceed = proceed;
     return std::make_unique<Simulation>(job, cluster, layout, std::move(options));
@@ -156,7 +165,8 @@ void bind_simulate(py::module_& module) {
   module.def("simulate", &run, py::arg("job"), py::arg("cluster"), py::arg("layout"), py::kw_only(),
              py::arg("seed").noconvert(), py::arg("device_spread_fraction"), py::arg("task_jitter_fraction"),
              py::arg("fail_slow_fraction"), py::arg("fail_slow_speed_fraction"), py::arg("speed_fraction"),
-             py::arg("exclude"), py::arg("threads").noconvert(), "See ``ampacity.simulate``.");
+             py::arg("exclude"), py::arg("threads").noconvert(), py::arg("progress") = py::none(),
+             "See ``ampacity.simulate``.");
 }
 
 }  // namespace ampacity::python

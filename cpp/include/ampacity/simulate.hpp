@@ -46,6 +46,8 @@ struct SimulateOptions {
   std::size_t threads = 1;  ///< 0: as many as the machine has; results do not depend on it
   /// Called now and then by the calling thread; false stops the simulation (`Cancelled` is thrown).
   std::function<bool()> proceed;
+  /// Called by the calling thread before each such question: which share of the step is solved, rising to 1.
+  std::function<void(double done_fraction)> progress;
 };
 
 /// The device that holds up the step most: of those on the critical path of the slowest replica the one whose lead over

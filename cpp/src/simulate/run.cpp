@@ -1,6 +1,8 @@
 #include "simulate/run.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <functional>
 
 #include "network/collectives.hpp"
 #include "simulate/options.hpp"
@@ -78,10 +80,18 @@ void Run::solve_sets(SetSolver& solver, std::size_t from, std::size_t to) {
 void Run::solve() {
   const double tasks_of_set = static_cast<double>(places.group()) * static_cast<double>(plan.slots.size());
   const auto portion = static_cast<std::size_t>(std::max(1.0, tasks_between_questions / tasks_of_set));
-  share(places.sets(), portion,
-        [this, solver = SetSolver(plan, places, draws)](std::size_t from, std::size_t to) mutable {
-          solve_sets(solver, from, to);
-        });
+  std::atomic<std::size_t> done = 0;
+  const std::function<bool()> told = [&] {
+    options.progress(static_cast<double>(done) / static_cast<double>(places.sets()));
+    return !options.proceed || options.proceed();
+  };
+  share(
+      places.sets(), portion,
+      [this, &done, solver = SetSolver(plan, places, draws)](std::size_t from, std::size_t to) mutable {
+        solve_sets(solver, from, to);
+        done += to - from;
+      },
+      options.progress ? told : options.proceed);
 }
 
 }  // namespace ampacity::simulation

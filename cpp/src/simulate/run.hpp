@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -65,7 +66,11 @@ struct Run {
   /// Shares rows out among the threads; each has a copy of `work`.
   template <class Work>
   void share(std::size_t rows, std::size_t portion, const Work& work) const {
-    const base::Team team(options.proceed, portion);
+    share(rows, portion, work, options.proceed);
+  }
+  template <class Work>
+  void share(std::size_t rows, std::size_t portion, const Work& work, const std::function<bool()>& proceed) const {
+    const base::Team team(proceed, portion);
     if (!team.run(rows, base::threads_for(options.threads, rows), [&] { return Work(work); })) {
       throw Cancelled("the simulation was stopped");
     }

@@ -28,6 +28,7 @@ Simulation::Simulation(Training job, Cluster cluster, const Layout& layout, Simu
   p.finish();
   p.find_critical();
   p.warnings = simulation::warnings_of(p.layout, p.options, p.estimate);
+  p.options.progress = nullptr;  // of this call
 }
 Simulation::~Simulation() = default;
 Simulation::Simulation(Simulation&&) noexcept = default;

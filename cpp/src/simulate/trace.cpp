@@ -1,5 +1,6 @@
 // The power of the job over the step.
 #include <algorithm>
+#include <thread>
 
 #include "simulate/run.hpp"
 
@@ -7,6 +8,7 @@ namespace ampacity::simulation {
 namespace {
 
 constexpr std::size_t most_blocks = 16;
+constexpr std::size_t questions_of_block = 16;
 constexpr std::size_t most_bins = std::size_t{1} << 23U;  // of all blocks: 64 MiB
 
 }  // namespace
@@ -18,10 +20,15 @@ WattBins Run::pipelines_w(double resolution_s) const {
   const std::size_t sets = places.sets();
   const std::size_t blocks = std::min(sets, std::clamp<std::size_t>(most_bins / bins.count(), 1, most_blocks));
   std::vector<WattBins> block_bins(blocks - 1, bins);
+  // A block may take long: the calling thread also asks within it.
+  const std::thread::id caller = std::this_thread::get_id();
+  const std::size_t portion = 1 + sets / (blocks * questions_of_block);
   share(blocks, 1, [&, solver = SetSolver(plan, places, draws)](std::size_t from, std::size_t to) mutable {
     solver.keep_sums();
     for (std::size_t block = from; block < to; ++block) {
       for (std::size_t set = sets * block / blocks; set < sets * (block + 1) / blocks; ++set) {
+        const bool asks = set % portion == 0 && options.proceed && std::this_thread::get_id() == caller;
+        if (asks && !options.proceed()) throw Cancelled("the trace of the power was stopped");
         solver.solve(set, column(Key::speed));
         add_set(solver, plan, places, watts, block == 0 ? bins : block_bins[block - 1]);
       }
