@@ -157,6 +157,8 @@ def make_parser() -> argparse.ArgumentParser:
     simulate.add_argument("--no-pictures", action="store_true", help="write no pictures")
     _add_common(simulate)
 
+    _add_power(commands)
+
     listing = commands.add_parser(
         "list",
         help="what the catalogue has, with sources",
@@ -247,6 +249,34 @@ def _add_question(parser: argparse.ArgumentParser) -> None:
         metavar="measured|FILE.csv",
         help="correct kernels by measured ones: the aiconfigurator database (extra: measured), or your own table",
     )
+
+
+def _add_power(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    power = commands.add_parser(
+        "power",
+        help="what a job draws from phase to phase and over hours, and what its grid says of that",
+        description="Nameplate, peak and mean apart; swings, frequencies and ramps of the load; with --contract whether "
+        "its limits hold, with --seek what would make them hold. Flags fix parts of the layout; the rest is searched.",
+        allow_abbrev=False,
+    )
+    _add_question(power)
+    group = power.add_argument_group("load")
+    group.add_argument("--duration", type=float, default=3600.0, metavar="S", help="seconds to run (default 3600)")
+    group.add_argument("--seed", type=_count, default=0, metavar="N", help="of steps and failures (default 0)")
+    group.add_argument("--contract", metavar="FILE.toml", help="limits of the grid: maximum_w, ramp_w_per_s, ...")
+    group.add_argument("--seek", action="store_true", help="where it is broken, look for what would meet it")
+    group.add_argument(
+        "--mitigate",
+        action="append",
+        nargs="+",
+        default=[],
+        metavar="KIND:VALUE",
+        help="floor:0.8, filler:0.6, shelf, battery:50e6,hours=2, storage:..., curtailment:..., cap:600",
+    )
+    group.add_argument("--breakers", action="store_true", help="also what racks, RPPs and switch boards see")
+    group.add_argument("--plot", metavar="FILE.png", help="also draw step, load, spectrum, duration curve, power tree")
+    group.add_argument("--out", metavar="FILE", help="also write the load, a row a second (.csv, .npy, .parquet)")
+    _add_common(power)
 
 
 def _add_failure_flags(network: argparse.ArgumentParser) -> None:

@@ -16,6 +16,8 @@ __all__: list[str] = [
     "Architecture",
     "Bound",
     "Breakdown",
+    "BreakerLevel",
+    "BreakerLoad",
     "Candidate",
     "Catalogue",
     "Cluster",
@@ -74,6 +76,7 @@ __all__: list[str] = [
     "active_w",
     "attention_costs",
     "bill_of_materials",
+    "breaker_loads",
     "check_choice",
     "check_collective",
     "check_placement",
@@ -5807,6 +5810,163 @@ class ContractMonitor:
         Those that are over, and those that go on, by time.
         """
 
+class BreakerLevel:
+    """
+    Equal breakers of one level of the distribution.
+
+    Parameters
+    ----------
+    name : str
+        level of the distribution.
+    rating_w : float, optional
+        power that it carries for ever (default: the rating of the racks it feeds). From 1 to 1e+10.
+    racks : int, optional
+        racks that one breaker feeds (default: as many as their ratings allow). From 1 to 1e+06.
+    thermal_s : float, optional
+        time constant of its heating (default: 250). From 0.01 to 100000.
+    trip_heat : float, optional
+        heat at which it trips, over that at its rating (default: 1.206; with the time constant a load 10 % above the rating trips after 17 minutes and 40 % after one). From 1 to 100.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every field that is unknown, missing, of a wrong type or out of range.
+
+    See Also
+    --------
+    BreakerLevel.replace : a copy with other values.
+    """
+    @staticmethod
+    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> BreakerLevel:
+        """
+        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
+        """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __init__(
+        self, *, name: str, rating_w: float = 0.0, racks: int = 0, thermal_s: float = 250.0, trip_heat: float = 1.206
+    ) -> None: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def replace(
+        self,
+        *,
+        name: str = ...,
+        rating_w: float = ...,
+        racks: int = ...,
+        thermal_s: float = ...,
+        trip_heat: float = ...,
+    ) -> BreakerLevel:
+        """
+        A copy with other values in these fields.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields as plain Python types.
+        """
+    @property
+    def name(self) -> str:
+        """
+        level of the distribution
+        """
+    @property
+    def racks(self) -> int:
+        """
+        racks that one breaker feeds (default: as many as their ratings allow)
+        """
+    @property
+    def rating_w(self) -> float:
+        """
+        power that it carries for ever (default: the rating of the racks it feeds)
+        """
+    @property
+    def thermal_s(self) -> float:
+        """
+        time constant of its heating (default: 250)
+        """
+    @property
+    def trip_heat(self) -> float:
+        """
+        heat at which it trips, over that at its rating (default: 1.206; with the time constant a load 10 % above the rating trips after 17 minutes and 40 % after one)
+        """
+
+class BreakerLoad:
+    """
+    What the breakers of one level that feed one pipeline stage see.
+    """
+    def __repr__(self) -> str: ...
+    @property
+    def breakers(self) -> int:
+        """
+        As many see the same.
+        """
+    @property
+    def controlled_trips_at_s(self) -> float:
+        """
+        When it trips with them (s); negative: never.
+        """
+    @property
+    def controlled_w(self) -> float:
+        """
+        Highest with controllers (W).
+        """
+    @property
+    def highest_at_s(self) -> float:
+        """
+        When (s).
+        """
+    @property
+    def highest_w(self) -> float:
+        """
+        Highest mean of a second without controllers (W).
+        """
+    @property
+    def level(self) -> str:
+        """
+        Name of the level.
+        """
+    @property
+    def mean_w(self) -> float:
+        """
+        Mean without controllers (W).
+        """
+    @property
+    def over_fraction(self) -> float:
+        """
+        Share of the time above the rating, without controllers.
+        """
+    @property
+    def overloaded(self) -> bool:
+        """
+        Whether the highest load is above the rating.
+        """
+    @property
+    def racks(self) -> int:
+        """
+        Racks behind each.
+        """
+    @property
+    def rating_w(self) -> float:
+        """
+        What each carries for ever (W).
+        """
+    @property
+    def slowed_fraction(self) -> float:
+        """
+        Speed that controllers up to this level cost.
+        """
+    @property
+    def stage(self) -> int:
+        """
+        Pipeline stage that their racks work on.
+        """
+    @property
+    def trips_at_s(self) -> float:
+        """
+        When it trips without controllers (s); negative: never.
+        """
+
 def active_w(device: Accelerator) -> float:
     """
     Watts while kernels run, before arithmetic and data.
@@ -5828,6 +5988,18 @@ def bill_of_materials(
 ]:
     """
     What ``ampacity.bill_of_materials`` is made of.
+    """
+
+def breaker_loads(
+    simulation: Simulation,
+    levels: collections.abc.Sequence[BreakerLevel],
+    *,
+    control: bool,
+    period_s: typing.SupportsFloat | typing.SupportsIndex,
+    duration_s: typing.SupportsFloat | typing.SupportsIndex,
+) -> list[BreakerLoad]:
+    """
+    What breakers see of a simulated step that repeats itself.
     """
 
 def check_choice(**kwargs: typing.Any) -> None:

@@ -1,4 +1,4 @@
-"""The command line: ``ampacity estimate | simulate | list | network | collective | validate | calibrate``.
+"""The command line: ``ampacity estimate | simulate | power | list | network | collective | validate | calibrate``.
 
 Exit status 0 is an answer, 2 a mistake in what was asked (named on stderr), 1 a fault of Ampacity (set
 ``AMPACITY_TRACEBACK`` to see where).
@@ -83,6 +83,37 @@ def _simulate(options: argparse.Namespace) -> None:
         _print_json(sim.to_dict())
     else:
         print(_simulate_report.report(sim, ascii_only=not _can_print("█")))
+
+
+def _power(options: argparse.Namespace) -> None:
+    from ampacity._ask import find
+    from ampacity.power.command import run
+    from ampacity.power.report import text
+
+    job, cluster, result = find(**_question(options, _catalogue(options.catalogue)))
+    if result.global_batch != job.global_batch:
+        job = job.replace(global_batch=result.global_batch)
+    report = run(
+        job,
+        cluster,
+        result,
+        words=[words for group in options.mitigate for words in group],
+        contract=options.contract,
+        duration_s=options.duration,
+        seed=options.seed,
+        seek=options.seek,
+        breakers=options.breakers,
+    )
+    if options.plot is not None:
+        from ampacity.power.plots import plot_power
+
+        plot_power(report, options.plot)
+    if options.out is not None:
+        report.load.write(options.out, options.duration)
+    if options.json:
+        _print_json(report.to_dict())
+    else:
+        print(text(report))
 
 
 def _list(options: argparse.Namespace) -> None:
@@ -210,6 +241,7 @@ def _run(arguments: Sequence[str] | None) -> None:
     commands: dict[str, Any] = {
         "estimate": _estimate,
         "simulate": _simulate,
+        "power": _power,
         "list": _list,
         "network": _network,
         "collective": _collective,

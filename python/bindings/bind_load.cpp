@@ -211,6 +211,43 @@ void bind_contract(py::module_& module) {
           py::arg("limit"), "Largest value so far, limited or not.");
 }
 
+void bind_breakers(py::module_& module) {
+  bind_spec<BreakerLevel>(module, "BreakerLevel", "Equal breakers of one level of the distribution.");
+  using L = BreakerLoad;
+  py::class_<L>(module, "BreakerLoad", "What the breakers of one level that feed one pipeline stage see.")
+      .def_readonly("level", &L::level, "Name of the level.")
+      .def_readonly("stage", &L::stage, "Pipeline stage that their racks work on.")
+      .def_readonly("breakers", &L::breakers, "As many see the same.")
+      .def_readonly("racks", &L::racks, "Racks behind each.")
+      .def_readonly("rating_w", &L::rating_w, "What each carries for ever (W).")
+      .def_readonly("mean_w", &L::mean_w, "Mean without controllers (W).")
+      .def_readonly("highest_w", &L::highest_w, "Highest mean of a second without controllers (W).")
+      .def_readonly("highest_at_s", &L::highest_at_s, "When (s).")
+      .def_readonly("over_fraction", &L::over_fraction, "Share of the time above the rating, without controllers.")
+      .def_readonly("trips_at_s", &L::trips_at_s, "When it trips without controllers (s); negative: never.")
+      .def_readonly("controlled_w", &L::controlled_w, "Highest with controllers (W).")
+      .def_readonly("controlled_trips_at_s", &L::controlled_trips_at_s, "When it trips with them (s); negative: never.")
+      .def_readonly("slowed_fraction", &L::slowed_fraction, "Speed that controllers up to this level cost.")
+      .def_property_readonly("overloaded", &L::overloaded, "Whether the highest load is above the rating.")
+      .def("__repr__", [](const L& self) {
+        return "<BreakerLoad of " + std::to_string(self.breakers) + " x " + self.level + ", stage " +
+               std::to_string(self.stage) + ": " + std::to_string(self.highest_w / 1e3) + " of " +
+               std::to_string(self.rating_w / 1e3) + " kW>";
+      });
+  module.def(
+      "breaker_loads",
+      [](const Simulation& simulation, const std::vector<BreakerLevel>& levels, bool control, double period_s,
+         double duration_s) {
+        BreakerControl controllers;
+        controllers.on = control;
+        controllers.period_s = period_s;
+        const py::gil_scoped_release release;
+        return breaker_loads(simulation, levels, controllers, duration_s);
+      },
+      py::arg("simulation"), py::arg("levels"), py::kw_only(), py::arg("control"), py::arg("period_s"),
+      py::arg("duration_s"), "What breakers see of a simulated step that repeats itself.");
+}
+
 }  // namespace
 
 void bind_load(py::module_& module) {
@@ -223,6 +260,7 @@ void bind_load(py::module_& module) {
   bind_shape(module);
   bind_site_load(module);
   bind_contract(module);
+  bind_breakers(module);
 }
 
 }  // namespace ampacity::python

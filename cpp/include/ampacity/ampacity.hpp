@@ -3,6 +3,7 @@
 
 #include "ampacity/batch.hpp"              // IWYU pragma: export
 #include "ampacity/bill_of_materials.hpp"  // IWYU pragma: export
+#include "ampacity/breakers.hpp"           // IWYU pragma: export
 #include "ampacity/catalogue.hpp"          // IWYU pragma: export
 #include "ampacity/cluster.hpp"            // IWYU pragma: export
 #include "ampacity/collective.hpp"         // IWYU pragma: export

@@ -69,8 +69,9 @@ class StorageFilter {
         ramp_w_(storage.ramp_w_per_s > 0 ? storage.ramp_w_per_s * sample_s : 1e30),
         rest_j_(storage.rest_fraction * size.energy_j),
         stored_j_(rest_j_) {
-    // Ten times slower than it smooths, and slow enough not to overshoot where its ramp is limited.
-    pull_s_ = 10 * size.smoothing_s;
+    // Fifty times slower than it smooths, so that going back to its rest lifts no swing by more than 2 %, and slow
+    // enough not to overshoot where its ramp is limited.
+    pull_s_ = 50 * size.smoothing_s;
     if (storage.ramp_w_per_s > 0) pull_s_ = std::max(pull_s_, 4 * std::sqrt(size.energy_j / storage.ramp_w_per_s));
   }
 

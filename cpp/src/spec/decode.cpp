@@ -1,5 +1,6 @@
 #include "ampacity/decode.hpp"
 
+#include "ampacity/breakers.hpp"
 #include "ampacity/collective.hpp"
 #include "ampacity/grid_contract.hpp"
 #include "ampacity/load.hpp"
@@ -54,6 +55,7 @@ AMPACITY_INSTANTIATE(Storage)
 AMPACITY_INSTANTIATE(Curtailment)
 AMPACITY_INSTANTIATE(LoadEvents)
 AMPACITY_INSTANTIATE(GridContract)
+AMPACITY_INSTANTIATE(BreakerLevel)
 #undef AMPACITY_INSTANTIATE
 // A question, not a product: no catalogue has any.
 template CollectiveCall decode<CollectiveCall>(const Value&, const Catalogue&);

@@ -6,6 +6,8 @@ Imported when it is first used: ``import ampacity as amp; amp.power...`` needs n
 from __future__ import annotations
 
 from ampacity._core import (
+    BreakerLevel,
+    BreakerLoad,
     Curtailment,
     Filler,
     GridContract,
@@ -24,11 +26,31 @@ from ampacity.power.analysis import (
     spectrum,
     statistics,
 )
+from ampacity.power.contract import (
+    SHELF,
+    ContractReport,
+    Feasibility,
+    Rung,
+    check,
+    ladder,
+    meet,
+    read_contract,
+    site_battery,
+)
+from ampacity.power.distribution import BreakerReport, breaker_levels, breakers
 from ampacity.power.export import write_load
 from ampacity.power.load import JobLoad, LoadTrace, SiteLoad, shape_from_watts, step_shape
+from ampacity.power.plots import plot_power
+from ampacity.power.report import PowerReport, power_report
 
 __all__ = [
+    "SHELF",
+    "BreakerLevel",
+    "BreakerLoad",
+    "BreakerReport",
+    "ContractReport",
     "Curtailment",
+    "Feasibility",
     "Filler",
     "GridContract",
     "JobLoad",
@@ -36,15 +58,26 @@ __all__ = [
     "LoadStatistics",
     "LoadTrace",
     "PowerFloor",
+    "PowerReport",
+    "Rung",
     "SiteLoad",
     "Spectrum",
     "StepShape",
     "Storage",
     "Violation",
+    "breaker_levels",
+    "breakers",
+    "check",
     "coincidence_fraction",
     "duration_curve",
+    "ladder",
+    "meet",
+    "plot_power",
+    "power_report",
     "ramps",
+    "read_contract",
     "shape_from_watts",
+    "site_battery",
     "spectrum",
     "statistics",
     "step_shape",

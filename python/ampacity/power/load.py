@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ampacity import _core
+from ampacity._columns import Columns, Immutable
 from ampacity._core import (
     Cluster,
     Curtailment,
@@ -25,7 +26,6 @@ from ampacity._core import (
 from ampacity._simulate import Simulation
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
     Mitigation = PowerFloor | Filler | Storage | Curtailment
@@ -263,7 +263,7 @@ class JobLoad:
         )
 
 
-class LoadTrace(Mapping[str, Any]):
+class LoadTrace(Columns):
     """A load over time: a mapping of names to read-only numpy arrays, one value for each row of ``row_s`` seconds.
 
     `units` says what each column holds. ``grid_w`` is what the meter sees; levels add up: accelerators, hosts and network
@@ -276,56 +276,18 @@ class LoadTrace(Mapping[str, Any]):
     row_s: float
     failures: int
 
-    def __init__(self, columns: Mapping[str, NDArray[np.float64]], row_s: float, failures: int = 0) -> None:
-        object.__setattr__(self, "_columns", dict(columns))
-        object.__setattr__(self, "row_s", row_s)
-        object.__setattr__(self, "failures", failures)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"{type(self).__name__} is immutable")
-
     units: ClassVar[dict[str, str]] = dict(zip(COLUMNS, _core.SiteLoad.docs(), strict=True))
 
-    def __len__(self) -> int:
-        return len(self._columns)
+    def __init__(self, columns: Mapping[str, NDArray[np.float64]], row_s: float, failures: int = 0) -> None:
+        self._fix(_keys=tuple(columns), _columns=dict(columns), row_s=row_s, failures=failures)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._columns)
-
-    def __getitem__(self, key: str) -> NDArray[np.float64]:
-        try:
-            return self._columns[key]
-        except KeyError:
-            near = _core.nearest_names(str(key), list(self._columns))
-            raise KeyError(f"no column {key!r}" + (f"; did you mean {near[0]}?" if near else "")) from None
-
-    def __getattr__(self, name: str) -> NDArray[np.float64]:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        try:
-            return self[name]
-        except KeyError as error:
-            raise AttributeError(str(error.args[0])) from None
-
-    @property
-    def rows(self) -> int:
-        """How many rows there are."""
-        return len(self["grid_w"])
+    def _column(self, key: str) -> NDArray[np.float64]:
+        return self._columns[key]
 
     @property
     def duration_s(self) -> float:
         """Length of the whole (s)."""
         return self.rows * self.row_s
-
-    def to_dict(self) -> dict[str, NDArray[np.float64]]:
-        """Return all columns as a dictionary of arrays."""
-        return dict(self._columns)
-
-    def to_pandas(self) -> pd.DataFrame:
-        """Return all columns as a pandas data frame (needs the extra ``pandas``)."""
-        import pandas
-
-        return pandas.DataFrame(self._columns)
 
     def __repr__(self) -> str:
         watts = self["grid_w"]
@@ -337,7 +299,7 @@ class LoadTrace(Mapping[str, Any]):
         )
 
 
-class SiteLoad:
+class SiteLoad(Immutable):
     """Jobs side by side behind one connection to the grid, and what evens out their load. Immutable; draws nothing yet.
 
     Parameters
@@ -386,18 +348,13 @@ class SiteLoad:
         resolution_s: float = 1e-2,
         plant_s: float = 300.0,
     ) -> None:
-        values = {
-            "jobs": (jobs,) if isinstance(jobs, JobLoad) else tuple(jobs),
-            "mitigations": tuple(mitigations),
-            "seed": seed,
-            "resolution_s": resolution_s,
-            "plant_s": plant_s,
-        }
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"{type(self).__name__} is immutable")
+        self._fix(
+            jobs=(jobs,) if isinstance(jobs, JobLoad) else tuple(jobs),
+            mitigations=tuple(mitigations),
+            seed=seed,
+            resolution_s=resolution_s,
+            plant_s=plant_s,
+        )
 
     def replace(self, **changes: Any) -> SiteLoad:
         """Return a copy with other values of its parameters."""

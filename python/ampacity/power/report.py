@@ -1,0 +1,265 @@
+"""What a job draws at a site, as numbers and as a page: nameplate, peak and mean apart, swings, contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ampacity._core import Cluster, Estimate, GridContract, InvalidSpec, Problem
+from ampacity._report import figure, seconds_text
+from ampacity.power.analysis import FLICKER_BAND_HZ, LoadStatistics, Spectrum, spectrum, statistics
+from ampacity.power.contract import ContractReport, Feasibility, check, meet
+from ampacity.power.distribution import BreakerReport, breakers
+from ampacity.power.load import JobLoad, LoadTrace, SiteLoad
+
+_MW = 1e6
+_SPECTRUM_S = 600.0
+
+_MEANINGS = {
+    "it_nameplate_w": "sum of the ratings of all IT equipment: what is built and bought for (critical IT capacity)",
+    "it_peak_w": "every accelerator at its power limit: what breakers and batteries must survive",
+    "facility_peak_w": "the same at the meter, on the hottest day",
+    "it_mean_w": "training, mean over steps",
+    "facility_mean_w": "the same at the meter, yearly mean of cooling: what is billed",
+}
+_NAMES = {
+    "it_nameplate_w": "nameplate, IT",
+    "it_peak_w": "peak, IT",
+    "facility_peak_w": "peak, meter",
+    "it_mean_w": "mean, IT",
+    "facility_mean_w": "mean, meter",
+}
+
+
+@dataclass(frozen=True)
+class PowerReport:
+    """Answer of ``ampacity power``: a job on a site, its load over time, and what its contract says of it."""
+
+    estimate: Estimate
+    cluster: Cluster
+    load: SiteLoad
+    trace: LoadTrace
+    contract: ContractReport | None
+    feasibility: Feasibility | None
+    breakers: BreakerReport | None = None
+
+    @cached_property
+    def statistics(self) -> LoadStatistics:
+        """Of the trace."""
+        return statistics(self.trace)
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """Of the trace, in pieces of ten minutes."""
+        return spectrum(self.trace, window="hann", segment_s=_SPECTRUM_S)
+
+    @property
+    def stall_w(self) -> float:
+        """What the meter loses within a second when all accelerators stall in their hungriest phase (W)."""
+        power = self.estimate.power
+        return power.swing_w
+
+    def granted(self) -> dict[str, Any] | None:
+        """Say which figure of the whole cluster the power that the site is said to have is."""
+        granted = self.cluster.site.power_limit_w
+        if granted <= 0:
+            return None
+        scale = self.cluster.accelerators / self.estimate.accelerators
+        values = {key: scale * getattr(self.estimate.power, key) for key in _MEANINGS}
+        nearest = min(values, key=lambda key: abs(values[key] - granted))
+        return {"granted_w": granted, "nearest": nearest, "of_the_cluster_w": values}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain types."""
+        est, job = self.estimate, self.load.jobs[0]
+        return {
+            "model": est.model,
+            "cluster": est.cluster,
+            "accelerators": est.accelerators,
+            "layout": est.layout.to_dict(),
+            "step_time_s": job.shape.step_time_s,
+            "power": est.power.to_dict(),
+            "meanings": dict(_MEANINGS),
+            "granted": self.granted(),
+            "phase_w": dict(job.shape.phase_w),
+            "phase_share_fraction": {key: float(column.mean()) for key, column in job.shape.shares.items()},
+            "events": job.events.to_dict(),
+            "mitigations": [{"kind": type(one).__name__} | one.to_dict() for one in self.load.mitigations],
+            "load": self.statistics.to_dict() | {"duration_s": self.trace.duration_s, "stall_w": self.stall_w},
+            "lines": [{"frequency_hz": f, "amplitude_w": a} for f, a in self.spectrum.lines()],
+            "band_hz": list(FLICKER_BAND_HZ),
+            "band_energy_fraction": self.spectrum.band_energy_fraction(),
+            "contract": None if self.contract is None else self.contract.to_dict(),
+            "feasibility": None if self.feasibility is None else self.feasibility.to_dict(),
+            "breakers": None if self.breakers is None else self.breakers.to_dict(),
+            "state_bytes": self.load.state_bytes,
+            "warnings": [str(warning) for warning in est.warnings] + self.caveats(),
+        }
+
+    def caveats(self) -> list[str]:
+        """Say what the load over time does not model or assumes."""
+        return [
+            f"cooling follows the heat with {self.load.plant_s:g} s (an assumption) at the site's yearly mean of PUE",
+            "excursions of accelerators above their limit (up to 1.5 times for milliseconds) are not modelled",
+        ]
+
+
+def power_report(
+    load: SiteLoad,
+    *,
+    contract: GridContract | None = None,
+    duration_s: float = 3600.0,
+    seek: bool = False,
+    with_breakers: bool = False,
+) -> PowerReport:
+    """Run a load and put together what a power engineer asks of it.
+
+    Parameters
+    ----------
+    load
+        A load of one job that was given as a job and not as a shape.
+    contract
+        What its grid allows.
+    duration_s
+        How long it is watched (s), at its resolution.
+    seek
+        Where the contract is broken: also look for what would meet it (`meet`).
+    with_breakers
+        Also what the breakers of the job see (`breakers`).
+
+    Raises
+    ------
+    InvalidSpec
+        The load is of a shape alone.
+    """
+    job: JobLoad = load.jobs[0]
+    if job.estimate is None or job.simulation is None:
+        rule = "must be given as a job or a simulation: a shape says nothing of ratings"
+        raise InvalidSpec([Problem(path="load", rule=rule, hint="")])
+    trace = load.trace(duration_s, load.resolution_s)
+    report = None if contract is None else check(contract, trace, site=load)
+    found = None
+    if seek and contract is not None and report is not None and not report.met:
+        found = meet(contract, load, duration_s=min(duration_s, 1800.0))
+    switchboards = breakers(job.simulation) if with_breakers else None
+    return PowerReport(job.estimate, job.simulation.cluster, load, trace, report, found, switchboards)
+
+
+def text(report: PowerReport) -> str:
+    """Return the page."""
+    return "\n".join(_lines(report))
+
+
+def _mw(watts: float) -> str:
+    return figure(watts / _MW) if abs(watts) >= 1e3 else f"{watts / _MW:.6f}"
+
+
+def _lines(report: PowerReport) -> Iterator[str]:
+    est, job, stats = report.estimate, report.load.jobs[0], report.statistics
+    n = est.accelerators
+    yield f"{est.model} on {est.cluster}: {n:,} accelerators, {seconds_text(job.shape.step_time_s)} a step"
+    yield ""
+    yield f"{'':<16}{'MW':>10}{'W each':>9}"
+    for key, name in _NAMES.items():
+        watts = getattr(est.power, key)
+        yield f"{name:<16}{_mw(watts):>10}{watts / n:>9,.0f}   {_MEANINGS[key]}"
+    granted = report.granted()
+    if granted is not None:
+        nearest, watts = granted["nearest"], granted["of_the_cluster_w"][granted["nearest"]]
+        yield ""
+        yield f"The {_mw(granted['granted_w'])} MW said of {report.cluster.site.name} are nearest the {_NAMES[nearest]} of the"
+        yield f"whole cluster ({report.cluster.accelerators:,} accelerators, {_mw(watts)} MW), not its mean power."
+    yield ""
+    yield "one accelerator by phase of a step"
+    for phase, watts in job.shape.phase_w.items():
+        share = float(job.shape.shares[phase].mean())
+        yield f"  {phase:<15}{watts:>8,.0f} W{share:>8.1%} of the time"
+    yield ""
+    yield from _load_lines(report, stats)
+    if report.contract is not None:
+        yield ""
+        yield from contract_lines(report.contract)
+    if report.feasibility is not None:
+        yield ""
+        yield from feasibility_lines(report.feasibility)
+    if report.breakers is not None:
+        yield ""
+        yield "breakers, highest second"
+        yield from (f"  {line}" for line in report.breakers.text().splitlines())
+    yield ""
+    yield from (f"warning: {warning}" for warning in est.warnings)
+    yield from (f"warning: {words}" for words in report.caveats())
+
+
+def _load_lines(report: PowerReport, stats: LoadStatistics) -> Iterator[str]:
+    yield f"load at the meter over {report.trace.duration_s:,.0f} s ({stats.failures} failures)"
+    yield f"  mean            {_mw(stats.mean_w):>9} MW   ({stats.load_factor_fraction:.0%} of its highest)"
+    yield f"  range           {_mw(stats.lowest_w):>9} to {_mw(stats.highest_w)} MW: {_mw(stats.dynamic_range_w)} MW"
+    yield f"  steepest        {_mw(stats.ramp_w_per_s):>9} MW/s, {_mw(stats.ramp_w_per_min)} MW/min"
+    yield f"  a stall of all  {_mw(report.stall_w):>9} MW within a second (IT)"
+    low, high = FLICKER_BAND_HZ
+    yield f"  {low:g} to {high:g} Hz     {report.spectrum.band_energy_fraction():>9.0%} of the energy of all swings"
+    for frequency, amplitude in report.spectrum.lines(4):
+        yield f"  {frequency:>12.4g} Hz {_mw(amplitude):>9} MW amplitude"
+    if report.load.mitigations:
+        names = ", ".join(_name_of(one) for one in report.load.mitigations)
+        yield f"  with {names}: {stats.throughput_fraction:.2%} of undisturbed training"
+    else:
+        yield f"  training        {stats.throughput_fraction:>9.2%} of undisturbed"
+
+
+def _name_of(mitigation: Any) -> str:
+    words = {"PowerFloor": "power floor", "Filler": "filler", "Curtailment": "curtailment"}
+    return words.get(type(mitigation).__name__) or mitigation.name or f"{mitigation.level} storage"
+
+
+_UNITS = {
+    "maximum_w": (1e6, "MW"),
+    "ramp_w_per_s": (1e6, "MW/s"),
+    "ramp_w_per_min": (1e6, "MW/min"),
+    "dynamic_range_w": (1e6, "MW"),
+    "band_energy_fraction": (0.01, "%"),
+    "band_amplitude_w": (1e6, "MW"),
+    "ride_through_s": (1.0, "s"),
+}
+
+
+def _quantity(key: str, value: float) -> str:
+    scale, unit = _UNITS[key]
+    return f"{figure(value / scale)} {unit}"
+
+
+def contract_lines(report: ContractReport) -> Iterator[str]:
+    """Yield the lines of a contract's verdict."""
+    name = report.contract.name or "contract"
+    yield f"{name}: {'met' if report.met else 'broken'} over {report.duration_s:,.0f} s"
+    for key, count in report.counts.items():
+        allowed = getattr(report.contract, key)
+        if not allowed:
+            continue
+        verdict = "within" if count == 0 else f"broken {count:,} times"
+        yield f"  {key:<22}{_quantity(key, report.reached[key]):>14} of {_quantity(key, allowed):<14}{verdict}"
+    worst = sorted(report.violations, key=lambda one: one.worst / one.allowed, reverse=True)[:5]
+    for one in worst:
+        yield (
+            f"    {one.limit} at {one.worst_at_s:,.1f} s: {_quantity(one.limit, one.worst)}, allowed "
+            f"{_quantity(one.limit, one.allowed)} (from {one.start_s:,.1f} to {one.end_s:,.1f} s)"
+        )
+
+
+def feasibility_lines(found: Feasibility) -> Iterator[str]:
+    """Yield the lines of what would meet a contract."""
+    yield "what would meet it"
+    for rung in found.rungs:
+        broken = ", ".join(f"{key} x{value:.2g}" for key, value in rung.report.excess.items()) or "meets it"
+        usd = f", {figure(rung.storage_usd / 1e6)} M USD" if rung.storage_usd else ""
+        yield f"  {rung.name:<36}{rung.throughput_fraction:>8.1%} speed, {_mw(rung.mean_w)} MW{usd}: {broken}"
+    if found.chosen is not None:
+        yield f"  chosen: {found.chosen.name}"
+        return
+    yield f"  nothing tried meets it: {found.binding} binds. Nearest: {found.nearest.name}, which would meet"
+    for key in found.nearest.report.excess:
+        value = getattr(found.nearest_feasible, key)
+        yield f"    {key} = {_quantity(key, value) if value else 'no limit'}"
