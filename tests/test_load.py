@@ -169,8 +169,7 @@ def test_failures_stall_and_restart():
 def test_two_jobs_in_antiphase_cancel_their_fundamental():
     one = load_of(square()).trace(100, 0.01)
     half = square(500, 200)
-    jobs = [power.JobLoad(half, events=QUIET, offset_s=offset) for offset in (0.0, 0.5)]
-    two = power.SiteLoad(jobs).trace(100, 0.01)
+    two = power.SiteLoad(power.staggered([power.JobLoad(half, events=QUIET)] * 2)).trace(100, 0.01)
     assert power.spectrum(one).band_amplitude_w(0.9, 1.1)[0] == pytest.approx(300 * 4 / np.pi, rel=1e-3)
     assert power.spectrum(two).band_amplitude_w(0.9, 1.1)[0] < 1e-6
     assert power.coincidence_fraction([one, one]) == pytest.approx(1)
@@ -217,6 +216,22 @@ def test_shelf_capacitors_help_above_three_hertz_only():
     assert left(0.3) > 0.9
 
 
+def test_a_converter_cannot_follow_what_is_faster():
+    """First order: at ten times its corner it sees a tenth of a swing, and leaves it."""
+
+    def left(response_s):
+        battery = power.Storage(level="site", energy_j=1e6, power_w=1e3, smoothing_s=30, response_s=response_s)
+        trace = load_of(square(), battery).trace(400, 0.01)
+        found = power.spectrum(trace.grid_w[20_000:], row_s=0.01)
+        return found.band_amplitude_w(0.9, 1.1)[0] / (300 * 4 / np.pi)
+
+    assert left(0.0) < 0.01
+    corner = 1 / (2 * np.pi)
+    # What is left of a line at the corner, after a first-order lag: |1 - 1 / (1 + i)| = 0.707.
+    assert left(corner) == pytest.approx(0.5**0.5, rel=0.05)
+    assert left(10 * corner) > 0.98
+
+
 def test_peak_of_a_rack_falls_by_almost_a_third():
     """GB300's shelves cut the peak by up to 30 %: short bursts (a third of a 5 Hz period) above a low base."""
     shelf = power.Storage(level="shelf", energy_j=65, power_w=900, smoothing_s=0.25, efficiency_fraction=0.95)
@@ -234,8 +249,9 @@ def test_peak_of_a_rack_falls_by_almost_a_third():
     efficiency=st.floats(0.1, 1),
     ramp=st.floats(1, 1e5),
     rest=st.floats(0.01, 0.99),
+    response=st.floats(0, 5),
 )
-def test_a_battery_cannot_make_energy(watts, energy, rated, efficiency, ramp, rest):  # noqa: PLR0917
+def test_a_battery_cannot_make_energy(watts, energy, rated, efficiency, ramp, rest, response):  # noqa: PLR0917
     battery = power.Storage(
         level="site",
         energy_j=energy,
@@ -243,6 +259,7 @@ def test_a_battery_cannot_make_energy(watts, energy, rated, efficiency, ramp, re
         efficiency_fraction=efficiency,
         ramp_w_per_s=ramp,
         rest_fraction=rest,
+        response_s=response,
     )
     shape = power.shape_from_watts(watts, resolution_s=0.1)
     trace = load_of(shape, battery, resolution_s=0.1).trace(200, 0.1)

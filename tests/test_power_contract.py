@@ -139,7 +139,7 @@ def test_ride_through_needs_storage():
 
 def test_a_battery_meets_a_ramp_and_nothing_meets_too_low_a_maximum():
     load = load_of(square(1e6, 4e5, 20.0))
-    found = power.meet(power.GridContract(ramp_w_per_s=5e4), load, duration_s=900)
+    found = power.meet(power.GridContract(ramp_w_per_s=1e5), load, duration_s=900)
     assert found.chosen is not None
     assert "battery" in found.chosen.name
     assert found.chosen.storage_usd > 0

@@ -5139,6 +5139,8 @@ class Storage:
         energy out over energy in. From 0.1 to 1.
     smoothing_s : float, optional
         time constant with which the grid follows the load (default: energy over power, the longest that it can hold). From 0.001 to 1e+06.
+    response_s : float, optional
+        time constant of its converter: what is faster it cannot follow (default: 0). From 0 to 60.
     ramp_w_per_s : float, optional
         fastest change that it leaves to the grid (default: any). From 0.001 to 1e+12.
     rest_fraction : float, optional
@@ -5174,6 +5176,7 @@ class Storage:
         power_w_per_accelerator: float = 0.0,
         efficiency_fraction: float = 0.9,
         smoothing_s: float = 0.0,
+        response_s: float = 0.0,
         ramp_w_per_s: float = 0.0,
         rest_fraction: float = 0.5,
         price_usd_per_kwh: float = 0.0,
@@ -5191,6 +5194,7 @@ class Storage:
         power_w_per_accelerator: float = ...,
         efficiency_fraction: float = ...,
         smoothing_s: float = ...,
+        response_s: float = ...,
         ramp_w_per_s: float = ...,
         rest_fraction: float = ...,
         price_usd_per_kwh: float = ...,
@@ -5246,6 +5250,11 @@ class Storage:
     def ramp_w_per_s(self) -> float:
         """
         fastest change that it leaves to the grid (default: any)
+        """
+    @property
+    def response_s(self) -> float:
+        """
+        time constant of its converter: what is faster it cannot follow (default: 0)
         """
     @property
     def rest_fraction(self) -> float:

@@ -66,6 +66,7 @@ struct Storage {
   double power_w_per_accelerator = 0;
   double efficiency_fraction = 0.9;
   double smoothing_s = 0;
+  double response_s = 0;
   double ramp_w_per_s = 0;
   double rest_fraction = 0.5;
   double price_usd_per_kwh = 0;
@@ -87,6 +88,8 @@ struct Storage {
         optional("smoothing_s", &S::smoothing_s, Range{1e-3, 1e6},
                  "time constant with which the grid follows the load (default: energy over power, the longest that it "
                  "can hold)"),
+        optional("response_s", &S::response_s, Range{0, 60},
+                 "time constant of its converter: what is faster it cannot follow (default: 0)"),
         optional("ramp_w_per_s", &S::ramp_w_per_s, Range{1e-3, 1e12},
                  "fastest change that it leaves to the grid (default: any)"),
         optional("rest_fraction", &S::rest_fraction, Range{0.01, 0.99}, "charge that it goes back to"),

@@ -66,6 +66,7 @@ class StorageFilter {
         sample_s_(sample_s),
         one_way_(std::sqrt(storage.efficiency_fraction)),
         gain_(-std::expm1(-sample_s / size.smoothing_s)),
+        answer_(storage.response_s > 0 ? -std::expm1(-sample_s / storage.response_s) : 1),
         ramp_w_(storage.ramp_w_per_s > 0 ? storage.ramp_w_per_s * sample_s : 1e30),
         rest_j_(storage.rest_fraction * size.energy_j),
         stored_j_(rest_j_) {
@@ -83,7 +84,9 @@ class StorageFilter {
     target_w_ = std::clamp(followed_w, target_w_ - ramp_w_, target_w_ + ramp_w_);
     const double most_in_w = std::min(size_.power_w, (size_.energy_j - stored_j_) / (one_way_ * sample_s_));
     const double most_out_w = std::min({size_.power_w, stored_j_ * one_way_ / sample_s_, std::max(load_w, 0.0)});
-    const double flow_w = std::clamp(target_w_ - load_w, -most_out_w, most_in_w);
+    // The converter comes up to what is asked of it; it is never stronger than itself, nor fuller than full.
+    answered_w_ += answer_ * (std::clamp(target_w_ - load_w, -size_.power_w, size_.power_w) - answered_w_);
+    const double flow_w = std::clamp(answered_w_, -most_out_w, most_in_w);
     const double change_w = flow_w > 0 ? flow_w * one_way_ : flow_w / one_way_;
     stored_j_ = std::clamp(stored_j_ + change_w * sample_s_, 0.0, size_.energy_j);
     change_w_ = change_w;
@@ -101,11 +104,13 @@ class StorageFilter {
   double sample_s_;
   double one_way_;
   double gain_;
+  double answer_;
   double ramp_w_;
   double rest_j_;
   double stored_j_;
   double pull_s_ = 1;
   double target_w_ = 0;
+  double answered_w_ = 0;
   double change_w_ = 0;
   double lost_w_ = 0;
   bool begun_ = false;

@@ -27,6 +27,7 @@ from ampacity.power.analysis import (
     statistics,
 )
 from ampacity.power.contract import (
+    RACK,
     SHELF,
     ContractReport,
     Feasibility,
@@ -39,11 +40,12 @@ from ampacity.power.contract import (
 )
 from ampacity.power.distribution import BreakerReport, breaker_levels, breakers
 from ampacity.power.export import write_load
-from ampacity.power.load import JobLoad, LoadTrace, SiteLoad, shape_from_watts, step_shape
+from ampacity.power.load import JobLoad, LoadTrace, SiteLoad, shape_from_watts, staggered, step_shape
 from ampacity.power.plots import plot_power
 from ampacity.power.report import PowerReport, power_report
 
 __all__ = [
+    "RACK",
     "SHELF",
     "BreakerLevel",
     "BreakerLoad",
@@ -79,6 +81,7 @@ __all__ = [
     "shape_from_watts",
     "site_battery",
     "spectrum",
+    "staggered",
     "statistics",
     "step_shape",
     "write_load",

@@ -97,7 +97,7 @@ def draw_duration(axes: Axes, report: PowerReport) -> None:
     shares, watts = duration_curve(report.trace)
     axes.plot(100 * shares, watts / _MW, color="#223366")
     axes.fill_between(100 * shares, 0, watts / _MW, color="#4477aa", alpha=0.25, linewidth=0)
-    power = report.estimate.power
+    power = report.power
     ratings = sorted([(power.it_nameplate_w, "IT nameplate"), (power.facility_peak_w, "peak at the meter")])
     for (value, name), side in zip([*ratings, (power.facility_mean_w, "mean while training")], "tbb", strict=True):
         axes.axhline(value / _MW, color="black", linewidth=0.7, linestyle="--")
@@ -110,12 +110,12 @@ def draw_duration(axes: Axes, report: PowerReport) -> None:
 def tree(report: PowerReport) -> dict[str, dict[str, float]]:
     """Return watts from the accelerator to the grid: stalled, mean, and with every accelerator at its limit."""
     est, shape = report.estimate, report.load.jobs[0].shape
-    n, power, pue = est.accelerators, est.power, report.cluster.site
+    n, power, site = est.accelerators, report.power, report.cluster.site
     rows = {}
     for name, each, it_w, ratio in (
-        ("all stalled", shape.phase_w["stall"], None, pue.pue_mean),
-        ("mean", shape.mean_w / n, None, pue.pue_mean),
-        ("all at their limit", shape.limit_w, power.it_peak_w, pue.pue_peak),
+        ("all stalled", shape.phase_w["stall"], None, site.pue_mean),
+        ("mean", shape.mean_w / n, None, site.pue_mean),
+        ("all at their limit", shape.limit_w, power.it_peak_w, site.pue_peak),
     ):
         devices = n * each
         supplies = shape.supply_loss * devices
@@ -155,9 +155,10 @@ def draw_tree(axes: Axes, report: PowerReport) -> None:
                 )
         left += widths
     for place, total in enumerate(left):
-        white = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-        axes.text(total, place, f" {total:.4g} MW", va="center", fontsize=8, bbox=white, zorder=3)
-    nameplate = report.estimate.power.it_nameplate_w / _MW
+        where: dict[str, Any] = {"xytext": (4, 0), "textcoords": "offset points", "va": "center", "fontsize": 8}
+        white = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+        axes.annotate(f"{total:.4g} MW", (total, place), bbox=white, zorder=3, **where)
+    nameplate = report.power.it_nameplate_w / _MW
     axes.axvline(nameplate, ymax=0.78, color="black", linewidth=0.8, linestyle="--", zorder=1)
     axes.annotate(
         "IT nameplate",

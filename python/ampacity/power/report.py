@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ampacity._core import Cluster, Estimate, GridContract, InvalidSpec, Problem
+from ampacity._core import Cluster, Estimate, GridContract, InvalidSpec, Power, Problem
 from ampacity._report import figure, seconds_text
 from ampacity.power.analysis import FLICKER_BAND_HZ, LoadStatistics, Spectrum, spectrum, statistics
 from ampacity.power.contract import ContractReport, Feasibility, check, meet
@@ -56,10 +56,15 @@ class PowerReport:
         return spectrum(self.trace, window="hann", segment_s=_SPECTRUM_S)
 
     @property
+    def power(self) -> Power:
+        """Nameplate, peak and mean of the step that the load is made of."""
+        simulation = self.load.jobs[0].simulation
+        return self.estimate.power if simulation is None else simulation.power
+
+    @property
     def stall_w(self) -> float:
-        """What the meter loses within a second when all accelerators stall in their hungriest phase (W)."""
-        power = self.estimate.power
-        return power.swing_w
+        """What IT equipment loses within a second when all accelerators stall in their hungriest phase (W)."""
+        return self.power.swing_w
 
     def granted(self) -> dict[str, Any] | None:
         """Say which figure of the whole cluster the power that the site is said to have is."""
@@ -67,7 +72,7 @@ class PowerReport:
         if granted <= 0:
             return None
         scale = self.cluster.accelerators / self.estimate.accelerators
-        values = {key: scale * getattr(self.estimate.power, key) for key in _MEANINGS}
+        values = {key: scale * getattr(self.power, key) for key in _MEANINGS}
         nearest = min(values, key=lambda key: abs(values[key] - granted))
         return {"granted_w": granted, "nearest": nearest, "of_the_cluster_w": values}
 
@@ -80,7 +85,7 @@ class PowerReport:
             "accelerators": est.accelerators,
             "layout": est.layout.to_dict(),
             "step_time_s": job.shape.step_time_s,
-            "power": est.power.to_dict(),
+            "power": self.power.to_dict(),
             "meanings": dict(_MEANINGS),
             "granted": self.granted(),
             "phase_w": dict(job.shape.phase_w),
@@ -163,7 +168,7 @@ def _lines(report: PowerReport) -> Iterator[str]:
     yield ""
     yield f"{'':<16}{'MW':>10}{'W each':>9}"
     for key, name in _NAMES.items():
-        watts = getattr(est.power, key)
+        watts = getattr(report.power, key)
         yield f"{name:<16}{_mw(watts):>10}{watts / n:>9,.0f}   {_MEANINGS[key]}"
     granted = report.granted()
     if granted is not None:
@@ -255,7 +260,7 @@ def feasibility_lines(found: Feasibility) -> Iterator[str]:
     for rung in found.rungs:
         broken = ", ".join(f"{key} x{value:.2g}" for key, value in rung.report.excess.items()) or "meets it"
         usd = f", {figure(rung.storage_usd / 1e6)} M USD" if rung.storage_usd else ""
-        yield f"  {rung.name:<36}{rung.throughput_fraction:>8.1%} speed, {_mw(rung.mean_w)} MW{usd}: {broken}"
+        yield f"  {rung.name:<52}{rung.throughput_fraction:>8.1%} speed, {_mw(rung.mean_w)} MW{usd}: {broken}"
     if found.chosen is not None:
         yield f"  chosen: {found.chosen.name}"
         return
