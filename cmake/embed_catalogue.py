@@ -16,6 +16,7 @@ from pathlib import Path
 FOLDERS = {
     "accelerators": "accelerator",
     "architectures": "architecture",
+    "climates": "climate",
     "clusters": "cluster",
     "fabrics": "fabric",
     "grids": "grid",
@@ -23,9 +24,11 @@ FOLDERS = {
     "nics": "nic",
     "nodes": "node",
     "optics": "optic",
+    "plants": "plant",
     "reliability": "reliability",
     "sites": "site",
     "software": "software",
+    "supplies": "supply",
     "switches": "switch",
 }
 

@@ -294,7 +294,9 @@ def test_list():
 
 @pytest.mark.parametrize("kind", ampacity.Catalogue.builtin().kinds())
 def test_list_kinds(kind):
-    plural = {"switch": "switches", "reliability": "reliability", "software": "software"}.get(kind, kind + "s")
+    plural = {"supply": "supplies", "switch": "switches", "reliability": "reliability", "software": "software"}.get(
+        kind, kind + "s"
+    )
     assert answer("list", kind) == answer("list", plural)
     table = strict_json(answer("list", kind, "--json"))
     assert sorted(table) == ampacity.Catalogue.builtin().names(kind)

@@ -183,6 +183,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add_failure_flags(network)
     _add_common(network)
 
+    _add_site(commands.add_parser("site", help="power of a site from its devices to the grid", allow_abbrev=False))
+
     collective = commands.add_parser(
         "collective",
         help="what one collective takes, with which algorithm, and why",
@@ -234,6 +236,24 @@ def make_parser() -> argparse.ArgumentParser:
     calibrate.add_argument("--out", metavar="FILE.toml", help="file to write (default: print it)")
     _add_common(calibrate)
     return parser
+
+
+def _add_site(site: argparse.ArgumentParser) -> None:
+    site.description = (
+        "Works the site's plant (conversion, cooling, breakers) through every hour of a year: power tree, PUE, water, "
+        "carbon, overloaded breakers."
+    )
+    site.add_argument("cluster", metavar="CLUSTER", help="catalogue name or .toml file")
+    site.add_argument(
+        "--weather", metavar="FILE.csv", help="measured hours: dry_bulb_c and wet_bulb_c or relative_humidity, time"
+    )
+    site.add_argument("--plant", metavar="NAME", help="another plant than the site's")
+    site.add_argument("--climate", metavar="NAME", help="another climate than the site's")
+    site.add_argument(
+        "--load", type=_share, default=0.85, metavar="SHARE", help="mean power of accelerators over their limit (0.85)"
+    )
+    site.add_argument("--hours", action="store_true", help="with --json also every hour")
+    _add_common(site)
 
 
 def _add_question(parser: argparse.ArgumentParser) -> None:

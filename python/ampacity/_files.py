@@ -16,6 +16,7 @@ _LARGEST_BYTES = 10_000_000
 _FOLDER_KINDS = {
     "accelerators": "accelerator",
     "architectures": "architecture",
+    "climates": "climate",
     "clusters": "cluster",
     "fabrics": "fabric",
     "grids": "grid",
@@ -23,9 +24,11 @@ _FOLDER_KINDS = {
     "nics": "nic",
     "nodes": "node",
     "optics": "optic",
+    "plants": "plant",
     "reliability": "reliability",
     "sites": "site",
     "software": "software",
+    "supplies": "supply",
     "switches": "switch",
 }
 KINDS = tuple(_FOLDER_KINDS.values())

@@ -13,10 +13,12 @@ _PLURALS = {
     "switch": "switches",
     "reliability": "reliability",
     "software": "software",
+    "supply": "supplies",
 }
 # Figures that tell entries of one kind apart at a glance.
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "accelerator": ("year", "bf16_flops_per_s", "memory_bytes", "memory_bytes_per_s", "tdp_w"),
+    "climate": ("latitude_deg", "elevation_m"),
     "cluster": ("accelerators", "fabric", "site"),
     "fabric": ("topology", "tiers", "bytes_per_s_per_accelerator"),
     "grid": ("carbon_kg_per_mwh",),
@@ -24,8 +26,10 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "nic": ("bytes_per_s", "max_w"),
     "node": ("accelerator", "accelerators", "nameplate_w"),
     "optic": ("bytes_per_s", "max_w"),
+    "plant": ("title",),
     "reliability": ("failures_per_accelerator_hour", "restart_s"),
     "site": ("location", "pue_mean", "power_limit_w"),
+    "supply": ("title",),
     "switch": ("ports", "port_bytes_per_s", "max_w"),
 }
 _META = ("kind", "name", "title", "source", "confidence", "notes")

@@ -10,6 +10,7 @@ from ampacity._core import (
     Accelerator,
     Architecture,
     Catalogue,
+    Climate,
     Cluster,
     Fabric,
     Grid,
@@ -18,9 +19,11 @@ from ampacity._core import (
     Nic,
     Node,
     Optic,
+    Plant,
     Reliability,
     Site,
     Software,
+    Supply,
     Switch,
 )
 from ampacity._files import file_error, in_file, looks_like_path, read_toml
@@ -79,6 +82,19 @@ def architecture(name: Name, *, catalogue: Catalogue | None = None) -> Architect
     True
     """
     return _find("architecture", name, catalogue, Catalogue.architecture, Architecture.from_dict)
+
+
+def climate(name: Name, *, catalogue: Catalogue | None = None) -> Climate:
+    """Return the climate of a place by catalogue name, or from a TOML file.
+
+    Takes the same arguments and raises the same errors as `model`.
+
+    Examples
+    --------
+    >>> len(climate("memphis").months)
+    12
+    """
+    return _find("climate", name, catalogue, Catalogue.climate, Climate.from_dict)
 
 
 def cluster(name: Name, *, catalogue: Catalogue | None = None) -> Cluster:
@@ -201,6 +217,19 @@ def optic(name: Name, *, catalogue: Catalogue | None = None) -> Optic:
     return _find("optic", name, catalogue, Catalogue.optic, Optic.from_dict)
 
 
+def plant(name: Name, *, catalogue: Catalogue | None = None) -> Plant:
+    """Return a plant (conversion, cooling, breakers of a site) by catalogue name, or from a TOML file.
+
+    Takes the same arguments and raises the same errors as `model`.
+
+    Examples
+    --------
+    >>> plant("liquid-dry").liquid.supply_c
+    32.0
+    """
+    return _find("plant", name, catalogue, Catalogue.plant, Plant.from_dict)
+
+
 def reliability(name: Name, *, catalogue: Catalogue | None = None) -> Reliability:
     """Return failure and restart figures by catalogue name, or from a TOML file.
 
@@ -228,6 +257,19 @@ def software(name: Name, *, catalogue: Catalogue | None = None) -> Software:
     True
     """
     return _find("software", name, catalogue, Catalogue.software, Software.from_dict)
+
+
+def supply(name: Name, *, catalogue: Catalogue | None = None) -> Supply:
+    """Return a class of power supplies by catalogue name, or from a TOML file.
+
+    Takes the same arguments and raises the same errors as `model`.
+
+    Examples
+    --------
+    >>> [point.efficiency_fraction for point in supply("80-plus-titanium").points]
+    [0.9, 0.94, 0.96, 0.91]
+    """
+    return _find("supply", name, catalogue, Catalogue.supply, Supply.from_dict)
 
 
 def switch(name: Name, *, catalogue: Catalogue | None = None) -> Switch:

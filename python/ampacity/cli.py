@@ -1,4 +1,4 @@
-"""The command line: ``ampacity estimate | simulate | power | list | network | collective | validate | calibrate``.
+"""The command line: ``ampacity estimate | simulate | power | site | list | network | collective | validate | calibrate``.
 
 Exit status 0 is an answer, 2 a mistake in what was asked (named on stderr), 1 a fault of Ampacity (set
 ``AMPACITY_TRACEBACK`` to see where).
@@ -140,6 +140,31 @@ def _network(options: argparse.Namespace) -> None:
         print(network_text(found))
 
 
+def _site(options: argparse.Namespace) -> None:
+    from ampacity import _lookup
+    from ampacity._site_power import site_power
+    from ampacity._site_report import site_text
+    from ampacity._weather import read_weather
+
+    catalogue = _catalogue(options.catalogue)
+    cluster = _lookup.cluster(options.cluster, catalogue=catalogue)
+    changes: dict[str, Any] = {}
+    if options.plant is not None:
+        changes["plant"] = _lookup.plant(options.plant, catalogue=catalogue)
+    if options.climate is not None:
+        changes["climate"] = _lookup.climate(options.climate, catalogue=catalogue)
+    if changes:
+        cluster = cluster.replace(site=cluster.site.replace(**changes))
+    weather = None
+    if options.weather is not None:
+        weather = read_weather(options.weather, elevation_m=cluster.site.climate.elevation_m)
+    found = site_power(cluster, load_fraction=options.load, weather=weather)
+    if options.json:
+        _print_json(found.to_dict(hours=options.hours))
+    else:
+        print(site_text(found))
+
+
 def _collective(options: argparse.Namespace) -> None:
     from ampacity._collective import collective_text, collectives
 
@@ -244,6 +269,7 @@ def _run(arguments: Sequence[str] | None) -> None:
         "power": _power,
         "list": _list,
         "network": _network,
+        "site": _site,
         "collective": _collective,
         "validate": _validate,
         "calibrate": _calibrate,

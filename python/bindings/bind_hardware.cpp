@@ -9,6 +9,8 @@ void bind_hardware(py::module_& module, CatalogueClass& catalogue) {
   bind_named<Accelerator>(module, catalogue, "Accelerator",
                           "One accelerator (a GPU, TPU chip or APU package). Peaks are dense (no 2:4 sparsity).");
   bind_named<Nic>(module, catalogue, "Nic", "A network interface card.");
+  bind_spec<LoadPoint>(module, "LoadPoint", "Efficiency of a converter at one load.");
+  bind_named<Supply>(module, catalogue, "Supply", "A class of power supplies: efficiency by load.");
   bind_named<Node>(module, catalogue, "Node", "A server or an integrated rack. All counts and watts are per node.");
   bind_named<Switch>(module, catalogue, "Switch", "A network switch (a box, or a line card of a chassis).");
   bind_named<Optic>(module, catalogue, "Optic", "A pluggable transceiver or cable end.");

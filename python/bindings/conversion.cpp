@@ -68,8 +68,9 @@ class Converter {
   }
 
   static std::optional<Value> specification(py::handle object) {
-    return encoded<Architecture, Accelerator, Nic, Node, Switch, Optic, Fabric, Grid, Site, Reliability, Partition,
-                   Cluster, Model, Software, Training, Layout>(object);
+    return encoded<Architecture, Accelerator, Nic, LoadPoint, Supply, Node, Switch, Optic, Fabric, Grid, ClimateMonth,
+                   Climate, CoolingLoop, Plant, Generation, Site, Reliability, Partition, Cluster, Model, Software,
+                   Training, Layout>(object);
   }
 
   static bool is_abstract(py::handle object, const char* name) {

@@ -51,5 +51,6 @@ void bind_network(py::module_& module);
 void bind_communication(py::module_& module);
 void bind_pipeline(py::module_& module);
 void bind_simulate(py::module_& module);
+void bind_site_power(py::module_& module);
 
 }  // namespace ampacity::python

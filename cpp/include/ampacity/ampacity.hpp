@@ -24,5 +24,6 @@
 #include "ampacity/search.hpp"             // IWYU pragma: export
 #include "ampacity/simulate.hpp"           // IWYU pragma: export
 #include "ampacity/simulation_views.hpp"   // IWYU pragma: export
+#include "ampacity/site_power.hpp"         // IWYU pragma: export
 #include "ampacity/training.hpp"           // IWYU pragma: export
 #include "ampacity/version.hpp"            // IWYU pragma: export

@@ -9,6 +9,7 @@
 
 #include "ampacity/accelerator.hpp"
 #include "ampacity/field.hpp"
+#include "ampacity/plant.hpp"
 
 namespace ampacity {
 
@@ -71,6 +72,8 @@ struct Node {
   double misc_w = 0;
   double fan_w = 0;
   double psu_efficiency_fraction = 0.94;
+  Supply supply;
+  double supply_capacity_w = 0;
   double nameplate_w = 0;
   double nodes_per_rack = 1;
   Cooling cooling = Cooling::air;
@@ -111,7 +114,11 @@ struct Node {
         optional("scaleup_switch_w", &S::scaleup_switch_w, watts, "scale-up switches, all of the node"),
         optional("misc_w", &S::misc_w, watts, "drives, board, management, all of the node"),
         optional("fan_w", &S::fan_w, watts, "fans at full heat, all of the node"),
-        optional("psu_efficiency_fraction", &S::psu_efficiency_fraction, Range{0.5, 1}, "AC to DC conversion"),
+        optional("psu_efficiency_fraction", &S::psu_efficiency_fraction, Range{0.5, 1},
+                 "AC to DC conversion at full load"),
+        optional("supply", &S::supply, "how that efficiency follows the load; none = not at all"),
+        optional("supply_capacity_w", &S::supply_capacity_w, watts,
+                 "output of all its supplies or shelves; 0 = twice its power at full load"),
         optional("nameplate_w", &S::nameplate_w, Range{0, 1e7}, "rated maximum power; 0 = unknown"),
         optional("nodes_per_rack", &S::nodes_per_rack, Range{0.01, 1e3}, "nodes in one rack"),
         optional("cooling", &S::cooling, "how the heat leaves the node"),

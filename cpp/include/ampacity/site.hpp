@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "ampacity/field.hpp"
+#include "ampacity/plant.hpp"
 
 namespace ampacity {
 
@@ -25,15 +26,16 @@ struct Grid {
   friend bool operator==(const Grid&, const Grid&) = default;
 };
 
-/// A data-centre site.
+/// A data-centre site. Where its PUE is not published, `plant` and `climate` say it.
 struct Site {
   std::string name;
   std::string title;
   std::string operator_name;
   std::string location;
   Grid grid;
-  double pue_mean = 1.1;
-  double pue_peak = 1.2;
+  double pue_mean = 0;
+  double pue_peak = 0;
+  bool pue_from_plant = false;
   double water_l_per_kwh = 0;
   double electricity_usd_per_kwh = 0.078;
   double facility_usd_per_w = 11.7;
@@ -42,6 +44,9 @@ struct Site {
   /// The main switchboard of Meta's data centres: 2.5 MW, below which rows and racks hang (Wu et al., "Dynamo", ISCA
   /// 2016).
   double hall_power_w = 2.5e6;
+  Climate climate;
+  Plant plant;
+  Generation generation;
 
   static constexpr std::string_view kind = "site";
   static constexpr auto fields() {
@@ -52,8 +57,11 @@ struct Site {
         optional("operator_name", &S::operator_name, "who runs it"),
         optional("location", &S::location, "where it stands"),
         required("grid", &S::grid, "the grid that feeds it"),
-        required("pue_mean", &S::pue_mean, Range{1, 3}, "facility power over IT power, yearly mean"),
-        required("pue_peak", &S::pue_peak, Range{1, 3}, "facility power over IT power on the hottest day"),
+        optional("pue_mean", &S::pue_mean, Range{1, 3},
+                 "published facility power over IT power, yearly mean; without it plant and climate say it"),
+        optional("pue_peak", &S::pue_peak, Range{1, 3}, "the same on the hottest day"),
+        optional("pue_from_plant", &S::pue_from_plant,
+                 "whether PUE and water come from plant and climate although they are published"),
         optional("water_l_per_kwh", &S::water_l_per_kwh, Range{0, 50}, "litres of water per kWh of IT energy"),
         optional("electricity_usd_per_kwh", &S::electricity_usd_per_kwh, Range{0, 10}, "price of energy"),
         optional("facility_usd_per_w", &S::facility_usd_per_w, Range{0, 1e3},
@@ -62,7 +70,10 @@ struct Site {
                  "storage and management power"),
         optional("power_limit_w", &S::power_limit_w, Range{0, 1e12}, "power that the grid grants; 0 = unknown"),
         optional("hall_power_w", &S::hall_power_w, Range{1e3, 1e12},
-                 "IT nameplate of one hall: what its main switchboard carries (default: 2.5 MW, Dynamo)")};
+                 "IT nameplate of one hall: what its main switchboard carries (default: 2.5 MW, Dynamo)"),
+        optional("climate", &S::climate, "the weather there"),
+        optional("plant", &S::plant, "conversion, cooling and breakers"),
+        optional("generation", &S::generation, "generators and batteries of the site")};
   }
   friend bool operator==(const Site&, const Site&) = default;
 };

@@ -6,6 +6,7 @@
 #include "campaign/goodput.hpp"
 #include "power/network_power.hpp"
 #include "power/partitions.hpp"
+#include "power/plant_power.hpp"
 
 namespace ampacity::campaign {
 namespace {
@@ -65,10 +66,14 @@ Run training_run(const Cluster& cluster, std::int64_t accelerators, double token
   const double stalled_s = productive_s * (cut.checkpoint_overhead + cut.recovery_overhead);
   const double it_energy_j = power.it_mean_w * busy_s + it_stalled_w(power) * stalled_s;
   const Site& site = cluster.site;
-  run.energy_j = it_energy_j * site.pue_mean;
+  power::Overhead plant{site.pue_mean, site.pue_peak, site.water_l_per_kwh};
+  if (power::is_modelled(site) && power.it_nameplate_w > 0) {
+    plant = power::overhead(cluster, power.it_mean_w / power.it_nameplate_w, power.it_peak_w / power.it_nameplate_w);
+  }
+  run.energy_j = it_energy_j * plant.pue_mean;
   run.carbon_kg = run.energy_j / kJoulesPerMwh * site.grid.carbon_kg_per_mwh;
   // Water usage effectiveness counts litres per kWh of IT energy (ISO/IEC 30134-9).
-  run.water_l = it_energy_j / kJoulesPerKwh * site.water_l_per_kwh;
+  run.water_l = it_energy_j / kJoulesPerKwh * plant.water_l_per_kwh;
   run.energy_cost_usd = run.energy_j / kJoulesPerKwh * site.electricity_usd_per_kwh;
   run.capex_usd = capital_cost_usd(cluster, accelerators, power.it_nameplate_w);
   run.homes_equivalent = homes_equivalent(power.facility_mean_w);

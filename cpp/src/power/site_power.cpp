@@ -5,6 +5,7 @@
 #include "power/network_power.hpp"
 #include "power/node_power.hpp"
 #include "power/partitions.hpp"
+#include "power/plant_power.hpp"
 
 namespace ampacity::power {
 
@@ -41,8 +42,15 @@ Power cluster_power(const Cluster& cluster, std::int64_t accelerators, const Dev
     power.gpu_min_w /= total;
   }
   // PUE = facility / IT (ISO/IEC 30134-2): conversion, cooling and everything else of the building.
-  power.facility_mean_w = power.it_mean_w * cluster.site.pue_mean;
-  power.facility_peak_w = power.it_peak_w * cluster.site.pue_peak;
+  if (!is_modelled(cluster.site)) {
+    power.facility_mean_w = power.it_mean_w * cluster.site.pue_mean;
+    power.facility_peak_w = power.it_peak_w * cluster.site.pue_peak;
+  } else if (power.it_nameplate_w > 0) {
+    const Overhead modelled =
+        overhead(cluster, power.it_mean_w / power.it_nameplate_w, power.it_peak_w / power.it_nameplate_w);
+    power.facility_mean_w = power.it_mean_w * modelled.pue_mean;
+    power.facility_peak_w = power.it_peak_w * modelled.pue_peak;
+  }
   return power;
 }
 

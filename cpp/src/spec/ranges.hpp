@@ -28,6 +28,8 @@ template <class Spec, class T>
     return true;
   } else if constexpr (requires { T::kind; }) {
     return field.presence == Presence::optional && value == T{};
+  } else if constexpr (requires { T::value_type::kind; }) {
+    return field.presence == Presence::optional && value.empty();
   } else {
     return false;
   }

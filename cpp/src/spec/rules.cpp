@@ -111,13 +111,6 @@ void complete(Cluster& cluster, const std::string& path, const Catalogue&, std::
   }
 }
 
-void complete(Site& site, const std::string& path, const Catalogue&, std::vector<Problem>& problems) {
-  if (site.pue_peak < site.pue_mean) {
-    note(problems, path + ".pue_peak", number_text(site.pue_peak),
-         "must not be below pue_mean (" + number_text(site.pue_mean) + ")");
-  }
-}
-
 void complete(Storage& storage, const std::string& path, const Catalogue&, std::vector<Problem>& problems) {
   const auto one = [&](const std::string& key, double whole, double each) {
     if ((whole > 0) != (each > 0)) return;

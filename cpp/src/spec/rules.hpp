@@ -22,6 +22,10 @@ void complete(Accelerator& device, const std::string& path, const Catalogue&, st
 void complete(Node& node, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
 void complete(Cluster& cluster, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
 void complete(Site& site, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
+void complete(Supply& supply, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
+void complete(Plant& plant, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
+void complete(Climate& climate, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
+void complete(Generation& generation, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
 void complete(Model& model, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
 void complete(Storage& storage, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
 void complete(Curtailment& hours, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
