@@ -29,7 +29,7 @@ ROWS = [
     ["step"],
     ["campaign"],
     ["estimate", "search"],
-    ["explain", "simulate"],
+    ["caps", "explain", "simulate"],
     ["load"],
 ]
 RANK = {layer: rank for rank, row in enumerate(ROWS) for layer in row}

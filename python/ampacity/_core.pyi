@@ -17,36 +17,34 @@ __all__: list[str] = [
     "Bound",
     "Breakdown",
     "Candidate",
+    "CapPoint",
     "Catalogue",
-    "Climate",
-    "ClimateMonth",
     "Cluster",
     "CollectiveEstimate",
     "CollectiveOption",
     "CollectiveRequest",
-    "CoolingLoop",
     "CriticalDevice",
+    "DeviceStates",
     "Error",
     "Estimate",
     "EstimateColumns",
     "Explanation",
     "Fabric",
-    "Generation",
     "Grid",
+    "HplPower",
     "Infeasible",
     "Interval",
     "InvalidSpec",
     "Layout",
-    "LoadPoint",
     "Memory",
     "Model",
     "NetworkCore",
     "Nic",
     "Node",
+    "NodePower",
     "Optic",
     "Partition",
     "PipelineTimeline",
-    "Plant",
     "Power",
     "Problem",
     "Provenance",
@@ -60,7 +58,6 @@ __all__: list[str] = [
     "StageKind",
     "StageKinds",
     "StageMemory",
-    "Supply",
     "Switch",
     "Term",
     "Training",
@@ -68,30 +65,33 @@ __all__: list[str] = [
     "Warning",
     "active_w",
     "attention_costs",
+    "best_cap",
     "bill_of_materials",
+    "cap_sweep",
     "check_choice",
     "check_collective",
     "check_placement",
     "collective",
     "communicate",
     "computes_in",
+    "device_states",
     "estimate",
     "estimate_all",
     "estimate_fastest",
     "estimate_layouts",
     "gemm_costs",
+    "hpl_power",
+    "machine_power",
     "nearest_names",
+    "node_power",
+    "peak_over_window_w",
     "pipeline_timeline",
     "place_ranks",
     "search",
     "simulate",
-    "site_power",
     "streaming_costs",
     "uneven_exchange",
-    "weather_of",
-    "weather_of_humidity",
-    "weather_year",
-    "wet_bulb_c",
+    "with_limits",
     "with_measured_kernels",
 ]
 
@@ -181,10 +181,6 @@ class Catalogue:
         """
         The architecture of that name.
         """
-    def climate(self, name: str) -> Climate:
-        """
-        The climate of that name.
-        """
     def cluster(self, name: str) -> Cluster:
         """
         The cluster of that name.
@@ -229,10 +225,6 @@ class Catalogue:
         """
         The optic of that name.
         """
-    def plant(self, name: str) -> Plant:
-        """
-        The plant of that name.
-        """
     def reliability(self, name: str) -> Reliability:
         """
         The reliability of that name.
@@ -244,10 +236,6 @@ class Catalogue:
     def software(self, name: str) -> Software:
         """
         The software of that name.
-        """
-    def supply(self, name: str) -> Supply:
-        """
-        The supply of that name.
         """
     def switch(self, name: str) -> Switch:
         """
@@ -299,9 +287,11 @@ class Architecture:
     attention_energy_ratio : float, optional
         energy per FLOP of attention, softmax included, over that of a matrix product. From 0.05 to 4.
     reference_clock_hz : float, optional
-        clock at which energy_j_per_flop is stated; voltage is proportional to the clock above the floor. From 1e+08 to 1e+10.
+        clock at which energy_j_per_flop is stated. From 1e+08 to 1e+10.
     voltage_floor_fraction : float, optional
         share of the reference clock below which the voltage falls no further. From 0 to 1.
+    voltage_slope : float, optional
+        relative change of the voltage over that of the clock, at the reference clock and down to the floor; 1 = proportional. From 0 to 1.
     energy_j_per_flop : float, optional
         energy of a BF16 FLOP at the reference clock, operand delivery included, random data. From 1e-14 to 1e-09.
     fp8_energy_fraction : float, optional
@@ -312,8 +302,16 @@ class Architecture:
         energy of an FP4 FLOP over a BF16 FLOP. From 0.05 to 4.
     memory_j_per_byte : float, optional
         energy of a byte to or from device memory, caches and on-chip paths included. From 0 to 1e-09.
+    on_chip_memory_energy_fraction : float, optional
+        share of memory_j_per_byte spent in caches and on-chip paths, which goes with the square of the voltage; the rest is spent in the memory itself. From 0 to 1.
     active_fraction : float, optional
         share of (power limit - idle) drawn while kernels run, before arithmetic and data. From 0 to 1.
+    clock_power_fraction : float, optional
+        share of the power of active_fraction that goes with clock and square of the voltage (clock tree); the rest is leakage and fixed. From 0 to 1.
+    fp64_energy_j_per_flop : float, optional
+        energy of an FP64 FLOP of matrix products at the clock that the power limit leaves them. From 1e-13 to 1e-09.
+    fp64_sustained_flops_fraction : float, optional
+        FP64 rate of whole machines in HPL over fp64_flops_per_s. From 0.05 to 2.
     communicating_fraction : float, optional
         share of (power limit - idle) drawn inside a collective. From 0 to 1.
     stalled_fraction : float, optional
@@ -362,12 +360,17 @@ class Architecture:
         attention_energy_ratio: float = 1.1,
         reference_clock_hz: float = 1800000000.0,
         voltage_floor_fraction: float = 0.6,
+        voltage_slope: float = 0.7,
         energy_j_per_flop: float = 8e-13,
         fp8_energy_fraction: float = 0.6,
         block_scale_energy_fraction: float = 0.7,
         fp4_energy_fraction: float = 0.45,
         memory_j_per_byte: float = 7e-11,
+        on_chip_memory_energy_fraction: float = 0.5,
         active_fraction: float = 0.13,
+        clock_power_fraction: float = 0.5,
+        fp64_energy_j_per_flop: float = 1e-11,
+        fp64_sustained_flops_fraction: float = 0.65,
         communicating_fraction: float = 0.3,
         stalled_fraction: float = 0.07,
         sustained_fraction: float = 0.83,
@@ -397,12 +400,17 @@ class Architecture:
         attention_energy_ratio: float = ...,
         reference_clock_hz: float = ...,
         voltage_floor_fraction: float = ...,
+        voltage_slope: float = ...,
         energy_j_per_flop: float = ...,
         fp8_energy_fraction: float = ...,
         block_scale_energy_fraction: float = ...,
         fp4_energy_fraction: float = ...,
         memory_j_per_byte: float = ...,
+        on_chip_memory_energy_fraction: float = ...,
         active_fraction: float = ...,
+        clock_power_fraction: float = ...,
+        fp64_energy_j_per_flop: float = ...,
+        fp64_sustained_flops_fraction: float = ...,
         communicating_fraction: float = ...,
         stalled_fraction: float = ...,
         sustained_fraction: float = ...,
@@ -461,6 +469,11 @@ class Architecture:
         energy of a block-scaled FP8 FLOP over a BF16 FLOP
         """
     @property
+    def clock_power_fraction(self) -> float:
+        """
+        share of the power of active_fraction that goes with clock and square of the voltage (clock tree); the rest is leakage and fixed
+        """
+    @property
     def communicating_fraction(self) -> float:
         """
         share of (power limit - idle) drawn inside a collective
@@ -479,6 +492,16 @@ class Architecture:
     def fp4_energy_fraction(self) -> float:
         """
         energy of an FP4 FLOP over a BF16 FLOP
+        """
+    @property
+    def fp64_energy_j_per_flop(self) -> float:
+        """
+        energy of an FP64 FLOP of matrix products at the clock that the power limit leaves them
+        """
+    @property
+    def fp64_sustained_flops_fraction(self) -> float:
+        """
+        FP64 rate of whole machines in HPL over fp64_flops_per_s
         """
     @property
     def fp8_backward_efficiency_fraction(self) -> float:
@@ -511,9 +534,14 @@ class Architecture:
         catalogue name
         """
     @property
+    def on_chip_memory_energy_fraction(self) -> float:
+        """
+        share of memory_j_per_byte spent in caches and on-chip paths, which goes with the square of the voltage; the rest is spent in the memory itself
+        """
+    @property
     def reference_clock_hz(self) -> float:
         """
-        clock at which energy_j_per_flop is stated; voltage is proportional to the clock above the floor
+        clock at which energy_j_per_flop is stated
         """
     @property
     def split_k_overhead_s(self) -> float:
@@ -559,6 +587,11 @@ class Architecture:
     def voltage_floor_fraction(self) -> float:
         """
         share of the reference clock below which the voltage falls no further
+        """
+    @property
+    def voltage_slope(self) -> float:
+        """
+        relative change of the voltage over that of the clock, at the reference clock and down to the floor; 1 = proportional
         """
 
 class Accelerator:
@@ -607,6 +640,14 @@ class Accelerator:
         power limit of the device. From 1 to 100000.
     idle_w : float
         power at rest. From 0 to 100000.
+    power_cap_w : float, optional
+        power limit that the operator sets below tdp_w; 0 = none, the device runs up to tdp_w. From 0 to 100000.
+    locked_clock_hz : float, optional
+        highest clock that the operator allows; 0 = none, the device runs up to boost_clock_hz. From 0 to 1e+10.
+    peak_excursion_ratio : float, optional
+        highest power over tdp_w, for the milliseconds until the limit's controller acts. From 1 to 5.
+    cap_response_s : float, optional
+        time in which the controller brings power back to the limit. From 0 to 10.
     speed_spread_fraction : float, optional
         standard deviation of sustained speed among equal devices. From 0 to 0.5.
     price_usd : float, optional
@@ -652,6 +693,10 @@ class Accelerator:
         scaleup_bytes_per_s: float,
         tdp_w: float,
         idle_w: float,
+        power_cap_w: float = 0.0,
+        locked_clock_hz: float = 0.0,
+        peak_excursion_ratio: float = 1.5,
+        cap_response_s: float = 0.02,
         speed_spread_fraction: float = 0.01,
         price_usd: float = 0.0,
     ) -> None: ...
@@ -680,6 +725,10 @@ class Accelerator:
         scaleup_bytes_per_s: float = ...,
         tdp_w: float = ...,
         idle_w: float = ...,
+        power_cap_w: float = ...,
+        locked_clock_hz: float = ...,
+        peak_excursion_ratio: float = ...,
+        cap_response_s: float = ...,
         speed_spread_fraction: float = ...,
         price_usd: float = ...,
     ) -> Accelerator:
@@ -704,6 +753,11 @@ class Accelerator:
     def boost_clock_hz(self) -> float:
         """
         highest clock
+        """
+    @property
+    def cap_response_s(self) -> float:
+        """
+        time in which the controller brings power back to the limit
         """
     @property
     def fp32_flops_per_s(self) -> float:
@@ -736,6 +790,11 @@ class Accelerator:
         last-level on-chip cache
         """
     @property
+    def locked_clock_hz(self) -> float:
+        """
+        highest clock that the operator allows; 0 = none, the device runs up to boost_clock_hz
+        """
+    @property
     def memory_bytes(self) -> float:
         """
         device memory that software can use
@@ -749,6 +808,16 @@ class Accelerator:
     def name(self) -> str:
         """
         catalogue name
+        """
+    @property
+    def peak_excursion_ratio(self) -> float:
+        """
+        highest power over tdp_w, for the milliseconds until the limit's controller acts
+        """
+    @property
+    def power_cap_w(self) -> float:
+        """
+        power limit that the operator sets below tdp_w; 0 = none, the device runs up to tdp_w
         """
     @property
     def price_usd(self) -> float:
@@ -874,125 +943,6 @@ class Nic:
         typical power without optics
         """
 
-class LoadPoint:
-    """
-    Efficiency of a converter at one load.
-
-    Parameters
-    ----------
-    load_fraction : float
-        output over rated output. From 0.01 to 1.5.
-    efficiency_fraction : float
-        output over input at that load. From 0.3 to 1.
-
-    Raises
-    ------
-    InvalidSpec
-        Names every field that is unknown, missing, of a wrong type or out of range.
-
-    See Also
-    --------
-    LoadPoint.replace : a copy with other values.
-    """
-    @staticmethod
-    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> LoadPoint:
-        """
-        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
-        """
-    def __eq__(self, other: typing.Any) -> bool: ...
-    def __getstate__(self) -> tuple[typing.Any, ...]: ...
-    def __hash__(self) -> int: ...
-    def __init__(self, *, load_fraction: float, efficiency_fraction: float) -> None: ...
-    def __repr__(self) -> str: ...
-    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
-    def replace(self, *, load_fraction: float = ..., efficiency_fraction: float = ...) -> LoadPoint:
-        """
-        A copy with other values in these fields.
-        """
-    def to_dict(self) -> dict[str, typing.Any]:
-        """
-        The fields as plain Python types.
-        """
-    @property
-    def efficiency_fraction(self) -> float:
-        """
-        output over input at that load
-        """
-    @property
-    def load_fraction(self) -> float:
-        """
-        output over rated output
-        """
-
-class Supply:
-    """
-    A class of power supplies: efficiency by load.
-
-    Parameters
-    ----------
-    name : str
-        catalogue name.
-    title : str, optional
-        full name.
-    points : sequence of load_point
-        efficiencies by rising load.
-
-    Raises
-    ------
-    InvalidSpec
-        Names every field that is unknown, missing, of a wrong type or out of range.
-
-    See Also
-    --------
-    Supply.replace : a copy with other values.
-    """
-    @staticmethod
-    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> Supply:
-        """
-        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
-        """
-    def __eq__(self, other: typing.Any) -> bool: ...
-    def __getstate__(self) -> tuple[typing.Any, ...]: ...
-    def __hash__(self) -> int: ...
-    def __init__(
-        self,
-        *,
-        name: str,
-        title: str = "",
-        points: collections.abc.Sequence[LoadPoint | collections.abc.Mapping[str, typing.Any]],
-    ) -> None: ...
-    def __repr__(self) -> str: ...
-    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
-    def replace(
-        self,
-        *,
-        name: str = ...,
-        title: str = ...,
-        points: collections.abc.Sequence[LoadPoint | collections.abc.Mapping[str, typing.Any]] = ...,
-    ) -> Supply:
-        """
-        A copy with other values in these fields.
-        """
-    def to_dict(self) -> dict[str, typing.Any]:
-        """
-        The fields as plain Python types.
-        """
-    @property
-    def name(self) -> str:
-        """
-        catalogue name
-        """
-    @property
-    def points(self) -> tuple[LoadPoint, ...]:
-        """
-        efficiencies by rising load
-        """
-    @property
-    def title(self) -> str:
-        """
-        full name
-        """
-
 class Node:
     """
     A server or an integrated rack. All counts and watts are per node.
@@ -1046,11 +996,7 @@ class Node:
     fan_w : float, optional
         fans at full heat, all of the node. From 0 to 1e+06.
     psu_efficiency_fraction : float, optional
-        AC to DC conversion at full load. From 0.5 to 1.
-    supply : supply, optional
-        how that efficiency follows the load; none = not at all.
-    supply_capacity_w : float, optional
-        output of all its supplies or shelves; 0 = twice its power at full load. From 0 to 1e+06.
+        AC to DC conversion. From 0.5 to 1.
     nameplate_w : float, optional
         rated maximum power; 0 = unknown. From 0 to 1e+07.
     nodes_per_rack : float, optional
@@ -1104,8 +1050,6 @@ class Node:
         misc_w: float = 0.0,
         fan_w: float = 0.0,
         psu_efficiency_fraction: float = 0.94,
-        supply: Supply | str | collections.abc.Mapping[str, typing.Any] = ...,
-        supply_capacity_w: float = 0.0,
         nameplate_w: float = 0.0,
         nodes_per_rack: float = 1.0,
         cooling: str = "air",
@@ -1140,8 +1084,6 @@ class Node:
         misc_w: float = ...,
         fan_w: float = ...,
         psu_efficiency_fraction: float = ...,
-        supply: Supply | str | collections.abc.Mapping[str, typing.Any] = ...,
-        supply_capacity_w: float = ...,
         nameplate_w: float = ...,
         nodes_per_rack: float = ...,
         cooling: str = ...,
@@ -1252,7 +1194,7 @@ class Node:
     @property
     def psu_efficiency_fraction(self) -> float:
         """
-        AC to DC conversion at full load
+        AC to DC conversion
         """
     @property
     def scaleup_dimensions(self) -> int:
@@ -1288,16 +1230,6 @@ class Node:
     def scaleup_topology(self) -> str:
         """
         how accelerators of a scale-up domain reach each other
-        """
-    @property
-    def supply(self) -> Supply:
-        """
-        how that efficiency follows the load; none = not at all
-        """
-    @property
-    def supply_capacity_w(self) -> float:
-        """
-        output of all its supplies or shelves; 0 = twice its power at full load
         """
     @property
     def title(self) -> str:
@@ -1805,733 +1737,6 @@ class Grid:
         what it covers
         """
 
-class ClimateMonth:
-    """
-    Weather of one month, means over many years.
-
-    Parameters
-    ----------
-    dry_bulb_c : float
-        mean temperature of the air. From -60 to 50.
-    diurnal_range_c : float
-        mean daily maximum less mean daily minimum. From 0 to 40.
-    dew_point_c : float
-        mean dew point. From -70 to 35.
-    deviation_c : float, optional
-        standard deviation of a day's mean within the month. From 0 to 15.
-
-    Raises
-    ------
-    InvalidSpec
-        Names every field that is unknown, missing, of a wrong type or out of range.
-
-    See Also
-    --------
-    ClimateMonth.replace : a copy with other values.
-    """
-    @staticmethod
-    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> ClimateMonth:
-        """
-        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
-        """
-    def __eq__(self, other: typing.Any) -> bool: ...
-    def __getstate__(self) -> tuple[typing.Any, ...]: ...
-    def __hash__(self) -> int: ...
-    def __init__(
-        self, *, dry_bulb_c: float, diurnal_range_c: float, dew_point_c: float, deviation_c: float = 3.0
-    ) -> None: ...
-    def __repr__(self) -> str: ...
-    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
-    def replace(
-        self,
-        *,
-        dry_bulb_c: float = ...,
-        diurnal_range_c: float = ...,
-        dew_point_c: float = ...,
-        deviation_c: float = ...,
-    ) -> ClimateMonth:
-        """
-        A copy with other values in these fields.
-        """
-    def to_dict(self) -> dict[str, typing.Any]:
-        """
-        The fields as plain Python types.
-        """
-    @property
-    def deviation_c(self) -> float:
-        """
-        standard deviation of a day's mean within the month
-        """
-    @property
-    def dew_point_c(self) -> float:
-        """
-        mean dew point
-        """
-    @property
-    def diurnal_range_c(self) -> float:
-        """
-        mean daily maximum less mean daily minimum
-        """
-    @property
-    def dry_bulb_c(self) -> float:
-        """
-        mean temperature of the air
-        """
-
-class Climate:
-    """
-    Climate of a place.
-
-    Parameters
-    ----------
-    name : str
-        catalogue name.
-    title : str, optional
-        place and station.
-    latitude_deg : float
-        latitude, north positive. From -90 to 90.
-    elevation_m : float, optional
-        height above the sea. From -430 to 5500.
-    clearness_fraction : float, optional
-        yearly sun over that of clear skies. From 0.1 to 1.
-    months : sequence of climate_month
-        twelve months, January first.
-
-    Raises
-    ------
-    InvalidSpec
-        Names every field that is unknown, missing, of a wrong type or out of range.
-
-    See Also
-    --------
-    Climate.replace : a copy with other values.
-    """
-    @staticmethod
-    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> Climate:
-        """
-        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
-        """
-    def __eq__(self, other: typing.Any) -> bool: ...
-    def __getstate__(self) -> tuple[typing.Any, ...]: ...
-    def __hash__(self) -> int: ...
-    def __init__(
-        self,
-        *,
-        name: str,
-        title: str = "",
-        latitude_deg: float,
-        elevation_m: float = 0.0,
-        clearness_fraction: float = 0.65,
-        months: collections.abc.Sequence[ClimateMonth | collections.abc.Mapping[str, typing.Any]],
-    ) -> None: ...
-    def __repr__(self) -> str: ...
-    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
-    def replace(
-        self,
-        *,
-        name: str = ...,
-        title: str = ...,
-        latitude_deg: float = ...,
-        elevation_m: float = ...,
-        clearness_fraction: float = ...,
-        months: collections.abc.Sequence[ClimateMonth | collections.abc.Mapping[str, typing.Any]] = ...,
-    ) -> Climate:
-        """
-        A copy with other values in these fields.
-        """
-    def to_dict(self) -> dict[str, typing.Any]:
-        """
-        The fields as plain Python types.
-        """
-    @property
-    def clearness_fraction(self) -> float:
-        """
-        yearly sun over that of clear skies
-        """
-    @property
-    def elevation_m(self) -> float:
-        """
-        height above the sea
-        """
-    @property
-    def latitude_deg(self) -> float:
-        """
-        latitude, north positive
-        """
-    @property
-    def months(self) -> tuple[ClimateMonth, ...]:
-        """
-        twelve months, January first
-        """
-    @property
-    def name(self) -> str:
-        """
-        catalogue name
-        """
-    @property
-    def title(self) -> str:
-        """
-        place and station
-        """
-
-class CoolingLoop:
-    """
-    One cooling loop: from the racks to the weather.
-
-    Parameters
-    ----------
-    rejection : str, optional
-        where the heat goes: dry, adiabatic or tower. One of ``dry``, ``adiabatic``, ``tower``.
-    supply_c : float
-        temperature at which air or liquid comes to the racks. From 5 to 70.
-    rise_c : float, optional
-        by how much the racks heat it at the heat that it is built for. From 2 to 40.
-    approach_c : float, optional
-        how near to the weather the supply comes with full fans. From 0 to 25.
-    spray_effectiveness_fraction : float, optional
-        adiabatic: how far wetting brings air from dry bulb to wet bulb. From 0 to 1.
-    terminal_fan_fraction : float, optional
-        fans of the halls' air handlers. From 0 to 1.
-    rejection_fan_fraction : float, optional
-        fans of coolers or towers. From 0 to 1.
-    fan_floor_fraction : float, optional
-        slowest speed of fans. From 0 to 1.
-    pump_fraction : float, optional
-        pumps of all circuits. From 0 to 1.
-    pump_floor_fraction : float, optional
-        slowest speed of pumps. From 0 to 1.
-    economiser : bool, optional
-        whether the weather cools before chillers do.
-    chiller_fraction : float, optional
-        share of the heat that chillers can take; 0 = none. From 0 to 1.
-    chiller_carnot_fraction : float, optional
-        coefficient of performance over that of a reversed Carnot cycle. From 0.05 to 0.9.
-    chiller_lift_c : float, optional
-        condensing temperature above the weather's. From 0 to 40.
-    chiller_cop_max : float, optional
-        best coefficient of performance. From 1 to 50.
-
-    Raises
-    ------
-    InvalidSpec
-        Names every field that is unknown, missing, of a wrong type or out of range.
-
-    See Also
-    --------
-    CoolingLoop.replace : a copy with other values.
-    """
-    @staticmethod
-    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> CoolingLoop:
-        """
-        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
-        """
-    def __eq__(self, other: typing.Any) -> bool: ...
-    def __getstate__(self) -> tuple[typing.Any, ...]: ...
-    def __hash__(self) -> int: ...
-    def __init__(
-        self,
-        *,
-        rejection: str = "dry",
-        supply_c: float,
-        rise_c: float = 12.0,
-        approach_c: float = 6.0,
-        spray_effectiveness_fraction: float = 0.85,
-        terminal_fan_fraction: float = 0.0,
-        rejection_fan_fraction: float = 0.015,
-        fan_floor_fraction: float = 0.3,
-        pump_fraction: float = 0.012,
-        pump_floor_fraction: float = 0.3,
-        economiser: bool = True,
-        chiller_fraction: float = 0.0,
-        chiller_carnot_fraction: float = 0.5,
-        chiller_lift_c: float = 15.0,
-        chiller_cop_max: float = 12.0,
-    ) -> None: ...
-    def __repr__(self) -> str: ...
-    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
-    def replace(
-        self,
-        *,
-        rejection: str = ...,
-        supply_c: float = ...,
-        rise_c: float = ...,
-        approach_c: float = ...,
-        spray_effectiveness_fraction: float = ...,
-        terminal_fan_fraction: float = ...,
-        rejection_fan_fraction: float = ...,
-        fan_floor_fraction: float = ...,
-        pump_fraction: float = ...,
-        pump_floor_fraction: float = ...,
-        economiser: bool = ...,
-        chiller_fraction: float = ...,
-        chiller_carnot_fraction: float = ...,
-        chiller_lift_c: float = ...,
-        chiller_cop_max: float = ...,
-    ) -> CoolingLoop:
-        """
-        A copy with other values in these fields.
-        """
-    def to_dict(self) -> dict[str, typing.Any]:
-        """
-        The fields as plain Python types.
-        """
-    @property
-    def approach_c(self) -> float:
-        """
-        how near to the weather the supply comes with full fans
-        """
-    @property
-    def chiller_carnot_fraction(self) -> float:
-        """
-        coefficient of performance over that of a reversed Carnot cycle
-        """
-    @property
-    def chiller_cop_max(self) -> float:
-        """
-        best coefficient of performance
-        """
-    @property
-    def chiller_fraction(self) -> float:
-        """
-        share of the heat that chillers can take; 0 = none
-        """
-    @property
-    def chiller_lift_c(self) -> float:
-        """
-        condensing temperature above the weather's
-        """
-    @property
-    def economiser(self) -> bool:
-        """
-        whether the weather cools before chillers do
-        """
-    @property
-    def fan_floor_fraction(self) -> float:
-        """
-        slowest speed of fans
-        """
-    @property
-    def pump_floor_fraction(self) -> float:
-        """
-        slowest speed of pumps
-        """
-    @property
-    def pump_fraction(self) -> float:
-        """
-        pumps of all circuits
-        """
-    @property
-    def rejection(self) -> str:
-        """
-        where the heat goes: dry, adiabatic or tower
-        """
-    @property
-    def rejection_fan_fraction(self) -> float:
-        """
-        fans of coolers or towers
-        """
-    @property
-    def rise_c(self) -> float:
-        """
-        by how much the racks heat it at the heat that it is built for
-        """
-    @property
-    def spray_effectiveness_fraction(self) -> float:
-        """
-        adiabatic: how far wetting brings air from dry bulb to wet bulb
-        """
-    @property
-    def supply_c(self) -> float:
-        """
-        temperature at which air or liquid comes to the racks
-        """
-    @property
-    def terminal_fan_fraction(self) -> float:
-        """
-        fans of the halls' air handlers
-        """
-
-class Plant:
-    """
-    Conversion, cooling and breakers of a site.
-
-    Parameters
-    ----------
-    name : str
-        catalogue name.
-    title : str, optional
-        full name.
-    ups : sequence of load_point, optional
-        efficiency of uninterruptible supplies by rising load; none = lossless.
-    ups_share_fraction : float, optional
-        share of the IT power that comes through them; the rest has batteries in its racks. From 0 to 1.
-    installed_ratio : float, optional
-        installed capacity of UPS and transformers over what is provisioned (redundancy). From 1 to 4.
-    busway_loss_fraction : float, optional
-        loss of busways and cables at the power that they are provisioned for. From 0 to 0.2.
-    transformer_no_load_fraction : float, optional
-        loss of medium-voltage transformers without load, over their rating. From 0 to 0.05.
-    transformer_load_fraction : float, optional
-        what full load adds to that loss. From 0 to 0.1.
-    substation_no_load_fraction : float, optional
-        the same of the substation's transformers. From 0 to 0.05.
-    substation_load_fraction : float, optional
-        the same of the substation's transformers. From 0 to 0.1.
-    air : cooling_loop
-        the loop that takes the heat of air.
-    liquid : cooling_loop, optional
-        the loop that takes the heat of liquid-cooled and immersed nodes.
-    liquid_capture_fraction : float, optional
-        share of the heat of liquid-cooled nodes that the liquid takes. From 0 to 1.
-    immersion_capture_fraction : float, optional
-        share of the heat of immersed nodes that the liquid takes. From 0 to 1.
-    concentration_cycles : float, optional
-        cycles of concentration of evaporated water: 1 / (cycles - 1) of it is drained as well. From 1.1 to 100.
-    other_fraction : float, optional
-        lights, offices, security, heaters, over the provisioned IT power. From 0 to 0.2.
-    provision_fraction : float, optional
-        power that is provisioned over the IT nameplate. From 0.2 to 1.5.
-    rack_breaker_w : float, optional
-        of one rack; 0 = its nameplate. From 0 to 1e+07.
-    row_breaker_w : float, optional
-        of a row's power panel. From 1000 to 1e+10.
-    switchboard_w : float, optional
-        of a switch board. From 1000 to 1e+10.
-    main_board_w : float, optional
-        of a main switch board. From 1000 to 1e+10.
-    hall_w : float, optional
-        IT power of a hall. From 1000 to 1e+10.
-    building_w : float, optional
-        IT power of a building. From 1000 to 1e+10.
-    auxiliary_rack_w : float, optional
-        nameplate of a rack of switches or storage. From 1000 to 1e+06.
-
-    Raises
-    ------
-    InvalidSpec
-        Names every field that is unknown, missing, of a wrong type or out of range.
-
-    See Also
-    --------
-    Plant.replace : a copy with other values.
-    """
-    @staticmethod
-    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> Plant:
-        """
-        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
-        """
-    def __eq__(self, other: typing.Any) -> bool: ...
-    def __getstate__(self) -> tuple[typing.Any, ...]: ...
-    def __hash__(self) -> int: ...
-    def __init__(
-        self,
-        *,
-        name: str,
-        title: str = "",
-        ups: collections.abc.Sequence[LoadPoint | collections.abc.Mapping[str, typing.Any]] = ...,
-        ups_share_fraction: float = 1.0,
-        installed_ratio: float = 1.33,
-        busway_loss_fraction: float = 0.005,
-        transformer_no_load_fraction: float = 0.0012,
-        transformer_load_fraction: float = 0.0047,
-        substation_no_load_fraction: float = 0.0005,
-        substation_load_fraction: float = 0.0035,
-        air: CoolingLoop | collections.abc.Mapping[str, typing.Any],
-        liquid: CoolingLoop | collections.abc.Mapping[str, typing.Any] = ...,
-        liquid_capture_fraction: float = 0.85,
-        immersion_capture_fraction: float = 0.97,
-        concentration_cycles: float = 5.0,
-        other_fraction: float = 0.005,
-        provision_fraction: float = 1.0,
-        rack_breaker_w: float = 0.0,
-        row_breaker_w: float = 190000.0,
-        switchboard_w: float = 1250000.0,
-        main_board_w: float = 2500000.0,
-        hall_w: float = 7500000.0,
-        building_w: float = 30000000.0,
-        auxiliary_rack_w: float = 15000.0,
-    ) -> None: ...
-    def __repr__(self) -> str: ...
-    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
-    def replace(
-        self,
-        *,
-        name: str = ...,
-        title: str = ...,
-        ups: collections.abc.Sequence[LoadPoint | collections.abc.Mapping[str, typing.Any]] = ...,
-        ups_share_fraction: float = ...,
-        installed_ratio: float = ...,
-        busway_loss_fraction: float = ...,
-        transformer_no_load_fraction: float = ...,
-        transformer_load_fraction: float = ...,
-        substation_no_load_fraction: float = ...,
-        substation_load_fraction: float = ...,
-        air: CoolingLoop | collections.abc.Mapping[str, typing.Any] = ...,
-        liquid: CoolingLoop | collections.abc.Mapping[str, typing.Any] = ...,
-        liquid_capture_fraction: float = ...,
-        immersion_capture_fraction: float = ...,
-        concentration_cycles: float = ...,
-        other_fraction: float = ...,
-        provision_fraction: float = ...,
-        rack_breaker_w: float = ...,
-        row_breaker_w: float = ...,
-        switchboard_w: float = ...,
-        main_board_w: float = ...,
-        hall_w: float = ...,
-        building_w: float = ...,
-        auxiliary_rack_w: float = ...,
-    ) -> Plant:
-        """
-        A copy with other values in these fields.
-        """
-    def to_dict(self) -> dict[str, typing.Any]:
-        """
-        The fields as plain Python types.
-        """
-    @property
-    def air(self) -> CoolingLoop:
-        """
-        the loop that takes the heat of air
-        """
-    @property
-    def auxiliary_rack_w(self) -> float:
-        """
-        nameplate of a rack of switches or storage
-        """
-    @property
-    def building_w(self) -> float:
-        """
-        IT power of a building
-        """
-    @property
-    def busway_loss_fraction(self) -> float:
-        """
-        loss of busways and cables at the power that they are provisioned for
-        """
-    @property
-    def concentration_cycles(self) -> float:
-        """
-        cycles of concentration of evaporated water: 1 / (cycles - 1) of it is drained as well
-        """
-    @property
-    def hall_w(self) -> float:
-        """
-        IT power of a hall
-        """
-    @property
-    def immersion_capture_fraction(self) -> float:
-        """
-        share of the heat of immersed nodes that the liquid takes
-        """
-    @property
-    def installed_ratio(self) -> float:
-        """
-        installed capacity of UPS and transformers over what is provisioned (redundancy)
-        """
-    @property
-    def liquid(self) -> CoolingLoop:
-        """
-        the loop that takes the heat of liquid-cooled and immersed nodes
-        """
-    @property
-    def liquid_capture_fraction(self) -> float:
-        """
-        share of the heat of liquid-cooled nodes that the liquid takes
-        """
-    @property
-    def main_board_w(self) -> float:
-        """
-        of a main switch board
-        """
-    @property
-    def name(self) -> str:
-        """
-        catalogue name
-        """
-    @property
-    def other_fraction(self) -> float:
-        """
-        lights, offices, security, heaters, over the provisioned IT power
-        """
-    @property
-    def provision_fraction(self) -> float:
-        """
-        power that is provisioned over the IT nameplate
-        """
-    @property
-    def rack_breaker_w(self) -> float:
-        """
-        of one rack; 0 = its nameplate
-        """
-    @property
-    def row_breaker_w(self) -> float:
-        """
-        of a row's power panel
-        """
-    @property
-    def substation_load_fraction(self) -> float:
-        """
-        the same of the substation's transformers
-        """
-    @property
-    def substation_no_load_fraction(self) -> float:
-        """
-        the same of the substation's transformers
-        """
-    @property
-    def switchboard_w(self) -> float:
-        """
-        of a switch board
-        """
-    @property
-    def title(self) -> str:
-        """
-        full name
-        """
-    @property
-    def transformer_load_fraction(self) -> float:
-        """
-        what full load adds to that loss
-        """
-    @property
-    def transformer_no_load_fraction(self) -> float:
-        """
-        loss of medium-voltage transformers without load, over their rating
-        """
-    @property
-    def ups(self) -> tuple[LoadPoint, ...]:
-        """
-        efficiency of uninterruptible supplies by rising load; none = lossless
-        """
-    @property
-    def ups_share_fraction(self) -> float:
-        """
-        share of the IT power that comes through them; the rest has batteries in its racks
-        """
-
-class Generation:
-    """
-    Generators, solar fields and batteries of a site.
-
-    Parameters
-    ----------
-    gas_w : float, optional
-        gas turbines and engines of the site. From 0 to 1e+11.
-    gas_carbon_kg_per_mwh : float, optional
-        kg CO2e per MWh of theirs. From 0 to 3000.
-    gas_first : bool, optional
-        whether they run before the grid is asked.
-    diesel_w : float, optional
-        emergency generators. From 0 to 1e+11.
-    diesel_carbon_kg_per_mwh : float, optional
-        kg CO2e per MWh of theirs. From 0 to 3000.
-    solar_w : float, optional
-        rated power of the solar field. From 0 to 1e+11.
-    solar_performance_fraction : float, optional
-        its power over its rated power at 1,000 W/m2 of sun on the ground. From 0 to 1.5.
-    battery_w : float, optional
-        power of the site's batteries. From 0 to 1e+11.
-    battery_j : float, optional
-        energy that they hold. From 0 to 1e+15.
-
-    Raises
-    ------
-    InvalidSpec
-        Names every field that is unknown, missing, of a wrong type or out of range.
-
-    See Also
-    --------
-    Generation.replace : a copy with other values.
-    """
-    @staticmethod
-    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> Generation:
-        """
-        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
-        """
-    def __eq__(self, other: typing.Any) -> bool: ...
-    def __getstate__(self) -> tuple[typing.Any, ...]: ...
-    def __hash__(self) -> int: ...
-    def __init__(
-        self,
-        *,
-        gas_w: float = 0.0,
-        gas_carbon_kg_per_mwh: float = 370.0,
-        gas_first: bool = False,
-        diesel_w: float = 0.0,
-        diesel_carbon_kg_per_mwh: float = 700.0,
-        solar_w: float = 0.0,
-        solar_performance_fraction: float = 0.85,
-        battery_w: float = 0.0,
-        battery_j: float = 0.0,
-    ) -> None: ...
-    def __repr__(self) -> str: ...
-    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
-    def replace(
-        self,
-        *,
-        gas_w: float = ...,
-        gas_carbon_kg_per_mwh: float = ...,
-        gas_first: bool = ...,
-        diesel_w: float = ...,
-        diesel_carbon_kg_per_mwh: float = ...,
-        solar_w: float = ...,
-        solar_performance_fraction: float = ...,
-        battery_w: float = ...,
-        battery_j: float = ...,
-    ) -> Generation:
-        """
-        A copy with other values in these fields.
-        """
-    def to_dict(self) -> dict[str, typing.Any]:
-        """
-        The fields as plain Python types.
-        """
-    @property
-    def battery_j(self) -> float:
-        """
-        energy that they hold
-        """
-    @property
-    def battery_w(self) -> float:
-        """
-        power of the site's batteries
-        """
-    @property
-    def diesel_carbon_kg_per_mwh(self) -> float:
-        """
-        kg CO2e per MWh of theirs
-        """
-    @property
-    def diesel_w(self) -> float:
-        """
-        emergency generators
-        """
-    @property
-    def gas_carbon_kg_per_mwh(self) -> float:
-        """
-        kg CO2e per MWh of theirs
-        """
-    @property
-    def gas_first(self) -> bool:
-        """
-        whether they run before the grid is asked
-        """
-    @property
-    def gas_w(self) -> float:
-        """
-        gas turbines and engines of the site
-        """
-    @property
-    def solar_performance_fraction(self) -> float:
-        """
-        its power over its rated power at 1,000 W/m2 of sun on the ground
-        """
-    @property
-    def solar_w(self) -> float:
-        """
-        rated power of the solar field
-        """
-
 class Site:
     """
     A data-centre site.
@@ -2548,12 +1753,10 @@ class Site:
         where it stands.
     grid : grid
         the grid that feeds it.
-    pue_mean : float, optional
-        published facility power over IT power, yearly mean; without it plant and climate say it. From 1 to 3.
-    pue_peak : float, optional
-        the same on the hottest day. From 1 to 3.
-    pue_from_plant : bool, optional
-        whether PUE and water come from plant and climate although they are published.
+    pue_mean : float
+        facility power over IT power, yearly mean. From 1 to 3.
+    pue_peak : float
+        facility power over IT power on the hottest day. From 1 to 3.
     water_l_per_kwh : float, optional
         litres of water per kWh of IT energy. From 0 to 50.
     electricity_usd_per_kwh : float, optional
@@ -2564,12 +1767,6 @@ class Site:
         storage and management power. From 0 to 10000.
     power_limit_w : float, optional
         power that the grid grants; 0 = unknown. From 0 to 1e+12.
-    climate : climate, optional
-        the weather there.
-    plant : plant, optional
-        conversion, cooling and breakers.
-    generation : generation, optional
-        generators and batteries of the site.
 
     Raises
     ------
@@ -2596,17 +1793,13 @@ class Site:
         operator_name: str = "",
         location: str = "",
         grid: Grid | str | collections.abc.Mapping[str, typing.Any],
-        pue_mean: float = 0.0,
-        pue_peak: float = 0.0,
-        pue_from_plant: bool = False,
+        pue_mean: float,
+        pue_peak: float,
         water_l_per_kwh: float = 0.0,
         electricity_usd_per_kwh: float = 0.078,
         facility_usd_per_w: float = 11.7,
         storage_w_per_accelerator: float = 30.0,
         power_limit_w: float = 0.0,
-        climate: Climate | str | collections.abc.Mapping[str, typing.Any] = ...,
-        plant: Plant | str | collections.abc.Mapping[str, typing.Any] = ...,
-        generation: Generation | collections.abc.Mapping[str, typing.Any] = ...,
     ) -> None: ...
     def __repr__(self) -> str: ...
     def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
@@ -2620,15 +1813,11 @@ class Site:
         grid: Grid | str | collections.abc.Mapping[str, typing.Any] = ...,
         pue_mean: float = ...,
         pue_peak: float = ...,
-        pue_from_plant: bool = ...,
         water_l_per_kwh: float = ...,
         electricity_usd_per_kwh: float = ...,
         facility_usd_per_w: float = ...,
         storage_w_per_accelerator: float = ...,
         power_limit_w: float = ...,
-        climate: Climate | str | collections.abc.Mapping[str, typing.Any] = ...,
-        plant: Plant | str | collections.abc.Mapping[str, typing.Any] = ...,
-        generation: Generation | collections.abc.Mapping[str, typing.Any] = ...,
     ) -> Site:
         """
         A copy with other values in these fields.
@@ -2636,11 +1825,6 @@ class Site:
     def to_dict(self) -> dict[str, typing.Any]:
         """
         The fields as plain Python types.
-        """
-    @property
-    def climate(self) -> Climate:
-        """
-        the weather there
         """
     @property
     def electricity_usd_per_kwh(self) -> float:
@@ -2651,11 +1835,6 @@ class Site:
     def facility_usd_per_w(self) -> float:
         """
         shell and plant per watt of IT nameplate
-        """
-    @property
-    def generation(self) -> Generation:
-        """
-        generators and batteries of the site
         """
     @property
     def grid(self) -> Grid:
@@ -2678,29 +1857,19 @@ class Site:
         who runs it
         """
     @property
-    def plant(self) -> Plant:
-        """
-        conversion, cooling and breakers
-        """
-    @property
     def power_limit_w(self) -> float:
         """
         power that the grid grants; 0 = unknown
         """
     @property
-    def pue_from_plant(self) -> bool:
-        """
-        whether PUE and water come from plant and climate although they are published
-        """
-    @property
     def pue_mean(self) -> float:
         """
-        published facility power over IT power, yearly mean; without it plant and climate say it
+        facility power over IT power, yearly mean
         """
     @property
     def pue_peak(self) -> float:
         """
-        the same on the hottest day
+        facility power over IT power on the hottest day
         """
     @property
     def storage_w_per_accelerator(self) -> float:
@@ -5265,6 +4434,166 @@ class EstimateColumns:
         The job.
         """
 
+class DeviceStates:
+    """
+    Watts of one accelerator by what it does.
+    """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    @property
+    def busy_w(self) -> float:
+        """
+        Large matrix products under the limit (W).
+        """
+    @property
+    def communicating_w(self) -> float:
+        """
+        Inside a collective (W).
+        """
+    @property
+    def excursion_w(self) -> float:
+        """
+        Highest power, for the milliseconds before the controller acts (W).
+        """
+    @property
+    def idle_w(self) -> float:
+        """
+        At rest (W).
+        """
+    @property
+    def limit_w(self) -> float:
+        """
+        Its own limit, or the operator's below it (W).
+        """
+    @property
+    def stalled_w(self) -> float:
+        """
+        Waits, clocks up (W).
+        """
+
+class NodePower:
+    """
+    Power of one node.
+    """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    @property
+    def ac_w(self) -> float:
+        """
+        At the node's inlet (W).
+        """
+    @property
+    def dc_w(self) -> float:
+        """
+        Behind the node's power supplies, fans apart (W).
+        """
+
+class HplPower:
+    """
+    A machine in the High-Performance Linpack benchmark.
+    """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    @property
+    def device_flops_per_s(self) -> float:
+        """
+        FP64 rate of one accelerator over the run (FLOP/s).
+        """
+    @property
+    def device_w(self) -> float:
+        """
+        One accelerator, mean over the run (W).
+        """
+    @property
+    def machine_w(self) -> float:
+        """
+        Nodes and network (W).
+        """
+    @property
+    def nameplate_rule_w(self) -> float:
+        """
+        Accelerators times TDP (W).
+        """
+
+class CapPoint:
+    """
+    A job under one power cap of its accelerators.
+    """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    @property
+    def accelerators(self) -> int:
+        """
+        Accelerators that the site's power carries, in whole replicas.
+        """
+    @property
+    def cap_w(self) -> float:
+        """
+        Power limit of each accelerator (W).
+        """
+    @property
+    def device_mean_w(self) -> float:
+        """
+        One accelerator over a step (W).
+        """
+    @property
+    def energy_fraction(self) -> float:
+        """
+        Of the accelerators for the same work, over that without a cap.
+        """
+    @property
+    def layout(self) -> Layout:
+        """
+        Layout that was priced.
+        """
+    @property
+    def metered_w(self) -> float:
+        """
+        Site power of one accelerator, mean (W).
+        """
+    @property
+    def provisioned_w(self) -> float:
+        """
+        Site power that one accelerator is given (W).
+        """
+    @property
+    def step_time_s(self) -> float:
+        """
+        Step of that layout (s).
+        """
+    @property
+    def throughput_fraction(self) -> float:
+        """
+        Of one accelerator, over that without a cap.
+        """
+    @property
+    def tokens_per_j(self) -> float:
+        """
+        At the meter (tokens/J).
+        """
+    @property
+    def tokens_per_s(self) -> float:
+        """
+        Of all of them (tokens/s).
+        """
+    @property
+    def tokens_per_usd(self) -> float:
+        """
+        Servers, network, plant and energy over their lives (tokens/USD).
+        """
+
 class NetworkCore:
     """
     The compiled part of ``ampacity.Network``.
@@ -5847,6 +5176,18 @@ def attention_costs(
     Seconds and joules of attention cores; ``shape``: batch, queries, keys, heads, kv_heads, head_dim, value_dim, seen_fraction. See ``ampacity.attention``.
     """
 
+def best_cap(
+    job: Training,
+    cluster: Cluster,
+    layouts: collections.abc.Sequence[Layout],
+    site_w: typing.SupportsFloat | typing.SupportsIndex,
+    provision: str,
+    objective: str,
+) -> CapPoint:
+    """
+    The best cap and layout; see ``ampacity.power.best_cap``.
+    """
+
 def bill_of_materials(
     cluster: Cluster,
 ) -> tuple[
@@ -5854,6 +5195,18 @@ def bill_of_materials(
 ]:
     """
     What ``ampacity.bill_of_materials`` is made of.
+    """
+
+def cap_sweep(
+    job: Training,
+    cluster: Cluster,
+    layout: Layout,
+    caps_w: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+    site_w: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+    provision: str = "peak",
+) -> list[CapPoint]:
+    """
+    The job under each cap; see ``ampacity.power.cap_sweep``.
     """
 
 def check_choice(**kwargs: typing.Any) -> None:
@@ -5911,6 +5264,11 @@ def computes_in(device: Accelerator, precision: str) -> bool:
     Whether the device has matrix products of that format.
     """
 
+def device_states(device: Accelerator) -> DeviceStates:
+    """
+    Watts by what the accelerator does; see ``ampacity.power.device_states``.
+    """
+
 def estimate(job: Training, cluster: Cluster, layout: Layout) -> Estimate:
     """
     Predicts one training step and the run made of it; see ``ampacity.estimate``.
@@ -5944,9 +5302,33 @@ def gemm_costs(
     Seconds and joules of matrix products; see ``ampacity.gemm``.
     """
 
+def hpl_power(
+    cluster: Cluster,
+    accelerators: typing.SupportsInt | typing.SupportsIndex,
+    flops_per_s: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+) -> HplPower:
+    """
+    A machine in HPL; see ``ampacity.power.hpl_power``.
+    """
+
+def machine_power(cluster: Cluster, accelerators: typing.SupportsInt | typing.SupportsIndex) -> Power:
+    """
+    Power of accelerators that are all at their limit, with their share of hosts, network and plant.
+    """
+
 def nearest_names(name: str, known: collections.abc.Sequence[str]) -> list[str]:
     """
     The names that are spelled most like ``name``, nearest first (at most three).
+    """
+
+def node_power(node: Node, device_w: typing.SupportsFloat | typing.SupportsIndex) -> NodePower:
+    """
+    Power of a node whose accelerators draw that each.
+    """
+
+def peak_over_window_w(device: Accelerator, window_s: typing.SupportsFloat | typing.SupportsIndex) -> float:
+    """
+    Highest mean power over a window; see ``ampacity.power.peak_over_window_w``.
     """
 
 def pipeline_timeline(
@@ -6000,31 +5382,6 @@ def simulate(
     See ``ampacity.simulate``.
     """
 
-def site_power(
-    cluster: Cluster,
-    *,
-    device_mean_w: typing.SupportsFloat | typing.SupportsIndex,
-    load_fraction: typing.SupportsFloat | typing.SupportsIndex,
-    dry_bulb_c: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    wet_bulb_c: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-) -> tuple[
-    dict[str, float],
-    dict[str, float],
-    list[tuple[str, str, int, float, float, float, float]],
-    list[tuple[str, int, float, float, float, float, int, int, int]],
-    tuple[
-        numpy.typing.NDArray[numpy.float64],
-        numpy.typing.NDArray[numpy.float64],
-        numpy.typing.NDArray[numpy.float64],
-        numpy.typing.NDArray[numpy.float64],
-        numpy.typing.NDArray[numpy.float64],
-    ],
-    list[str],
-]:
-    """
-    What ``ampacity.site_power`` is made of.
-    """
-
 def streaming_costs(
     device: Accelerator,
     bytes: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
@@ -6039,35 +5396,13 @@ def uneven_exchange(matrix: typing.Annotated[numpy.typing.ArrayLike, numpy.float
     Ranks, bytes of the average rank, and the busiest over it, of bytes from every rank to every rank.
     """
 
-def weather_of(
-    dry_bulb_c: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    wet_bulb_c: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+def with_limits(
+    cluster: Cluster,
+    cap_w: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+    locked_clock_hz: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+) -> Cluster:
     """
-    The same hours, checked.
-    """
-
-def weather_of_humidity(
-    dry_bulb_c: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    relative_humidity_fraction: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    elevation_m: typing.SupportsFloat | typing.SupportsIndex,
-) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
-    """
-    Dry and wet bulb of hours with that humidity, checked.
-    """
-
-def weather_year(climate: Climate) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
-    """
-    Dry and wet bulb of every hour of a climate's year (C).
-    """
-
-def wet_bulb_c(
-    dry_bulb_c: typing.SupportsFloat | typing.SupportsIndex,
-    relative_humidity_fraction: typing.SupportsFloat | typing.SupportsIndex,
-    elevation_m: typing.SupportsFloat | typing.SupportsIndex = 0.0,
-) -> float:
-    """
-    Thermodynamic wet-bulb temperature (C).
+    The cluster with a cap and a locked clock; see ``ampacity.power.with_limits``.
     """
 
 def with_measured_kernels(

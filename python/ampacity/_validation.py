@@ -32,6 +32,9 @@ KINDS = {
     "kernels": Kind("kernels", (_DATA / "kernels.csv",), "latency of single kernels in seconds"),
     "memory": Kind("memory", (_DATA / "memory.csv", BUILTIN_TRAINING), "memory of one device in GiB"),
     "gemm_power": Kind("gemm_power", (_DATA / "gemm_power.csv",), "matrix products: latency in seconds, watts"),
+    "power": Kind(
+        "power", (_DATA / "power_machines.csv", _DATA / "power_nodes.csv"), "power of machines and nodes in watts"
+    ),
     "collectives": Kind(
         "collectives", (_DATA / "collectives.csv",), "collectives: latency in seconds, exchanges in bytes/s received"
     ),
@@ -65,6 +68,7 @@ def validate(
     kind
         What to validate: ``"training"`` (quantity ``step_time``, s: pre-training runs), ``"kernels"`` (``latency``, s:
         matrix products and attention), ``"gemm_power"`` (``latency``, s, and ``watts``, W, of matrix products),
+        ``"power"`` (``machine_w`` of HPL runs, ``node_mean_w``, ``node_peak_w`` and percentiles of power logs, W),
         ``"collectives"`` (``latency_...``, s, by message size, and ``exchange_bytes_per_s`` of experts' tokens).
     data
         CSV files with the columns of the built-in tables of that kind (default: those tables); for ``"kernels"`` also

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from ampacity._scoreboard.result import Validation, ValidationRow
+from ampacity._scoreboard.result import Validation, ValidationRow, ValidationSummary
 from ampacity._validation import kind_named
 
 
@@ -33,6 +33,18 @@ def _has_intervals(result: Validation) -> bool:
     return any(row.low_90 is not None for row in result.rows)
 
 
+def _has_rules(result: Validation) -> bool:
+    return any(row.rule_of_thumb is not None for row in result.rows)
+
+
+def _against_rule(source: ValidationSummary, shown: bool) -> str:
+    """Return the mean error beside that of the usual rule, which is one of single rows and not of medians."""
+    if not shown or source.mean_abs_error is None:
+        return ""
+    rule = source.rule_of_thumb_mean_abs_error
+    return f"  {source.mean_abs_error:>12.1%}" + ("" if rule is None else f"  {rule:>11.1%}")
+
+
 def _rows(result: Validation) -> Iterator[str]:
     width = max([len(row.row_id) for row in result.rows] + [3])
     cell = _quantity_cells(result)
@@ -51,12 +63,14 @@ def _summary(result: Validation) -> Iterator[str]:
     yield (
         f"{'source':<{width}}  {cell('quantity')}{'rows':>6}  {'median |error|':>14}  {'mean error':>10}  {'p90 |error|':>11}"
         + ("  in 90 % interval" if _has_intervals(result) else "")
+        + (f"  {'mean |error|':>12}  {'of the rule':>11}" if _has_rules(result) else "")
     )
     for source in result.summary:
         yield (
             f"{source.source_id:<{width}}  {cell(source.quantity)}{source.n:>6}  {source.median_abs_error:>14.1%}  "
             f"{source.mean_error:>+10.1%}  {source.p90_abs_error:>11.1%}"
             + ("" if source.coverage_90 is None else f"  {source.coverage_90:>16.0%}")
+            + _against_rule(source, _has_rules(result))
         )
     mean = result.mean_median_abs_error
     if mean is not None:

@@ -16,6 +16,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   bind_results(module);
   bind_functions(module);
   bind_batch(module);
+  bind_caps(module);
   bind_kernels(module);
   bind_network(module);
   bind_communication(module);

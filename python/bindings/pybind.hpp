@@ -44,6 +44,7 @@ void bind_explain(py::module_& module);
 void bind_results(py::module_& module);
 void bind_functions(py::module_& module);
 void bind_batch(py::module_& module);
+void bind_caps(py::module_& module);
 void bind_collective(py::module_& module);
 void bind_kernels(py::module_& module);
 void bind_load(py::module_& module);

@@ -80,21 +80,35 @@ def on_w(device: Numbers, family: Numbers) -> float:
     return device["idle_w"] + family["active_fraction"] * (device["tdp_w"] - device["idle_w"])
 
 
+def power_limit_w(device: Numbers) -> float:
+    """Watts that a device may draw: its own limit, or the operator's below it."""
+    return device.get("power_cap_w", 0.0) or device["tdp_w"]
+
+
 def clocked(device: Numbers, family: Numbers, demand: Sequence[Any]) -> tuple[Any, Any]:
     """Seconds and joules of a kernel under the power limit, by bisection of the clock.
 
     `demand`: seconds of arithmetic at the clock of the data sheet, seconds of memory traffic, joules of arithmetic at
     the family's reference clock, joules of memory traffic.
     """
-    launch, budget_w = family["kernel_launch_s"], CAP_FRACTION * device["tdp_w"] - on_w(device, family)
+    launch, limit_w = family["kernel_launch_s"], power_limit_w(device)
+    above_idle_w = on_w(device, family) - device["idle_w"]
+    clock_w = family["clock_power_fraction"] * above_idle_w
+    fixed_w = on_w(device, family) - clock_w
+    budget_w = CAP_FRACTION * limit_w - fixed_w
     tensor = device["tensor_clock_hz"]
-    top = max(device.get("boost_clock_hz", 0.0), tensor) / tensor
+    top = max(device.get("boost_clock_hz", 0.0), tensor)
+    top = min(top, device.get("locked_clock_hz", 0.0) or top) / tensor
     ref = tensor / family["reference_clock_hz"]
-    floor = family["voltage_floor_fraction"]
+    floor, slope = family["voltage_floor_fraction"], family["voltage_slope"]
+    on_chip = family["on_chip_memory_energy_fraction"]
     math_s, memory_s, math_j, memory_j = np.broadcast_arrays(*(np.asarray(v, float) for v in demand))
 
     def spent(x: Any) -> tuple[Any, Any]:
-        return np.maximum(math_s / x, memory_s) + launch, math_j * np.maximum(ref * x, floor) ** 2 + memory_j
+        seconds = np.maximum(math_s / x, memory_s) + launch
+        squared = (1 - slope + slope * np.maximum(ref * x, floor)) ** 2
+        switching = (math_j + on_chip * memory_j + clock_w * ref * x * seconds) * squared
+        return seconds, switching + (1 - on_chip) * memory_j
 
     low, high = np.full(math_s.shape, 0.02), np.full(math_s.shape, top)
     seconds, joules = spent(high)
@@ -105,7 +119,7 @@ def clocked(device: Numbers, family: Numbers, demand: Sequence[Any]) -> tuple[An
         fits = joules <= budget_w * seconds
         low, high = np.where(fits, x, low), np.where(fits, high, x)
     seconds, joules = spent(np.where(free, top, low))
-    return seconds, np.minimum(joules + on_w(device, family) * seconds, device["tdp_w"] * seconds)
+    return seconds, np.minimum(joules + fixed_w * seconds, limit_w * seconds)
 
 
 def gemm(
@@ -167,9 +181,6 @@ def attention(device: Numbers, family: Numbers, shape: Sequence[Any], *, backwar
 def streaming(device: Numbers, family: Numbers, moved: Any, kernels: Any = 1.0) -> tuple[Any, Any]:
     """Seconds and joules of memory-bound kernels."""
     moved = np.asarray(moved, float)
-    seconds = (
-        moved / (device["memory_bytes_per_s"] * family["memory_efficiency_fraction"])
-        + kernels * family["kernel_launch_s"]
-    )
-    joules = on_w(device, family) * seconds + moved * family["memory_j_per_byte"]
-    return seconds, np.minimum(joules, device["tdp_w"] * seconds)
+    bandwidth = device["memory_bytes_per_s"] * family["memory_efficiency_fraction"]
+    one_launch = dict(family, kernel_launch_s=kernels * family["kernel_launch_s"])
+    return clocked(device, one_launch, (0.0, moved / bandwidth, 0.0, moved * family["memory_j_per_byte"]))

@@ -34,6 +34,10 @@ struct Accelerator {
   double scaleup_bytes_per_s = 0;
   double tdp_w = 0;
   double idle_w = 0;
+  double power_cap_w = 0;
+  double locked_clock_hz = 0;
+  double peak_excursion_ratio = 1.5;
+  double cap_response_s = 0.02;
   double speed_spread_fraction = 0.01;
   double price_usd = 0;
   std::shared_ptr<const MeasuredKernels> measured;  ///< corrects kernels near measured shapes; no field of documents
@@ -65,10 +69,29 @@ struct Accelerator {
                  "scale-up link bandwidth of one device, per direction"),
         required("tdp_w", &S::tdp_w, Range{1, 1e5}, "power limit of the device"),
         required("idle_w", &S::idle_w, Range{0, 1e5}, "power at rest"),
+        optional("power_cap_w", &S::power_cap_w, Range{0, 1e5},
+                 "power limit that the operator sets below tdp_w; 0 = none, the device runs up to tdp_w"),
+        optional("locked_clock_hz", &S::locked_clock_hz, Range{0, 1e10},
+                 "highest clock that the operator allows; 0 = none, the device runs up to boost_clock_hz"),
+        optional("peak_excursion_ratio", &S::peak_excursion_ratio, Range{1, 5},
+                 "highest power over tdp_w, for the milliseconds until the limit's controller acts"),
+        optional("cap_response_s", &S::cap_response_s, Range{0, 10},
+                 "time in which the controller brings power back to the limit"),
         optional("speed_spread_fraction", &S::speed_spread_fraction, Range{0, 0.5},
                  "standard deviation of sustained speed among equal devices"),
         optional("price_usd", &S::price_usd, Range{0, 1e7}, "price of one device; 0 = unknown")};
   }
+  /// Clocks of data-centre GPUs go down to 210-345 MHz of about 2 GHz (nvidia-smi -q -d SUPPORTED_CLOCKS).
+  static constexpr double lowest_clock_fraction = 0.15;
+
+  /// What the device may draw for longer than its controller needs: its own limit, or the operator's below it.
+  [[nodiscard]] double limit_w() const { return power_cap_w > 0 && power_cap_w < tdp_w ? power_cap_w : tdp_w; }
+  /// Highest clock.
+  [[nodiscard]] double top_clock_hz() const {
+    const double boost_hz = boost_clock_hz > tensor_clock_hz ? boost_clock_hz : tensor_clock_hz;
+    return locked_clock_hz > 0 && locked_clock_hz < boost_hz ? locked_clock_hz : boost_hz;
+  }
+
   friend bool operator==(const Accelerator&, const Accelerator&) = default;
 };
 

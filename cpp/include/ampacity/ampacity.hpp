@@ -4,11 +4,13 @@
 #include "ampacity/batch.hpp"              // IWYU pragma: export
 #include "ampacity/bill_of_materials.hpp"  // IWYU pragma: export
 #include "ampacity/breakers.hpp"           // IWYU pragma: export
+#include "ampacity/caps.hpp"               // IWYU pragma: export
 #include "ampacity/catalogue.hpp"          // IWYU pragma: export
 #include "ampacity/cluster.hpp"            // IWYU pragma: export
 #include "ampacity/collective.hpp"         // IWYU pragma: export
 #include "ampacity/communication.hpp"      // IWYU pragma: export
 #include "ampacity/decode.hpp"             // IWYU pragma: export
+#include "ampacity/device_power.hpp"       // IWYU pragma: export
 #include "ampacity/error.hpp"              // IWYU pragma: export
 #include "ampacity/estimate.hpp"           // IWYU pragma: export
 #include "ampacity/explain.hpp"            // IWYU pragma: export

@@ -34,12 +34,17 @@ struct Architecture {
   // Power.
   double reference_clock_hz = 1.8e9;
   double voltage_floor_fraction = 0.6;
+  double voltage_slope = 0.7;
   double energy_j_per_flop = 0.8e-12;
   double fp8_energy_fraction = 0.6;
   double block_scale_energy_fraction = 0.7;
   double fp4_energy_fraction = 0.45;
   double memory_j_per_byte = 70e-12;
+  double on_chip_memory_energy_fraction = 0.5;
   double active_fraction = 0.13;
+  double clock_power_fraction = 0.5;
+  double fp64_energy_j_per_flop = 10e-12;
+  double fp64_sustained_flops_fraction = 0.65;
   double communicating_fraction = 0.3;
   double stalled_fraction = 0.07;
   // Whole steps.
@@ -85,9 +90,13 @@ struct Architecture {
         optional("attention_energy_ratio", &S::attention_energy_ratio, ratio,
                  "energy per FLOP of attention, softmax included, over that of a matrix product"),
         optional("reference_clock_hz", &S::reference_clock_hz, Range{1e8, 1e10},
-                 "clock at which energy_j_per_flop is stated; voltage is proportional to the clock above the floor"),
+                 "clock at which energy_j_per_flop is stated"),
         optional("voltage_floor_fraction", &S::voltage_floor_fraction, Range{0, 1},
                  "share of the reference clock below which the voltage falls no further"),
+        optional(
+            "voltage_slope", &S::voltage_slope, Range{0, 1},
+            "relative change of the voltage over that of the clock, at the reference clock and down to the floor; 1 "
+            "= proportional"),
         optional("energy_j_per_flop", &S::energy_j_per_flop, Range{1e-14, 1e-9},
                  "energy of a BF16 FLOP at the reference clock, operand delivery included, random data"),
         optional("fp8_energy_fraction", &S::fp8_energy_fraction, ratio, "energy of an FP8 FLOP over a BF16 FLOP"),
@@ -96,8 +105,18 @@ struct Architecture {
         optional("fp4_energy_fraction", &S::fp4_energy_fraction, ratio, "energy of an FP4 FLOP over a BF16 FLOP"),
         optional("memory_j_per_byte", &S::memory_j_per_byte, Range{0, 1e-9},
                  "energy of a byte to or from device memory, caches and on-chip paths included"),
+        optional("on_chip_memory_energy_fraction", &S::on_chip_memory_energy_fraction, Range{0, 1},
+                 "share of memory_j_per_byte spent in caches and on-chip paths, which goes with the square of the "
+                 "voltage; the rest is spent in the memory itself"),
         optional("active_fraction", &S::active_fraction, Range{0, 1},
                  "share of (power limit - idle) drawn while kernels run, before arithmetic and data"),
+        optional("clock_power_fraction", &S::clock_power_fraction, Range{0, 1},
+                 "share of the power of active_fraction that goes with clock and square of the voltage (clock tree); "
+                 "the rest is leakage and fixed"),
+        optional("fp64_energy_j_per_flop", &S::fp64_energy_j_per_flop, Range{1e-13, 1e-9},
+                 "energy of an FP64 FLOP of matrix products at the clock that the power limit leaves them"),
+        optional("fp64_sustained_flops_fraction", &S::fp64_sustained_flops_fraction, Range{0.05, 2},
+                 "FP64 rate of whole machines in HPL over fp64_flops_per_s"),
         optional("communicating_fraction", &S::communicating_fraction, Range{0, 1},
                  "share of (power limit - idle) drawn inside a collective"),
         optional("stalled_fraction", &S::stalled_fraction, Range{0, 1},

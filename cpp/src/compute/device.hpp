@@ -36,6 +36,18 @@ inline double watts_at(const Accelerator& device, double fraction) {
   return device.idle_w + fraction * std::max(device.tdp_w - device.idle_w, 0.0);
 }
 
+/// What a device draws while kernels run, before arithmetic and data.
+struct ActivePower {
+  double fixed_w;  ///< idle, leakage
+  double clock_w;  ///< clock tree at the family's reference clock: goes with the clock and the square of the voltage
+};
+inline ActivePower active_power(const Accelerator& device) {
+  const Architecture& family = device.architecture;
+  const double above_idle_w = family.active_fraction * std::max(device.tdp_w - device.idle_w, 0.0);
+  const double clock_w = family.clock_power_fraction * above_idle_w;
+  return {device.idle_w + above_idle_w - clock_w, clock_w};
+}
+
 /// Demand of one kernel: seconds of arithmetic at the clock of the data sheet, seconds of memory traffic, joules of
 /// arithmetic at the family's reference clock, joules of memory traffic.
 struct Demand {
@@ -48,7 +60,10 @@ struct Demand {
 [[nodiscard]] KernelCost corrected(const Accelerator& device, MeasuredKernel kernel, Precision precision,
                                    const std::array<double, 3>& extents, const KernelCost& cost);
 
-/// Time and energy of that kernel at the highest clock that the power limit allows.
-[[nodiscard]] KernelCost run_under_power_limit(const Accelerator& device, const Demand& demand);
+/// Time and energy of that kernel, with `launch_s` before its work, at the highest clock that the power limit allows.
+[[nodiscard]] KernelCost run_under_power_limit(const Accelerator& device, const Demand& demand, double launch_s);
+[[nodiscard]] inline KernelCost run_under_power_limit(const Accelerator& device, const Demand& demand) {
+  return run_under_power_limit(device, demand, device.architecture.kernel_launch_s);
+}
 
 }  // namespace ampacity::compute

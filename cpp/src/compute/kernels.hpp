@@ -8,19 +8,22 @@
 
 namespace ampacity::compute {
 
-/// Cost of work on one device. `joules` is the whole device's energy during `seconds`, idle power included.
+/// Cost of work on one device. `joules` is the whole device's energy during `seconds`, idle power included;
+/// `held_back_j` is what the power limit kept it from drawing besides.
 struct KernelCost {
   double seconds = 0;
   double joules = 0;
+  double held_back_j = 0;
 
   KernelCost& operator+=(const KernelCost& other) {
     seconds += other.seconds;
     joules += other.joules;
+    held_back_j += other.held_back_j;
     return *this;
   }
   friend KernelCost operator+(KernelCost a, const KernelCost& b) { return a += b; }
   friend KernelCost operator*(double times, const KernelCost& cost) {
-    return {times * cost.seconds, times * cost.joules};
+    return {times * cost.seconds, times * cost.joules, times * cost.held_back_j};
   }
 };
 
@@ -61,6 +64,9 @@ struct AttentionShape {
 [[nodiscard]] bool supports(const Accelerator& device, Precision precision);
 /// The format that the device computes in when asked for `precision`.
 [[nodiscard]] Precision format_on(const Accelerator& device, Precision precision);
+
+/// What the controller of the power limit keeps a busy device at, averaged over its window. Watts.
+[[nodiscard]] double held_w(const Accelerator& device);
 
 /// Device power while it waits in a collective (spinning kernels, links busy), while it waits with nothing to do but
 /// its context and clocks up (pipeline bubble, stall), and in its hungriest sustained phase. Watts.

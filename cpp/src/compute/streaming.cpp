@@ -8,17 +8,16 @@ namespace ampacity::compute {
 
 KernelCost streaming(const Accelerator& device, double bytes, double kernels) {
   const Architecture& family = device.architecture;
-  const double seconds = bytes / memory_rate(device) + kernels * family.kernel_launch_s;
-  const double joules = watts_at(device, family.active_fraction) * seconds + bytes * family.memory_j_per_byte;
-  return {seconds, std::min(joules, device.tdp_w * seconds)};
+  const Demand demand{0, bytes / memory_rate(device), 0, bytes * family.memory_j_per_byte};
+  return run_under_power_limit(device, demand, kernels * family.kernel_launch_s);
 }
 
 double communicating_w(const Accelerator& device) {
-  return watts_at(device, device.architecture.communicating_fraction);
+  return std::min(watts_at(device, device.architecture.communicating_fraction), device.limit_w());
 }
 
 double stalled_w(const Accelerator& device) {
-  return watts_at(device, device.architecture.stalled_fraction);
+  return std::min(watts_at(device, device.architecture.stalled_fraction), device.limit_w());
 }
 
 double busiest_w(const Accelerator& device) {

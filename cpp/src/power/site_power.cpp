@@ -19,7 +19,7 @@ Power cluster_power(const Cluster& cluster, std::int64_t accelerators, const Dev
 
   double total = 0;
   for_each_used_partition(cluster, accelerators, [&](const Node& node, double count) {
-    const double limit_w = node.accelerator.tdp_w;
+    const double limit_w = node.accelerator.limit_w();
     const double mean_w = std::min(device.mean_w, limit_w);
     const double peak_w = std::min(device.peak_w, limit_w);
     const double stalled_w = std::min(device.stalled_w, peak_w);

@@ -1,5 +1,6 @@
 #include "spec/rules.hpp"
 
+#include <cmath>
 #include <string>
 
 #include "ampacity/decode.hpp"
@@ -81,6 +82,24 @@ void complete_experts(Model& model, const std::string& path, std::vector<Problem
   }
 }
 
+/// A cap below what a device draws with its clocks up leaves nothing for work.
+void check_limits(const Accelerator& device, const std::string& path, std::vector<Problem>& problems) {
+  const double above_idle_w = device.architecture.active_fraction * (device.tdp_w - device.idle_w);
+  const double lowest_w = std::ceil(device.idle_w + above_idle_w);
+  if (device.power_cap_w > 0 && (device.power_cap_w < lowest_w || device.power_cap_w > device.tdp_w)) {
+    note(problems, path + ".power_cap_w", number_text(device.power_cap_w),
+         "must be 0 or between " + number_text(lowest_w) + " (drawn with clocks up, before any work) and tdp_w (" +
+             number_text(device.tdp_w) + ")");
+  }
+  if (device.locked_clock_hz > 0 &&
+      (device.locked_clock_hz < Accelerator::lowest_clock_fraction * device.boost_clock_hz ||
+       device.locked_clock_hz > device.boost_clock_hz)) {
+    note(problems, path + ".locked_clock_hz", number_text(device.locked_clock_hz),
+         "must be 0 or between " + number_text(Accelerator::lowest_clock_fraction * device.boost_clock_hz) +
+             " and boost_clock_hz (" + number_text(device.boost_clock_hz) + ")");
+  }
+}
+
 }  // namespace
 
 void complete(Accelerator& device, const std::string& path, const Catalogue&, std::vector<Problem>& problems) {
@@ -89,6 +108,7 @@ void complete(Accelerator& device, const std::string& path, const Catalogue&, st
          "must be below tdp_w (" + number_text(device.tdp_w) + ")");
   }
   if (device.boost_clock_hz == 0) device.boost_clock_hz = device.tensor_clock_hz;
+  check_limits(device, path, problems);
 }
 
 void complete(Node& node, const std::string& path, const Catalogue&, std::vector<Problem>& problems) {

@@ -111,7 +111,7 @@ void add_attention(const Context& c, const LayerWork& work, bool backward, PassT
   const AttentionCost cost = attention(c, work, backward);
   const KernelCost busy = sustained(c, cost.busy);
   pass.attention_s += busy.seconds;
-  pass.joules += busy.joules;
+  spend(pass, 1, busy);
   add_waiting(c, pass, cost.waiting_s / c.device.architecture.sustained_fraction);
 }
 

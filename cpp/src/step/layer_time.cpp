@@ -130,6 +130,8 @@ LayerTime layer_time(const Context& c, const LayerWork& work, const workload::La
     c.ledger->hide(Comm::sharding, time.forward.hidden_comm_s + time.backward.hidden_comm_s - hidden_s);
   }
   add_offload(c, one, time);
+  share_limit(c, time.forward);
+  share_limit(c, time.backward);
   return time;
 }
 

@@ -32,7 +32,7 @@ class Again {
  private:
   void add(const compute::KernelCost& cost, Operator kind, double part) {
     pass_.recompute_s += share_ * part * cost.seconds;
-    pass_.joules += share_ * part * cost.joules;
+    spend(pass_, share_ * part, cost);
     note(c_, kind, pass_);
   }
 
@@ -76,7 +76,9 @@ void add_modules(const Context& c, const LayerWork& work, const PassTime& forwar
   const bool moe = again.has(Operator::experts);
   if (modules.contains(RecomputeModule::core_attn) && forward.compute_s() > 0) {
     pass.recompute_s += share * forward.attention_s;
-    pass.joules += share * forward.joules * forward.attention_s / forward.compute_s();
+    const double part = share * forward.attention_s / forward.compute_s();
+    pass.joules += part * forward.joules;
+    pass.held_back_j += part * forward.held_back_j;
     note(c, Operator::attention_core, pass);
   }
   // Two fifths of what norms and residuals move forward: the norms read and write, the additions read twice and write.

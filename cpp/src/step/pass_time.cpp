@@ -17,6 +17,7 @@ PassTime& PassTime::operator+=(const PassTime& other) {
   dp_comm_s += other.dp_comm_s;
   offload_s += other.offload_s;
   joules += other.joules;
+  held_back_j += other.held_back_j;
   hidden_comm_s += other.hidden_comm_s;
   weight_gradient_s += other.weight_gradient_s;
   return *this;
@@ -30,7 +31,7 @@ PassTime operator*(double times, PassTime pass) {
   for (double PassTime::* term :
        {&PassTime::gemm_s, &PassTime::attention_s, &PassTime::memory_bound_s, &PassTime::recompute_s,
         &PassTime::launch_s, &PassTime::tp_comm_s, &PassTime::cp_comm_s, &PassTime::ep_comm_s, &PassTime::imbalance_s,
-        &PassTime::dp_comm_s, &PassTime::offload_s, &PassTime::joules, &PassTime::hidden_comm_s,
+        &PassTime::dp_comm_s, &PassTime::offload_s, &PassTime::joules, &PassTime::held_back_j, &PassTime::hidden_comm_s,
         &PassTime::weight_gradient_s}) {
     pass.*term *= times;
   }

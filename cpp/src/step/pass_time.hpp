@@ -17,6 +17,7 @@ struct PassTime {
   double dp_comm_s = 0;          ///< exposed gathering and scattering of sharded weights
   double offload_s = 0;          ///< exposed transfers to and from host memory
   double joules = 0;             ///< of the device while it computes; waiting is priced by the caller
+  double held_back_j = 0;        ///< what the power limit kept single kernels from drawing
   double hidden_comm_s = 0;      ///< communication behind compute (its watts count)
   double weight_gradient_s = 0;  ///< part of `gemm_s`: nothing on the way back waits for these products
 

@@ -21,6 +21,7 @@ void add_all(const Context& c, const LayerWork& work, const PassTime& forward, d
   if (c.job.software.checkpoint_stops_early) spared = sustained(c, forward_gemm(c, c.job.precision, last));
   pass.recompute_s += share * (forward.compute_s() - spared.seconds);
   pass.joules += share * (forward.joules - spared.joules);
+  pass.held_back_j += share * (forward.held_back_j - spared.held_back_j);
   pass.tp_comm_s += share * forward.tp_comm_s;
   pass.cp_comm_s += share * forward.cp_comm_s;
   pass.ep_comm_s += share * forward.ep_comm_s;
@@ -53,7 +54,7 @@ void add_recompute(const Context& c, const LayerWork& work, const PassTime& forw
       if (c.job.software.flash_attention) return;
       const KernelCost again = sustained(c, score_attention(c, work, false));
       pass.recompute_s += layers * again.seconds;
-      pass.joules += layers * again.joules;
+      spend(pass, layers, again);
       note(c, Operator::attention_core, pass);
       return;
     }
@@ -62,6 +63,7 @@ void add_recompute(const Context& c, const LayerWork& work, const PassTime& forw
           forward.compute_s() > 0 ? (0.5 * forward.gemm_s + forward.memory_bound_s) / forward.compute_s() : 0;
       pass.recompute_s += layers * share * forward.compute_s();
       pass.joules += layers * share * forward.joules;
+      pass.held_back_j += layers * share * forward.held_back_j;
       if (c.ledger != nullptr) c.ledger->repeat(0.5 * layers, 0, layers, pass);
       return;
     }

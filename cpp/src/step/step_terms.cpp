@@ -68,7 +68,7 @@ double hideable_exchange_s(const Software& software, double exchange_s, double c
 }
 
 double hidden_joules(const Accelerator& device, double hidden_s, double compute_s, double compute_j) {
-  const double room_j = std::max(0.0, device.tdp_w * compute_s - compute_j);
+  const double room_j = std::max(0.0, device.limit_w() * compute_s - compute_j);
   return std::min(hidden_s * (compute::communicating_w(device) - compute::stalled_w(device)), room_j);
 }
 

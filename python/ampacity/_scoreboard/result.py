@@ -31,6 +31,9 @@ class ValidationRow:
         What had to be assumed because the source does not say it.
     low_90, high_90
         The 90 % interval of the prediction; None where the quantity has none.
+    rule_of_thumb
+        What the usual rule says (power of machines: accelerators times TDP), in the unit of the quantity; None where
+        there is none.
     """
 
     row_id: str
@@ -44,6 +47,7 @@ class ValidationRow:
     assumed: str = ""
     low_90: float | None = None
     high_90: float | None = None
+    rule_of_thumb: float | None = None
 
     @property
     def within_90(self) -> bool | None:
@@ -85,6 +89,7 @@ class ValidationSummary:
     """Errors over the predicted rows of one source and quantity, as fractions of what was measured.
 
     ``coverage_90`` is the share of rows within their 90 % interval; None where the quantity has no interval.
+    ``rule_of_thumb_mean_abs_error`` is that of the usual rule (`ValidationRow.rule_of_thumb`); None without one.
     """
 
     source_id: str
@@ -94,6 +99,8 @@ class ValidationSummary:
     mean_error: float
     p90_abs_error: float
     coverage_90: float | None = None
+    mean_abs_error: float | None = None
+    rule_of_thumb_mean_abs_error: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,15 +144,19 @@ def summaries(rows: Sequence[ValidationRow]) -> tuple[ValidationSummary, ...]:
     """Return the errors of each source and quantity, in the order of their names."""
     errors: dict[tuple[str, str], list[float]] = {}
     within: dict[tuple[str, str], list[bool]] = {}
+    rules: dict[tuple[str, str], list[float]] = {}
     for row in rows:
         if row.error_fraction is not None:
             errors.setdefault((row.source_id, row.quantity), []).append(row.error_fraction)
+        if row.rule_of_thumb is not None and row.measured:
+            rules.setdefault((row.source_id, row.quantity), []).append(abs(row.rule_of_thumb / row.measured - 1))
         if row.within_90 is not None:
             within.setdefault((row.source_id, row.quantity), []).append(row.within_90)
     found_summaries = []
     for (source_id, quantity), found in sorted(errors.items()):
         absolute = sorted(map(abs, found))
         covered = within.get((source_id, quantity))
+        rule = rules.get((source_id, quantity))
         found_summaries.append(
             ValidationSummary(
                 source_id=source_id,
@@ -155,6 +166,8 @@ def summaries(rows: Sequence[ValidationRow]) -> tuple[ValidationSummary, ...]:
                 mean_error=sum(found) / len(found),
                 p90_abs_error=_percentile(absolute, 0.9),
                 coverage_90=None if covered is None else sum(covered) / len(covered),
+                mean_abs_error=sum(absolute) / len(absolute),
+                rule_of_thumb_mean_abs_error=None if rule is None else sum(rule) / len(rule),
             )
         )
     return tuple(found_summaries)
