@@ -53,7 +53,7 @@ def _accelerator(row: Row) -> str:
 
 @functools.lru_cache(maxsize=256)
 def _fabric(node: Node) -> Fabric:
-    """The scale-out network that the node's cards are of, at the rate that they give each accelerator."""
+    """Return the scale-out network that the cards of a node are of, at the rate that they give each accelerator."""
     catalogue = Catalogue.builtin()
     name = next(name for word, name in _SCALE_OUT if word in node.nic.name)
     rate = node.nic.bytes_per_s * min(node.nics, node.accelerators) / node.accelerators
