@@ -59,6 +59,19 @@ def questions(seed, count, cluster, *, largest=16, replicas=(1, 2, 8, 32)):
         yield job, layout
 
 
+def assert_same_memory(sim, est):
+    """Activations that the order of tasks has in flight, against the formula."""
+    layout = sim.layout
+    simulated, formula = sim.memory_stages, est.memory_stages
+    assert len(simulated) == len(formula) == layout.pp
+    for one, other in zip(simulated, formula, strict=True):
+        assert one.micro_batches_in_flight == other.micro_batches_in_flight, (layout, one.stage)
+        assert one.memory == other.memory
+    by_stage = sim.devices["memory_bytes"].reshape(layout.pp, -1)
+    assert (by_stage == by_stage[:, :1]).all()
+    assert by_stage.max() == est.memory.total_bytes
+
+
 def test_without_variability_it_is_the_estimate():
     cluster = alike()
     off: dict[str, list[tuple[float, float]]] = {}
@@ -68,6 +81,7 @@ def test_without_variability_it_is_the_estimate():
         time = sim.step_time_s / est.step_time_s - 1
         energy = sim.joules / (est.power.gpu_mean_w * est.step_time_s * est.accelerators) - 1
         off.setdefault(layout.schedule, []).append((time, energy))
+        assert_same_memory(sim, est)
     assert set(off) == set(SCHEDULES)
     # The largest of 3,000 is 0.8 %: messages of the fill where stages differ, and long pipelines of which `estimate`
     # solves only the first micro-batches.

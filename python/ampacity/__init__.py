@@ -79,6 +79,7 @@ from ampacity._devices import DeviceColumns, DeviceSlices, GroupColumns, PowerTr
 from ampacity._estimate import estimate, estimate_all, search
 from ampacity._failure_study import FailureStudy, PatternStudy, TrafficResult, fail_links, with_bandwidth_ratio
 from ampacity._files import load_catalogue
+from ampacity._jobs import Jobs, simulate_jobs, starting_at
 from ampacity._kernels import KernelCost, attention, gemm, streaming
 from ampacity._lookup import (
     accelerator,
@@ -105,7 +106,7 @@ from ampacity._network_results import AffectedFlows, NetworkEvent, NetworkTier, 
 from ampacity._pipeline import pipeline_timeline
 from ampacity._placement import parallel_groups, read_placement
 from ampacity._simulate import Simulation, simulate
-from ampacity._site_power import BreakerLevel, PowerItem, SitePower, SupplyMix, site_power
+from ampacity._site_power import BreakerLoading, PowerItem, SitePower, SupplyMix, site_power
 from ampacity._validation import Validation, ValidationRow, ValidationSummary, validate
 from ampacity._variability import Variability
 from ampacity._weather import Weather, read_weather, weather_year
@@ -133,7 +134,7 @@ __all__ = [
     "BillOfMaterials",
     "Bound",
     "Breakdown",
-    "BreakerLevel",
+    "BreakerLoading",
     "CalibratedFamily",
     "Calibration",
     "CalibrationError",
@@ -162,6 +163,7 @@ __all__ = [
     "Infeasible",
     "Interval",
     "InvalidSpec",
+    "Jobs",
     "KernelCost",
     "Layout",
     "LayoutEstimates",
@@ -241,9 +243,11 @@ __all__ = [
     "reliability",
     "search",
     "simulate",
+    "simulate_jobs",
     "site",
     "site_power",
     "software",
+    "starting_at",
     "streaming",
     "supply",
     "switch",

@@ -28,10 +28,13 @@ LAYOUT_FLAGS = {
     "first_stage_layers": "layers of the first pipeline stage (default: as the others)",
     "last_stage_layers": "layers of the last pipeline stage (default: as the others)",
     "uneven_stages": "spread layers that do not divide over the first virtual stages",
+    "front_stages": "first stages that share --front-layers one by one; the others share the rest",
+    "front_layers": "layers of all front stages together",
+    "balance": "a job over kinds of devices: slowest (default, equal shares), micro-batches or stages",
     "schedule": "1f1b (default), gpipe, zb-h1, zb-v, dualpipe or dualpipe-v",
 }
 _FLAG_NAMES = {"zero_stage": "--zero"}
-_NAME_FLAGS = ("software", "precision", "recompute", "schedule", "cp_kind")
+_NAME_FLAGS = ("software", "precision", "recompute", "schedule", "cp_kind", "balance")
 _LIST_FLAGS = ("recompute_modules",)
 _SWITCHES = ("reshard_after_forward", "uneven_stages", "in_network_reduction")
 JOB_FLAGS = {

@@ -3180,6 +3180,12 @@ class Layout:
         layers of the last pipeline stage; 0 = as the others. From 0 to 100000.
     uneven_stages : bool, optional
         layers that do not divide are spread one by one over the first virtual stages.
+    front_stages : int, optional
+        pipeline stages, from the first on, that share front_layers one by one; the others share the rest. From 0 to 100000.
+    front_layers : int, optional
+        layers of all front stages together. From 0 to 1e+06.
+    balance : str, optional
+        how a job over several kinds of devices shares its work: slowest (equal shares), micro-batches (replicas on faster kinds take more) or stages (those on the faster kind have more layers). One of ``slowest``, ``micro-batches``, ``stages``.
     schedule : str, optional
         pipeline schedule. One of ``1f1b``, ``gpipe``, ``zb-h1``, ``zb-v``, ``dualpipe``, ``dualpipe-v``.
     recompute : str, optional
@@ -3232,6 +3238,9 @@ class Layout:
         first_stage_layers: int = 0,
         last_stage_layers: int = 0,
         uneven_stages: bool = False,
+        front_stages: int = 0,
+        front_layers: int = 0,
+        balance: str = "slowest",
         schedule: str = "1f1b",
         recompute: str = "none",
         recompute_modules: collections.abc.Sequence[str] = (),
@@ -3261,6 +3270,9 @@ class Layout:
         first_stage_layers: int = ...,
         last_stage_layers: int = ...,
         uneven_stages: bool = ...,
+        front_stages: int = ...,
+        front_layers: int = ...,
+        balance: str = ...,
         schedule: str = ...,
         recompute: str = ...,
         recompute_modules: collections.abc.Sequence[str] = ...,
@@ -3281,6 +3293,11 @@ class Layout:
     def accelerators(self) -> int:
         """
         tp * pp * cp * dp.
+        """
+    @property
+    def balance(self) -> str:
+        """
+        how a job over several kinds of devices shares its work: slowest (equal shares), micro-batches (replicas on faster kinds take more) or stages (those on the faster kind have more layers)
         """
     @property
     def cp(self) -> int:
@@ -3311,6 +3328,16 @@ class Layout:
     def first_stage_layers(self) -> int:
         """
         layers of the first pipeline stage; 0 = as the others
+        """
+    @property
+    def front_layers(self) -> int:
+        """
+        layers of all front stages together
+        """
+    @property
+    def front_stages(self) -> int:
+        """
+        pipeline stages, from the first on, that share front_layers one by one; the others share the rest
         """
     @property
     def last_stage_layers(self) -> int:
@@ -5140,6 +5167,11 @@ class Simulation:
     def layout(self) -> Layout:
         """
         The layout.
+        """
+    @property
+    def memory_stages(self) -> tuple[StageMemory, ...]:
+        """
+        Memory of the devices of each pipeline stage at its fullest moment, in the order of its tasks.
         """
     @property
     def power(self) -> Power:

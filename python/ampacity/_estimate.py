@@ -129,6 +129,9 @@ def search(
     first_stage_layers: int | None = None,
     last_stage_layers: int | None = None,
     uneven_stages: bool | None = None,
+    front_stages: int | None = None,
+    front_layers: int | None = None,
+    balance: str | None = None,
     schedule: str | None = None,
     recompute: str | None = None,
     recompute_modules: Sequence[str] | None = None,
@@ -151,8 +154,8 @@ def search(
     accelerators
         How many accelerators to use (default: all of the cluster).
     tp, pp, vp, cp, cp_kind, ep, etp, dp, micro_batch, zero_stage, shard_group, reshard_after_forward, global_batch, \
-first_stage_layers, last_stage_layers, uneven_stages, schedule, recompute, recompute_modules, recompute_layers, offload_optimizer_fraction, \
-offload_activations_fraction, offload_weights_fraction, sequence_parallel
+first_stage_layers, last_stage_layers, uneven_stages, front_stages, front_layers, balance, schedule, recompute, recompute_modules, recompute_layers, \
+offload_optimizer_fraction, offload_activations_fraction, offload_weights_fraction, sequence_parallel
         What is decided already; whatever is None is searched. See `Layout` for their meaning.
 
     Returns
@@ -195,6 +198,9 @@ offload_activations_fraction, offload_weights_fraction, sequence_parallel
         first_stage_layers=first_stage_layers,
         last_stage_layers=last_stage_layers,
         uneven_stages=uneven_stages,
+        front_stages=front_stages,
+        front_layers=front_layers,
+        balance=balance,
         schedule=schedule,
         recompute=recompute,
         recompute_modules=recompute_modules,

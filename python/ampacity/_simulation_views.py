@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from ampacity import _core, _simulate_plots
 from ampacity._columns import Immutable
-from ampacity._core import Cluster, CriticalDevice, Estimate, Layout, PipelineTimeline, Power, StepEnergy, Training
+from ampacity._core import (
+    Cluster,
+    CriticalDevice,
+    Estimate,
+    Layout,
+    PipelineTimeline,
+    Power,
+    StageMemory,
+    StepEnergy,
+    Training,
+)
 from ampacity._devices import DeviceColumns, DeviceSlices, GroupColumns, PowerTrace
 from ampacity._perfetto import write_perfetto
 
@@ -68,6 +78,11 @@ class SimulationViews(Immutable):
     def critical(self) -> CriticalDevice:
         """The device that holds up the step most, and the step time if it ran at the mean speed."""
         return self._core.critical
+
+    @property
+    def memory_stages(self) -> tuple[StageMemory, ...]:
+        """Memory of the devices of each pipeline stage at its fullest moment, in the order of its tasks (bytes)."""
+        return self._core.memory_stages
 
     @property
     def warnings(self) -> tuple[str, ...]:

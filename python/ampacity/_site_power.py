@@ -46,7 +46,7 @@ class PowerItem:
 
 
 @dataclasses.dataclass(frozen=True)
-class BreakerLevel:
+class BreakerLoading:
     """Breakers of one level.
 
     Attributes
@@ -185,7 +185,7 @@ class SitePower:
     halls: int
     buildings: int
     tree: tuple[PowerItem, ...]
-    breakers: tuple[BreakerLevel, ...]
+    breakers: tuple[BreakerLoading, ...]
     supply: SupplyMix
     weather: Weather = dataclasses.field(repr=False)
     pue: Hours = dataclasses.field(repr=False)
@@ -312,7 +312,7 @@ def site_power(
         published_pue_mean=site.pue_mean or None,
         published_pue_peak=site.pue_peak or None,
         tree=tuple(PowerItem(*row) for row in tree),
-        breakers=tuple(BreakerLevel(*row) for row in breakers),
+        breakers=tuple(BreakerLoading(*row) for row in breakers),
         supply=SupplyMix(**supply),
         weather=Weather(dry_bulb_c, wet_bulb_c),
         pue=pue,

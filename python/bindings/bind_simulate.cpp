@@ -124,6 +124,12 @@ void bind_simulate(py::module_& module) {
           "The closed form of the same question.")
       .def_property_readonly("critical", &S::critical, copied, "The device that holds up the step most.")
       .def_property_readonly(
+          "memory_stages",
+          [](const S& self) {
+            return py::typing::Tuple<StageMemory, py::ellipsis>(py::tuple(py::cast(self.memory_stages())));
+          },
+          "Memory of the devices of each pipeline stage at its fullest moment, in the order of its tasks.")
+      .def_property_readonly(
           "warnings", [](const S& self) { return names_of(self.warnings()); },
           "What is not modelled or assumed, in words.")
       .def("__len__", &S::devices)

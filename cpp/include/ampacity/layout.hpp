@@ -62,6 +62,16 @@ struct EnumNames<ContextParallel> {
                                                          "ulysses"};
 };
 
+/// How a job that spans kinds of devices shares its work. `slowest`: all replicas have the same share and wait for the
+/// slowest kind. `micro_batches`: each replica is on one kind, and those on faster kinds take more micro-batches of the
+/// same global batch, so that all end as nearly together as whole micro-batches allow. `stages`: each pipeline stage is
+/// on one kind, and those on the faster kind have more layers.
+enum class Balance { slowest, micro_batches, stages };
+template <>
+struct EnumNames<Balance> {
+  static constexpr std::array<std::string_view, 3> names{"slowest", "micro-batches", "stages"};
+};
+
 /// A parallel layout. The job runs on tp * pp * cp * dp accelerators.
 struct Layout {
   std::int64_t tp = 1;
@@ -79,6 +89,9 @@ struct Layout {
   std::int64_t first_stage_layers = 0;
   std::int64_t last_stage_layers = 0;
   bool uneven_stages = false;
+  std::int64_t front_stages = 0;
+  std::int64_t front_layers = 0;
+  Balance balance = Balance::slowest;
   Schedule schedule = Schedule::one_f_one_b;
   Recompute recompute = Recompute::none;
   RecomputeModules recompute_modules;
@@ -118,6 +131,12 @@ struct Layout {
                  "layers of the last pipeline stage; 0 = as the others"),
         optional("uneven_stages", &S::uneven_stages,
                  "layers that do not divide are spread one by one over the first virtual stages"),
+        optional("front_stages", &S::front_stages, Range{0, 1e5},
+                 "pipeline stages, from the first on, that share front_layers one by one; the others share the rest"),
+        optional("front_layers", &S::front_layers, Range{0, 1e6}, "layers of all front stages together"),
+        optional("balance", &S::balance,
+                 "how a job over several kinds of devices shares its work: slowest (equal shares), micro-batches "
+                 "(replicas on faster kinds take more) or stages (those on the faster kind have more layers)"),
         optional("schedule", &S::schedule, "pipeline schedule"),
         optional("recompute", &S::recompute, "what is computed again in the backward pass"),
         optional("recompute_modules", &S::recompute_modules,

@@ -35,6 +35,9 @@ struct LayoutChoice {
   std::optional<std::int64_t> first_stage_layers;
   std::optional<std::int64_t> last_stage_layers;
   std::optional<bool> uneven_stages;
+  std::optional<std::int64_t> front_stages;
+  std::optional<std::int64_t> front_layers;
+  std::optional<Balance> balance;
   std::optional<Schedule> schedule;
   std::optional<Recompute> recompute;
   std::optional<RecomputeModules> recompute_modules;
@@ -62,6 +65,9 @@ struct LayoutChoice {
                       std::pair{&Layout::first_stage_layers, &C::first_stage_layers},
                       std::pair{&Layout::last_stage_layers, &C::last_stage_layers},
                       std::pair{&Layout::uneven_stages, &C::uneven_stages},
+                      std::pair{&Layout::front_stages, &C::front_stages},
+                      std::pair{&Layout::front_layers, &C::front_layers},
+                      std::pair{&Layout::balance, &C::balance},
                       std::pair{&Layout::schedule, &C::schedule},
                       std::pair{&Layout::recompute, &C::recompute},
                       std::pair{&Layout::recompute_modules, &C::recompute_modules},

@@ -95,6 +95,8 @@ class Simulation {
   /// The closed form of the same question.
   [[nodiscard]] const Estimate& estimate() const;
   [[nodiscard]] const CriticalDevice& critical() const;
+  /// Memory of the devices of each pipeline stage, at its fullest moment in the order of its tasks.
+  [[nodiscard]] const std::vector<StageMemory>& memory_stages() const;
   /// What the simulation does not model or assumes, and the estimate's warnings.
   [[nodiscard]] const std::vector<std::string>& warnings() const;
 

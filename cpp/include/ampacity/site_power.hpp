@@ -53,7 +53,7 @@ struct PowerItem {
 };
 
 /// Breakers of one level, each with an equal share of what hangs on it; loads are those of the fullest.
-struct BreakerLevel {
+struct BreakerLoading {
   std::string level;  ///< rack, row panel, switch board, main board
   std::int64_t count = 0;
   double rating_w = 0;
@@ -83,7 +83,7 @@ struct SupplyMix {
 /// Power of a site whose whole cluster works.
 struct SitePower {
   std::vector<PowerItem> tree;
-  std::vector<BreakerLevel> breakers;
+  std::vector<BreakerLoading> breakers;
   std::int64_t halls = 0;
   std::int64_t buildings = 0;
   double it_mean_w = 0;

@@ -30,7 +30,9 @@ void add_warnings(const Training& job, const Cluster& cluster, const step::Pace&
   };
   const auto used = static_cast<double>(result.accelerators);
   if (!result.memory.fits()) warn(Caveat::does_not_fit, result.memory.total_bytes(), result.memory.capacity_bytes);
-  if (pace.partitions > 1) warn(Caveat::mixed_generations, static_cast<double>(pace.partitions));
+  if (pace.partitions > 1) {
+    warn(Caveat::mixed_generations, static_cast<double>(pace.partitions), static_cast<double>(pace.layout.balance));
+  }
   if (!compute::supports(*pace.device, job.precision)) {
     warn(Caveat::precision_fallback, static_cast<double>(job.precision),
          static_cast<double>(compute::format_on(*pace.device, job.precision)));
@@ -48,6 +50,22 @@ void add_warnings(const Training& job, const Cluster& cluster, const step::Pace&
   }
 }
 
+power::DeviceWatts watts_of(const Accelerator& device, double joules, double step_time_s) {
+  return {joules / step_time_s, compute::busiest_w(device), compute::stalled_w(device)};
+}
+
+Power power_of(const Cluster& cluster, const step::Pace& pace, std::int64_t accelerators, double step_time_s) {
+  if (pace.shares.empty()) {
+    return power::cluster_power(cluster, accelerators, watts_of(*pace.device, pace.step.joules, step_time_s));
+  }
+  std::vector<power::KindWatts> kinds;
+  for (const step::KindShare& share : pace.shares) {
+    const Accelerator& device = cluster.partitions[share.kind].node.accelerator;
+    kinds.push_back({share.kind, share.accelerators, watts_of(device, share.joules, step_time_s)});
+  }
+  return power::cluster_power(cluster, kinds);
+}
+
 }  // namespace
 
 void answer(const Training& job, const Cluster& cluster, const Layout& layout, const step::Pace& pace,
@@ -56,7 +74,7 @@ void answer(const Training& job, const Cluster& cluster, const Layout& layout, c
   result.global_batch = job.global_batch;
   result.seq_len = job.seq_len;
   result.precision = job.precision;
-  result.layout = layout;
+  result.layout = pace.shares.empty() ? layout : pace.layout;
   result.breakdown = pace.step.breakdown;
   result.memory = pace.memory;
   result.memory_kinds = pace.memory_kinds;
@@ -72,9 +90,7 @@ void answer(const Training& job, const Cluster& cluster, const Layout& layout, c
   result.flops_per_s_per_accelerator = result.model_flops_per_step / result.step_time_s / used;
   result.mfu_fraction = result.flops_per_s_per_accelerator / compute::peak_flops_per_s(*pace.device, job.precision);
 
-  const power::DeviceWatts device{pace.step.joules / result.step_time_s, compute::busiest_w(*pace.device),
-                                  compute::stalled_w(*pace.device)};
-  result.power = power::cluster_power(cluster, result.accelerators, device);
+  result.power = power_of(cluster, pace, result.accelerators, result.step_time_s);
   const double tokens = job.tokens > 0 ? job.tokens : tokens_per_step;
   result.run =
       campaign::training_run(cluster, result.accelerators, tokens, tokens_per_step, result.step_time_s, result.power);

@@ -22,6 +22,18 @@ std::string precision_name(double code) {
   return std::string(name_of(static_cast<Precision>(code)));
 }
 
+const char* shared_how(Balance balance) {
+  switch (balance) {
+    case Balance::micro_batches:
+      return "replicas on faster ones take more micro-batches, and the smallest memory must hold it";
+    case Balance::stages:
+      return "stages on the faster one have more layers";
+    case Balance::slowest:
+      break;
+  }
+  return "the slowest sets the pace and the smallest memory must hold it";
+}
+
 }  // namespace
 
 std::string Warning::text() const {
@@ -29,8 +41,7 @@ std::string Warning::text() const {
     case Caveat::accelerators_unused:
       return whole(value) + " accelerators stay idle: no layout uses all " + whole(limit);
     case Caveat::mixed_generations:
-      return "the job spans " + whole(value) +
-             " kinds of node; the slowest sets the pace and the smallest memory must hold it";
+      return "the job spans " + whole(value) + " kinds of node; " + shared_how(static_cast<Balance>(limit));
     case Caveat::precision_fallback:
       return "training.precision is " + precision_name(value) + ", in which the device does not compute; it runs as " +
              precision_name(limit);

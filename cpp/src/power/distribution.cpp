@@ -11,7 +11,7 @@ namespace {
 constexpr double kTolerance = 1 + 1e-9;
 
 /// Adds equal breakers: `full` of them carry `children` each, and one carries `rest`.
-void add_breakers(BreakerLevel& level, std::int64_t full, double children, double rest, const RackGroup& child) {
+void add_breakers(BreakerLoading& level, std::int64_t full, double children, double rest, const RackGroup& child) {
   const auto note = [&](double child_w, double& fullest_w, std::int64_t& overloaded) {
     const double limit_w = level.rating_w * kTolerance;
     fullest_w = std::max(fullest_w, (full > 0 ? children : rest) * child_w);
@@ -26,8 +26,8 @@ void add_breakers(BreakerLevel& level, std::int64_t full, double children, doubl
 
 }  // namespace
 
-std::vector<BreakerLevel> breaker_levels(const Plant& plant, const std::vector<RackGroup>& groups) {
-  std::vector<BreakerLevel> levels(4);
+std::vector<BreakerLoading> breaker_levels(const Plant& plant, const std::vector<RackGroup>& groups) {
+  std::vector<BreakerLoading> levels(4);
   const char* names[] = {"rack", "row panel", "switch board", "main board"};
   const double ratings_w[] = {plant.rack_breaker_w, plant.row_breaker_w, plant.switchboard_w, plant.main_board_w};
   for (std::size_t i = 0; i < levels.size(); ++i) {

@@ -18,6 +18,6 @@ struct RackGroup {
 
 /// Breakers of all levels, rack first. Boards are filled with children until the power that is provisioned for them
 /// (nameplate x `provision_fraction`) reaches the rating; each kind of rack has its own rows.
-[[nodiscard]] std::vector<BreakerLevel> breaker_levels(const Plant& plant, const std::vector<RackGroup>& groups);
+[[nodiscard]] std::vector<BreakerLoading> breaker_levels(const Plant& plant, const std::vector<RackGroup>& groups);
 
 }  // namespace ampacity::power

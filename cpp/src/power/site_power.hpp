@@ -1,6 +1,9 @@
 // From the watts of one accelerator to those of node, network and facility.
 #pragma once
 
+#include <cstddef>
+#include <span>
+
 #include <cstdint>
 
 #include "ampacity/cluster.hpp"
@@ -22,5 +25,15 @@ struct DeviceWatts {
 /// Three numbers stay apart: nameplate (sum of ratings: what is provisioned and bought), peak (every accelerator at its
 /// power limit: what breakers and batteries must survive) and mean (what the meter counts).
 [[nodiscard]] Power cluster_power(const Cluster& cluster, std::int64_t accelerators, const DeviceWatts& device);
+
+/// Accelerators of one partition and what each of them draws.
+struct KindWatts {
+  std::size_t partition = 0;
+  double accelerators = 0;
+  DeviceWatts device;
+};
+
+/// The same where the kinds draw different watts.
+[[nodiscard]] Power cluster_power(const Cluster& cluster, std::span<const KindWatts> kinds);
 
 }  // namespace ampacity::power

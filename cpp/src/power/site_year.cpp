@@ -99,8 +99,8 @@ std::string megawatts(double watts) {
   return base::number_text(std::round(watts / 1e5) / 10) + " MW";
 }
 
-void add_breaker_warnings(const std::vector<BreakerLevel>& levels, std::vector<std::string>& warnings) {
-  for (const BreakerLevel& level : levels) {
+void add_breaker_warnings(const std::vector<BreakerLoading>& levels, std::vector<std::string>& warnings) {
+  for (const BreakerLoading& level : levels) {
     const auto say = [&](const char* when, std::int64_t overloaded, double load_w) {
       if (overloaded == 0) return;
       warnings.push_back(std::to_string(overloaded) + " of " + std::to_string(level.count) + " breakers (" +

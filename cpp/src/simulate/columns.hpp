@@ -8,7 +8,20 @@
 
 namespace ampacity::simulation {
 
-enum class Key : std::size_t { speed, busy, communication, host, peers, pipeline, replicas, joules, mean_w, count };
+enum class Key : std::size_t {
+  speed,
+  busy,
+  communication,
+  host,
+  peers,
+  pipeline,
+  replicas,
+  joules,
+  mean_w,
+  memory,
+  kind,
+  count
+};
 inline constexpr std::array<ColumnInfo, static_cast<std::size_t>(Key::count)> infos{{
     {"speed_fraction", "speed over that of the mean device"},
     {"busy_s", "kernels: products, attention, memory-bound operators, recomputation, optimizer (s)"},
@@ -19,6 +32,8 @@ inline constexpr std::array<ColumnInfo, static_cast<std::size_t>(Key::count)> in
     {"wait_replicas_s", "waiting for the slowest replica at the end of the step (s)"},
     {"joules", "energy of the device over the step (J)"},
     {"mean_w", "mean power of the device over the step (W)"},
+    {"memory_bytes", "memory of the device at its fullest moment (bytes)"},
+    {"kind", "partition of the cluster whose devices it is one of (index)"},
 }};
 
 }  // namespace ampacity::simulation

@@ -6,7 +6,7 @@
 
 #include "ampacity/error.hpp"
 #include "base/text.hpp"
-#include "simulate/replicas.hpp"
+#include "workload/stages.hpp"
 
 namespace ampacity::simulation {
 namespace {
@@ -99,11 +99,14 @@ std::vector<std::string> warnings_of(const Layout& layout, const SimulateOptions
       "device draws the same watts for longer");
   const bool mixed = std::any_of(estimate.warnings.begin(), estimate.warnings.end(),
                                  [](const Warning& warning) { return warning.caveat == Caveat::mixed_generations; });
-  if (mixed) say("devices of all kinds have the seconds and watts of the slowest kind");
+  if (mixed) {
+    say("replicas are filled into the kinds of devices one by one (stages, with balance = stages): those that lie on "
+        "several count as the slowest kind of them, and messages between kinds go at the pace of the slower links");
+  }
   if (estimate.breakdown.imbalance_s > 0) {
     say("the imbalance of experts and attention is its expected value in each task, not a draw");
   }
-  if (replicas_together(layout) > 1 && layout.zero_stage >= 3) {
+  if (workload::replicas_together(layout) > 1 && layout.zero_stage >= 3) {
     say("replicas that share sharded weights wait for one another in each task; gathering ahead of time would let them "
         "drift apart by a layer or two");
   }

@@ -19,12 +19,14 @@ constexpr std::int32_t nothing = 0;
 /// form; so do the virtual stages between the first and the last of a rank.
 class StageTable {
  public:
-  StageTable(const Training& job, const Layout& layout, const step::PartTimes& parts,
-             const workload::StageLayers& stages, double stalled_w)
+  StageTable(const Training& job, const Layout& layout, const step::StageDevices& devices,
+             const workload::StageLayers& stages)
       : layout_(layout), chunks_(static_cast<std::size_t>(layout.vp)) {
     const double through = 1 / static_cast<double>(workload::stage_copies(layout));
     const auto losses = static_cast<double>(1 + job.model.mtp_layers);
     for (const workload::StageRun& run : stages) {
+      const step::OnKind& kind = devices.of(run.first_rank < layout.front_stages);
+      const double stalled_w = compute::stalled_w(kind.device);
       std::vector<StageTasks> rank;
       for (std::int64_t chunk = 0; chunk < layout.vp; ++chunk) {
         const bool first = chunk == 0;
@@ -33,7 +35,7 @@ class StageTable {
         const step::PartCounts counts{{through * layers.dense, through * layers.moe},
                                       first && run.embedding ? through : 0,
                                       last && run.head ? through * losses : 0};
-        rank.push_back(step::stage_tasks(parts, counts, stalled_w));
+        rank.push_back(step::stage_tasks(kind.parts, counts, stalled_w));
       }
       for (std::int64_t i = 0; i < run.ranks; ++i) tasks_.insert(tasks_.end(), rank.begin(), rank.end());
     }
@@ -62,6 +64,22 @@ class StageTable {
   const Layout& layout_;
   std::size_t chunks_;
   std::vector<StageTasks> tasks_;
+};
+
+/// How many passes forward a rank holds the activations of, until their gradients are done.
+class Held {
+ public:
+  void start(PipelineTask kind) {
+    if (kind == PipelineTask::forward) most_ = std::max(most_, ++now_);
+  }
+  void finish(PipelineTask kind) {
+    if (kind == PipelineTask::backward || kind == PipelineTask::weight_gradient) --now_;
+  }
+  [[nodiscard]] std::int64_t most() const { return most_; }
+
+ private:
+  std::int64_t now_ = 0;
+  std::int64_t most_ = 0;
 };
 
 /// Turns the order of the schedule into slots that know what they wait for.
@@ -115,12 +133,14 @@ class Builder {
   void add_rank(std::int64_t rank) {
     plan_.begin.push_back(static_cast<std::int32_t>(plan_.slots.size()));
     RankSums sums;
+    sums.front = rank < layout_.front_stages;
     for (const StageTasks& tasks : table_.chunks_of(rank)) {
       // With DualPipe half of the micro-batches go through each of the two stages of a rank.
       sums.joules += static_cast<double>(plan_.micro_batches) * tasks.joules;
       sums.hidden_comm_s += static_cast<double>(plan_.micro_batches) * tasks.hidden_comm_s;
     }
     const auto end = plan_.order.begin[static_cast<std::size_t>(rank) + 1];
+    Held held;
     for (std::size_t at = plan_.order.begin[static_cast<std::size_t>(rank)]; at < end; ++at) {
       Slot slot;
       slot.rank = static_cast<std::int32_t>(rank);
@@ -129,11 +149,15 @@ class Builder {
       const Step& step = plan_.order.steps[at];
       TaskWork work = work_of(rank, step);
       finishes(step);
+      held.start(step.kind);
       if (step.with_next) {
         const Step& other = plan_.order.steps[++at];
         work += overlap(work, work_of(rank, other), sums);
         finishes(other);
+        held.start(other.kind);
+        held.finish(other.kind);
       }
+      held.finish(step.kind);
       if (step.kind != PipelineTask::weight_gradient) sums.hidden_comm_s += transfers_.hidden_s;
       if (step.with_next) sums.hidden_comm_s += transfers_.hidden_s;
       sums.compute_s += work.compute_s;
@@ -146,6 +170,8 @@ class Builder {
       slot.host_s = work.host_s;
       plan_.slots.push_back(slot);
     }
+    // A rank has so many virtual stages, or one of each direction.
+    sums.held = static_cast<double>(held.most()) / static_cast<double>(layout_.vp * workload::stage_copies(layout_));
     plan_.ranks.push_back(sums);
   }
 
@@ -220,17 +246,19 @@ class Builder {
 
 }  // namespace
 
-Plan plan_of(const Training& job, const Layout& layout, const Accelerator& device, const network::Links& links) {
+Plan plan_of(const Training& job, const Layout& layout, const step::StageDevices& devices) {
   const workload::StageLayers stages = workload::stage_layers(job.model, layout);
-  const step::PartTimes parts = step::part_times(job, layout, device, links);
   Plan plan;
   plan.micro_batches = workload::micro_batches(job.global_batch, layout);
-  const auto batches = static_cast<double>(plan.micro_batches);
   plan.order = schedule::order_of(layout.schedule, layout.pp, layout.vp, plan.micro_batches);
-  const step::StageTransfers transfers = step::pipeline_work(job, layout, links, parts, stages, batches).transfers;
-  const StageTable table(job, layout, parts, stages, compute::stalled_w(device));
+  const step::StageTransfers transfers =
+      step::pipeline_work(job, layout, devices, stages, static_cast<double>(plan.micro_batches)).transfers;
+  const StageTable table(job, layout, devices, stages);
   Builder(job, layout, table, transfers, plan).build();
-  plan.end = step::step_end(job, layout, device, links, parts, stages);
+  for (const bool front : {true, false}) {
+    const step::OnKind& kind = devices.of(front);
+    plan.ends[front ? 0 : 1] = step::step_end(job, layout, kind.device, kind.links, kind.parts, stages);
+  }
   plan.overhead_s = job.software.step_overhead_s;
   return plan;
 }

@@ -1,6 +1,7 @@
 // What every replica of a job does in a step, before any device differs: its tasks, and what each waits for.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "ampacity/training.hpp"
 #include "network/collectives.hpp"
 #include "schedule/order.hpp"
+#include "step/on_kind.hpp"
 #include "step/stage_time.hpp"
 #include "step/step_terms.hpp"
 #include "step/task_work.hpp"
@@ -36,6 +38,8 @@ struct RankSums {
   double imbalance_s = 0;
   double joules = 0;         ///< of the kernels
   double hidden_comm_s = 0;  ///< communication behind compute
+  bool front = false;        ///< among the stages on the first of two kinds of devices
+  double held = 0;           ///< micro-batches (of a whole stage) whose activations it holds at its fullest moment
 
   [[nodiscard]] double fixed_s() const { return communication_s + host_s + imbalance_s; }
 };
@@ -48,15 +52,23 @@ struct Plan {
   std::vector<std::int32_t> sequence;  ///< all slots, each behind those that it waits for
   std::vector<RankSums> ranks;
   std::int64_t micro_batches = 0;
-  step::StepEnd end;
+  std::array<step::StepEnd, 2> ends;  ///< on the front stages' kind of devices, and on that of the others
   double overhead_s = 0;
 
-  /// Seconds of a step behind the slowest pipeline.
-  [[nodiscard]] double tail_s() const {
+  [[nodiscard]] const step::StepEnd& end_of(const RankSums& rank) const { return ends[rank.front ? 0 : 1]; }
+  /// Seconds that a rank works on behind its pipeline.
+  [[nodiscard]] double tail_s(const RankSums& rank) const {
+    const step::StepEnd& end = end_of(rank);
     return end.replicas.exposed_s + end.optimizer.seconds + end.offload_s + end.norm_s + overhead_s;
   }
+  /// Of the rank that takes longest.
+  [[nodiscard]] double tail_s() const {
+    double longest_s = 0;
+    for (const RankSums& rank : ranks) longest_s = std::max(longest_s, tail_s(rank));
+    return longest_s;
+  }
 };
-[[nodiscard]] Plan plan_of(const Training& job, const Layout& layout, const Accelerator& device,
-                           const network::Links& links);
+/// `parts` as `devices` have them: of the layout and the job with its number of micro-batches.
+[[nodiscard]] Plan plan_of(const Training& job, const Layout& layout, const step::StageDevices& devices);
 
 }  // namespace ampacity::simulation

@@ -3,46 +3,44 @@
 #include <algorithm>
 #include <numeric>
 
+#include "workload/stages.hpp"
+
 namespace ampacity::simulation {
 
-std::int64_t replicas_together(const Layout& layout) {
-  const std::int64_t peers = layout.tp * layout.cp;
-  std::int64_t together = std::lcm(layout.ep * layout.etp, peers) / peers;
-  if (layout.zero_stage >= 3) {
-    together = std::lcm(together, layout.shard_group > 0 ? layout.shard_group : layout.dp);
-  }
-  return std::min(together, layout.dp);
-}
-
 Places places_of(const Layout& layout) {
-  return {layout.tp * layout.cp, layout.dp, layout.pp, replicas_together(layout)};
+  return {layout.tp * layout.cp, layout.dp, layout.pp, workload::replicas_together(layout)};
 }
 
-SetSolver::SetSolver(const Plan& plan, const Places& places, const Draws& draws)
-    : plan_(plan),
-      places_(places),
-      draws_(draws),
-      compute_s_(plan.slots.size()),
-      ends_s_(plan.slots.size()),
-      rank_s_(plan.ranks.size()) {
-  mean_s_.reserve(plan.slots.size());
+SetSolver::SetSolver(const Plan& plan, const Places& places, const Draws& draws) : places_(&places), draws_(draws) {
+  use(plan);
+}
+
+void SetSolver::use(const Plan& plan) {
+  if (plan_ == &plan) return;
+  plan_ = &plan;
+  mean_s_.clear();
   for (const Slot& slot : plan.slots) mean_s_.push_back(slot.compute_s);
+  compute_s_.assign(plan.slots.size(), 0);
+  ends_s_.assign(plan.slots.size(), 0);
+  rank_s_.assign(plan.ranks.size(), 0);
+  if (keeps_sums_) sums_s_.assign(plan.slots.size(), 0);
 }
 
 void SetSolver::solve(std::size_t set, std::span<const double> speeds, std::span<double> busy_s) {
-  for (std::int64_t rank = 0; rank < places_.stages; ++rank) solve_rank(set, rank, speeds, busy_s);
+  for (std::int64_t rank = 0; rank < places_->stages; ++rank) solve_rank(set, rank, speeds, busy_s);
   solve_pipeline();
 }
 
 void SetSolver::solve_rank(std::size_t set, std::int64_t rank, std::span<const double> speeds,
                            std::span<double> busy_s) {
   const auto index = static_cast<std::size_t>(rank);
-  const auto begin = compute_s_.begin() + plan_.begin[index];
-  const auto end = compute_s_.begin() + plan_.begin[index + 1];
+  const auto begin = compute_s_.begin() + plan_->begin[index];
+  const auto end = compute_s_.begin() + plan_->begin[index + 1];
   std::fill(begin, end, 0.0);
-  const std::size_t first = places_.first_device(set, rank);
-  if (!sums_s_.empty()) std::fill(sums_s_.begin() + plan_.begin[index], sums_s_.begin() + plan_.begin[index + 1], 0.0);
-  for (std::size_t d = first; d < first + places_.group(); ++d) {
+  const std::size_t first = places_->first_device(set, rank);
+  if (!sums_s_.empty())
+    std::fill(sums_s_.begin() + plan_->begin[index], sums_s_.begin() + plan_->begin[index + 1], 0.0);
+  for (std::size_t d = first; d < first + places_->group(); ++d) {
     const double sum_s = add_device(d, rank, speeds[d]);
     if (!busy_s.empty()) busy_s[d] = sum_s;
   }
@@ -52,8 +50,8 @@ void SetSolver::solve_rank(std::size_t set, std::int64_t rank, std::span<const d
 /// Calls `take(slot, seconds)` for each task of a device, in order.
 template <class Take>
 void SetSolver::draw_device(std::size_t device, std::int64_t rank, double speed, const Take& take) const {
-  const auto begin = static_cast<std::size_t>(plan_.begin[static_cast<std::size_t>(rank)]);
-  const std::size_t tasks = static_cast<std::size_t>(plan_.begin[static_cast<std::size_t>(rank) + 1]) - begin;
+  const auto begin = static_cast<std::size_t>(plan_->begin[static_cast<std::size_t>(rank)]);
+  const std::size_t tasks = static_cast<std::size_t>(plan_->begin[static_cast<std::size_t>(rank) + 1]) - begin;
   const double* const mean_s = mean_s_.data() + begin;
   const double slowness = 1 / speed;
   if (draws_.jitter_fraction > 0) {
@@ -88,16 +86,16 @@ double SetSolver::add_device(std::size_t device, std::int64_t rank, double speed
 std::vector<double> SetSolver::device_compute_s(std::size_t device, std::int64_t rank, double speed) const {
   std::vector<double> seconds;
   const auto index = static_cast<std::size_t>(rank);
-  seconds.reserve(static_cast<std::size_t>(plan_.begin[index + 1] - plan_.begin[index]));
+  seconds.reserve(static_cast<std::size_t>(plan_->begin[index + 1] - plan_->begin[index]));
   draw_device(device, rank, speed, [&](std::size_t, double slot_s) { seconds.push_back(slot_s); });
   return seconds;
 }
 
 void SetSolver::solve_pipeline() {
-  const Slot* const slots = plan_.slots.data();
+  const Slot* const slots = plan_->slots.data();
   double* const ends = ends_s_.data();
   end_s_ = 0;
-  for (const std::int32_t at : plan_.sequence) {
+  for (const std::int32_t at : plan_->sequence) {
     const Slot& slot = slots[at];
     const double free_s = slot.first_of_rank ? 0 : ends[at - 1];
     const double first_s = ends[slot.needs[0]] + slot.delay_s[0];

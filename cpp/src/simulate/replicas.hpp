@@ -11,10 +11,6 @@
 
 namespace ampacity::simulation {
 
-/// Replicas whose devices meet in each task, because experts or sharded weights (ZeRO 3) are spread over them: so many
-/// neighbours share one timeline. 1 where replicas meet at the end of the step only.
-[[nodiscard]] std::int64_t replicas_together(const Layout& layout);
-
 /// Where the devices of a step lie in its columns.
 struct Places {
   std::int64_t peers = 1;     ///< devices of one stage of one replica (tensor and context parallelism)
@@ -44,13 +40,20 @@ class SetSolver {
  public:
   SetSolver(const Plan& plan, const Places& places, const Draws& draws);
 
+  /// From now on sets work by that plan.
+  void use(const Plan& plan);
+  [[nodiscard]] const Plan& plan() const { return *plan_; }
+
   /// Durations and ends of all slots of the set. `speeds` are those of all devices of the job; `busy_s`, of all devices
   /// too, gets the compute seconds of this set's (unless it is empty).
   void solve(std::size_t set, std::span<const double> speeds, std::span<double> busy_s = {});
   /// Durations of one rank only.
   void solve_rank(std::size_t set, std::int64_t rank, std::span<const double> speeds, std::span<double> busy_s = {});
   /// From now on also keeps the sum of all devices of a group for each slot.
-  void keep_sums() { sums_s_.resize(compute_s_.size()); }
+  void keep_sums() {
+    keeps_sums_ = true;
+    sums_s_.resize(compute_s_.size());
+  }
   /// Ends of all slots from their durations.
   void solve_pipeline();
 
@@ -71,8 +74,8 @@ class SetSolver {
   void draw_device(std::size_t device, std::int64_t rank, double speed, const Take& take) const;
   double add_device(std::size_t device, std::int64_t rank, double speed);
 
-  const Plan& plan_;
-  const Places& places_;
+  const Plan* plan_ = nullptr;
+  const Places* places_;
   Draws draws_;
   std::vector<double> mean_s_;  // compute of each slot on a device of mean speed
   std::vector<double> compute_s_;
@@ -80,6 +83,7 @@ class SetSolver {
   std::vector<double> ends_s_;
   std::vector<double> rank_s_;
   double end_s_ = 0;
+  bool keeps_sums_ = false;
 };
 
 }  // namespace ampacity::simulation

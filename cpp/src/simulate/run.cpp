@@ -4,9 +4,10 @@
 #include <atomic>
 #include <functional>
 
-#include "network/collectives.hpp"
 #include "simulate/options.hpp"
 #include "step/pace.hpp"
+#include "workload/memory.hpp"
+#include "workload/stages.hpp"
 
 namespace ampacity::simulation {
 namespace {
@@ -16,28 +17,96 @@ constexpr double tasks_between_questions = 1e7;
 
 }  // namespace
 
-const Partition& partition_of(const Cluster& cluster, const Accelerator* device) {
-  const auto found = std::find_if(cluster.partitions.begin(), cluster.partitions.end(),
-                                  [&](const Partition& p) { return &p.node.accelerator == device; });
-  return found == cluster.partitions.end() ? cluster.partitions.front() : *found;
+namespace {
+
+/// Activations are those that the order of the tasks has in flight.
+std::vector<StageMemory> memory_of(const Plan& plan, const StageKinds& front, const StageKinds& rest) {
+  std::vector<StageMemory> table;
+  table.reserve(plan.ranks.size());
+  for (const RankSums& rank : plan.ranks) {
+    const auto stage = static_cast<std::int64_t>(table.size());
+    const StageKind& kind = (rank.front ? front : rest).of(stage);
+    table.push_back({stage, kind.layers, rank.held, workload::filled(kind, rank.held, rest.fragmentation_fraction)});
+  }
+  return table;
+}
+
+}  // namespace
+
+/// One crew but for jobs that span kinds of devices.
+void Run::plan_crews() {
+  const step::Pace pace = step::pace_of(job, cluster, layout);
+  if (!pace.shares.empty()) layout = pace.layout;
+  const bool by_stages = pace.crews.size() == 1 && pace.shares.size() > 1;
+  std::vector<step::Crew> found = pace.crews;
+  if (found.empty()) found = {{0, layout.dp, workload::micro_batches(job.global_batch, layout)}};
+  std::size_t set = 0;
+  for (const step::Crew& crew : found) {
+    const std::array<std::size_t, 2> kinds =
+        by_stages ? std::array<std::size_t, 2>{0, 1} : std::array{crew.kind, crew.kind};
+    const Training share = step::with_micro_batches(job, layout, crew.micro_batches);
+    const network::Links front = step::links_of(job, cluster, cluster.partitions[kinds[0]]);
+    const network::Links rest = step::links_of(job, cluster, cluster.partitions[kinds[1]]);
+    const step::PartTimes front_parts = step::part_times(share, layout, device(kinds[0]), front);
+    const step::PartTimes rest_parts =
+        by_stages ? step::part_times(share, layout, device(kinds[1]), rest) : front_parts;
+    const step::PartTimes& behind = by_stages ? rest_parts : front_parts;
+    CrewRun& run = crews.emplace_back();
+    run.plan = plan_of(share, layout, {{device(kinds[0]), front, front_parts}, {device(kinds[1]), rest, behind}});
+    run.kinds = kinds;
+    longest_tail_s = std::max(longest_tail_s, run.plan.tail_s());
+    run.first_set = set;
+    set += static_cast<std::size_t>(crew.replicas / workload::replicas_together(layout));
+    for (const RankSums& sums : run.plan.ranks) {
+      run.watts.push_back(watts_of(run.plan, sums, device(run.kind_of(sums))));
+    }
+    run.memory = memory_of(run.plan, workload::stage_kinds(job, layout, device(kinds[0])),
+                           workload::stage_kinds(job, layout, device(kinds[1])));
+  }
+}
+
+const CrewRun& Run::crew_of(std::size_t set) const {
+  std::size_t crew = 0;
+  while (crew + 1 < crews.size() && set >= crews[crew + 1].first_set) ++crew;
+  return crews[crew];
+}
+
+double Run::devices_of_stage(std::size_t crew) const {
+  const std::size_t end = crew + 1 < crews.size() ? crews[crew + 1].first_set : places.sets();
+  return static_cast<double>((end - crews[crew].first_set) * places.group());
+}
+
+/// Each kind has its own spread.
+void Run::draw_speeds() {
+  const std::size_t portion = 1 + devices_between_questions / (places.group() * crews.front().plan.ranks.size());
+  share(places.sets(), portion, [&](std::size_t from, std::size_t to) {
+    for (std::size_t set = from; set < to; ++set) {
+      const CrewRun& crew = crew_of(set);
+      for (std::int64_t rank = 0; rank < places.stages; ++rank) {
+        Variability v = options.variability;
+        if (v.device_spread_fraction < 0) {
+          const RankSums& sums = crew.plan.ranks[static_cast<std::size_t>(rank)];
+          v.device_spread_fraction = device(crew.kind_of(sums)).speed_spread_fraction;
+        }
+        const std::size_t first = places.first_device(set, rank);
+        for (std::size_t d = first; d < first + places.group(); ++d) {
+          column(Key::speed)[d] = drawn_speed(options.seed, v, d);
+        }
+      }
+    }
+  });
 }
 
 void Run::prepare() {
   check_options(options, layout);
-  device = step::pace_of(job, cluster, layout).device;
-  Variability& v = options.variability;
-  if (v.device_spread_fraction < 0) v.device_spread_fraction = device->speed_spread_fraction;
-  plan = plan_of(job, layout, *device, network::links_of(cluster, partition_of(cluster, device)));
+  plan_crews();
   places = places_of(layout);
-  draws = {options.seed, v.task_jitter_fraction, &table};
+  draws = {options.seed, options.variability.task_jitter_fraction, &table};
   columns = std::make_unique_for_overwrite<double[]>(infos.size() * places.devices());
-  for (const RankSums& sums : plan.ranks) watts.push_back(watts_of(plan, sums, *device));
   replica_end_s.resize(static_cast<std::size_t>(places.replicas));
-  slowest_compute_s.resize(places.sets() * plan.ranks.size());
+  slowest_compute_s.resize(places.sets() * static_cast<std::size_t>(places.stages));
   if (options.speed_fraction.empty()) {
-    share(places.devices(), devices_between_questions, [&](std::size_t from, std::size_t to) {
-      for (std::size_t d = from; d < to; ++d) column(Key::speed)[d] = drawn_speed(options.seed, v, d);
-    });
+    draw_speeds();
   } else {
     std::copy(options.speed_fraction.begin(), options.speed_fraction.end(), column(Key::speed).begin());
   }
@@ -48,8 +117,9 @@ void Run::keep(const SetSolver& solver, std::size_t set) {
   for (std::int64_t r = 0; r < places.together; ++r) {
     replica_end_s[set * static_cast<std::size_t>(places.together) + static_cast<std::size_t>(r)] = solver.end_s();
   }
-  for (std::size_t rank = 0; rank < plan.ranks.size(); ++rank) {
-    slowest_compute_s[set * plan.ranks.size() + rank] = solver.slowest_compute_s(static_cast<std::int64_t>(rank));
+  const auto ranks = static_cast<std::size_t>(places.stages);
+  for (std::size_t rank = 0; rank < ranks; ++rank) {
+    slowest_compute_s[set * ranks + rank] = solver.slowest_compute_s(static_cast<std::int64_t>(rank));
   }
 }
 
@@ -59,6 +129,9 @@ void Run::solve_sets(SetSolver& solver, std::size_t from, std::size_t to) {
   const std::span<double> busy_s = column(Key::busy);
   bool solved_mean = false;
   for (std::size_t set = from; set < to; ++set) {
+    const Plan& plan = crew_of(set).plan;
+    solved_mean = solved_mean && &plan == &solver.plan();
+    solver.use(plan);
     bool mean = draws.jitter_fraction <= 0;
     for (std::int64_t rank = 0; rank < places.stages && mean; ++rank) {
       const auto begin = speeds.begin() + static_cast<std::ptrdiff_t>(places.first_device(set, rank));
@@ -78,7 +151,8 @@ void Run::solve_sets(SetSolver& solver, std::size_t from, std::size_t to) {
 }
 
 void Run::solve() {
-  const double tasks_of_set = static_cast<double>(places.group()) * static_cast<double>(plan.slots.size());
+  const double tasks_of_set =
+      static_cast<double>(places.group()) * static_cast<double>(crews.front().plan.slots.size());
   const auto portion = static_cast<std::size_t>(std::max(1.0, tasks_between_questions / tasks_of_set));
   std::atomic<std::size_t> done = 0;
   const std::function<bool()> told = [&] {
@@ -87,7 +161,7 @@ void Run::solve() {
   };
   share(
       places.sets(), portion,
-      [this, &done, solver = SetSolver(plan, places, draws)](std::size_t from, std::size_t to) mutable {
+      [this, &done, solver = SetSolver(crews.front().plan, places, draws)](std::size_t from, std::size_t to) mutable {
         solve_sets(solver, from, to);
         done += to - from;
       },

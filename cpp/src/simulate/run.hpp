@@ -1,6 +1,7 @@
 // One simulated step: what was asked, what each device does, and what comes out.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -13,6 +14,7 @@
 #include "ampacity/error.hpp"
 #include "ampacity/simulate.hpp"
 #include "base/team.hpp"
+#include "power/site_power.hpp"
 #include "simulate/columns.hpp"
 #include "simulate/plan.hpp"
 #include "simulate/replicas.hpp"
@@ -20,11 +22,20 @@
 
 namespace ampacity::simulation {
 
-/// The partition of the cluster that has these devices.
-[[nodiscard]] const Partition& partition_of(const Cluster& cluster, const Accelerator* device);
-
 /// Devices worked on between two questions whether to go on: about a tenth of a second.
 inline constexpr std::size_t devices_between_questions = 1'000'000;
+
+/// Sets of replicas that do the same, on devices of one kind, or with their front stages on one and the rest on
+/// another.
+struct CrewRun {
+  Plan plan;
+  std::array<std::size_t, 2> kinds{};  ///< partitions of the front stages' devices and of the others'
+  std::size_t first_set = 0;
+  std::vector<Watts> watts;         // of each rank
+  std::vector<StageMemory> memory;  // of each rank
+
+  [[nodiscard]] std::size_t kind_of(const RankSums& rank) const { return kinds[rank.front ? 0 : 1]; }
+};
 
 /// `prepare`, `solve`, `finish` and `find_critical` in this order; after that it does not change.
 struct Run {
@@ -40,15 +51,14 @@ struct Run {
   Layout layout;
   SimulateOptions options;
   Estimate estimate;
-  const Accelerator* device = nullptr;
-  Plan plan;
+  std::vector<CrewRun> crews;
   Places places;
-  std::vector<Watts> watts;  // of each rank
   JitterTable table;
   Draws draws;
   std::unique_ptr<double[]> columns;
   std::vector<double> replica_end_s;
   std::vector<double> slowest_compute_s;  // set by set, rank by rank
+  double longest_tail_s = 0;
   double step_time_s = 0;
   double joules = 0;
   Power power;
@@ -75,12 +85,25 @@ struct Run {
       throw Cancelled("the simulation was stopped");
     }
   }
+  [[nodiscard]] const CrewRun& crew_of(std::size_t set) const;
+  /// Devices of one stage of a crew.
+  [[nodiscard]] double devices_of_stage(std::size_t crew) const;
+  [[nodiscard]] const Accelerator& device(std::size_t kind) const { return cluster.partitions[kind].node.accelerator; }
+  /// Seconds of the step behind the slowest pipeline.
+  /// When the pipelines of a set are done, and how much less than others it has to do behind them taken off.
+  [[nodiscard]] double latest_s(std::size_t set, double end_s) const {
+    return end_s + (crew_of(set).plan.tail_s() - longest_tail_s);
+  }
+  [[nodiscard]] double latest_s() const;
+  void plan_crews();
+  void draw_speeds();
   void prepare();
   void solve();
   void solve_sets(SetSolver& solver, std::size_t from, std::size_t to);
   void keep(const SetSolver& solver, std::size_t set);
   void fill_rank(std::size_t set, std::int64_t rank, double last_end_s);
   void finish();
+  [[nodiscard]] std::vector<power::KindWatts> watts_by_kind() const;
   void find_critical();
   [[nodiscard]] WattBins pipelines_w(double resolution_s) const;
   [[nodiscard]] PowerTrace trace(double resolution_s) const;

@@ -64,6 +64,9 @@ const Estimate& Simulation::estimate() const {
 const CriticalDevice& Simulation::critical() const {
   return parts_->critical;
 }
+const std::vector<StageMemory>& Simulation::memory_stages() const {
+  return parts_->crews.front().memory;
+}
 const std::vector<std::string>& Simulation::warnings() const {
   return parts_->warnings;
 }
@@ -116,16 +119,18 @@ PowerTrace Simulation::power_trace(double resolution_s) const {
 PipelineTimeline Simulation::timeline(std::int64_t replica) const {
   const Parts& p = *parts_;
   simulation::check_index("replica", replica, p.places.replicas);
-  SetSolver solver(p.plan, p.places, p.draws);
-  solver.solve(static_cast<std::size_t>(replica / p.places.together), p.column(simulation::Key::speed));
+  const auto set = static_cast<std::size_t>(replica / p.places.together);
+  const simulation::Plan& plan = p.crew_of(set).plan;
+  SetSolver solver(plan, p.places, p.draws);
+  solver.solve(set, p.column(simulation::Key::speed));
   PipelineTimeline timeline;
-  for (std::size_t at = 1; at < p.plan.slots.size(); ++at) {
-    const simulation::Slot& slot = p.plan.slots[at];
+  for (std::size_t at = 1; at < plan.slots.size(); ++at) {
+    const simulation::Slot& slot = plan.slots[at];
     const double end_s = solver.ends_s()[at];
     const auto first = static_cast<std::size_t>(slot.first_step);
-    const std::size_t steps = p.plan.order.steps[first].with_next ? 2 : 1;
+    const std::size_t steps = plan.order.steps[first].with_next ? 2 : 1;
     for (std::size_t row = first; row < first + steps; ++row) {
-      const schedule::Step& step = p.plan.order.steps[row];
+      const schedule::Step& step = plan.order.steps[row];
       timeline.rank.push_back(slot.rank);
       timeline.stage.push_back(step.stage);
       timeline.micro_batch.push_back(step.micro_batch);
@@ -142,7 +147,9 @@ std::vector<double> Simulation::task_compute_s(std::int64_t device) const {
   simulation::check_index("device", device, static_cast<std::int64_t>(p.places.devices()));
   const auto d = static_cast<std::size_t>(device);
   const std::int64_t rank = device / (p.places.peers * p.places.replicas);
-  return SetSolver(p.plan, p.places, p.draws).device_compute_s(d, rank, p.column(simulation::Key::speed)[d]);
+  const std::int64_t set = device / p.places.peers % p.places.replicas / p.places.together;
+  return SetSolver(p.crew_of(static_cast<std::size_t>(set)).plan, p.places, p.draws)
+      .device_compute_s(d, rank, p.column(simulation::Key::speed)[d]);
 }
 
 std::vector<double> Simulation::task_fixed_s(std::int64_t stage) const {
@@ -150,8 +157,9 @@ std::vector<double> Simulation::task_fixed_s(std::int64_t stage) const {
   simulation::check_index("stage", stage, p.places.stages);
   std::vector<double> seconds;
   const auto rank = static_cast<std::size_t>(stage);
-  for (std::int32_t at = p.plan.begin[rank]; at < p.plan.begin[rank + 1]; ++at) {
-    seconds.push_back(p.plan.slots[static_cast<std::size_t>(at)].fixed_s);
+  const simulation::Plan& plan = p.crews.front().plan;
+  for (std::int32_t at = plan.begin[rank]; at < plan.begin[rank + 1]; ++at) {
+    seconds.push_back(plan.slots[static_cast<std::size_t>(at)].fixed_s);
   }
   return seconds;
 }

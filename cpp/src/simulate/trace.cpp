@@ -23,31 +23,44 @@ WattBins Run::pipelines_w(double resolution_s) const {
   // A block may take long: the calling thread also asks within it.
   const std::thread::id caller = std::this_thread::get_id();
   const std::size_t portion = 1 + sets / (blocks * questions_of_block);
-  share(blocks, 1, [&, solver = SetSolver(plan, places, draws)](std::size_t from, std::size_t to) mutable {
-    solver.keep_sums();
-    for (std::size_t block = from; block < to; ++block) {
-      for (std::size_t set = sets * block / blocks; set < sets * (block + 1) / blocks; ++set) {
-        const bool asks = set % portion == 0 && options.proceed && std::this_thread::get_id() == caller;
-        if (asks && !options.proceed()) throw Cancelled("the trace of the power was stopped");
-        solver.solve(set, column(Key::speed));
-        add_set(solver, plan, places, watts, block == 0 ? bins : block_bins[block - 1]);
-      }
-    }
-  });
+  share(blocks, 1,
+        [&, solver = SetSolver(crews.front().plan, places, draws)](std::size_t from, std::size_t to) mutable {
+          solver.keep_sums();
+          for (std::size_t block = from; block < to; ++block) {
+            for (std::size_t set = sets * block / blocks; set < sets * (block + 1) / blocks; ++set) {
+              const bool asks = set % portion == 0 && options.proceed && std::this_thread::get_id() == caller;
+              if (asks && !options.proceed()) throw Cancelled("the trace of the power was stopped");
+              const CrewRun& crew = crew_of(set);
+              solver.use(crew.plan);
+              solver.solve(set, column(Key::speed));
+              add_set(solver, crew.plan, places, crew.watts, block == 0 ? bins : block_bins[block - 1]);
+            }
+          }
+        });
   for (const WattBins& block : block_bins) bins += block;
   return bins;
 }
 
 PowerTrace Run::trace(double resolution_s) const {
   WattBins bins = pipelines_w(resolution_s);
-  const auto devices = static_cast<double>(places.devices());
-  const Watts& any = watts.front();
-  bins.add(0, step_time_s, devices * any.stalled_w);
-  // Behind the slowest pipeline: reductions, optimizer, host.
-  const double last_end_s = *std::max_element(replica_end_s.begin(), replica_end_s.end());
-  const double network_s = plan.end.replicas.exposed_s + plan.end.norm_s;
-  bins.add(last_end_s, network_s, devices * (any.communicating_w - any.stalled_w));
-  bins.add(last_end_s + network_s, plan.end.optimizer.seconds, devices * (any.optimizer_w - any.stalled_w));
+  const double last_s = latest_s();
+  double supplies = 0;
+  for (std::size_t c = 0; c < crews.size(); ++c) {
+    const double devices = devices_of_stage(c);
+    for (std::size_t rank = 0; rank < crews[c].plan.ranks.size(); ++rank) {
+      const RankSums& sums = crews[c].plan.ranks[rank];
+      const Watts& w = crews[c].watts[rank];
+      bins.add(0, step_time_s, devices * w.stalled_w);
+      // Behind the slowest pipeline: reductions, optimizer, host.
+      const step::StepEnd& end = crews[c].plan.end_of(sums);
+      const double start_s = last_s + (longest_tail_s - crews[c].plan.tail_s(sums));
+      const double network_s = end.replicas.exposed_s + end.norm_s;
+      bins.add(start_s, network_s, devices * (w.communicating_w - w.stalled_w));
+      bins.add(start_s + network_s, end.optimizer.seconds, devices * (w.optimizer_w - w.stalled_w));
+      supplies += devices * cluster.partitions[crews[c].kind_of(sums)].node.psu_efficiency_fraction;
+    }
+  }
+  supplies /= static_cast<double>(places.devices());
 
   PowerTrace trace;
   trace.resolution_s = resolution_s;
@@ -55,7 +68,6 @@ PowerTrace Run::trace(double resolution_s) const {
   const std::size_t count = trace.accelerators_w.size();
   trace.seconds.assign(count, resolution_s);
   trace.seconds.back() = step_time_s - static_cast<double>(count - 1) * resolution_s;
-  const double supplies = partition_of(cluster, device).node.psu_efficiency_fraction;
   for (const double watts_now : trace.accelerators_w) {
     trace.it_w.push_back(power.it_mean_w + (watts_now - joules / step_time_s) / supplies);
     trace.facility_w.push_back(trace.it_w.back() + power.facility_mean_w - power.it_mean_w);

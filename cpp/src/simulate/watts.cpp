@@ -11,10 +11,10 @@ Watts watts_of(const Plan& plan, const RankSums& sums, const Accelerator& device
   Watts watts;
   watts.communicating_w = compute::communicating_w(device);
   watts.stalled_w = compute::stalled_w(device);
-  const compute::KernelCost& optimizer = plan.end.optimizer;
+  const compute::KernelCost& optimizer = plan.end_of(sums).optimizer;
   watts.optimizer_w = optimizer.seconds > 0 ? optimizer.joules / optimizer.seconds : 0;
   if (sums.compute_s > 0) {
-    const double hidden_s = sums.hidden_comm_s + plan.end.replicas.hidden_s;
+    const double hidden_s = sums.hidden_comm_s + plan.end_of(sums).replicas.hidden_s;
     const double hidden_j = step::hidden_joules(device, hidden_s, sums.compute_s, sums.joules);
     watts.busy_w = (sums.joules + hidden_j) / sums.compute_s;
   }

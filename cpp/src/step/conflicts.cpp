@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "spec/ranges.hpp"
+#include "step/crews.hpp"
 #include "workload/attention_mask.hpp"
 #include "workload/stages.hpp"
 
@@ -59,9 +60,44 @@ void check_model_split(const Training& job, const Layout& layout, Finder& find) 
                ") for sequence parallelism");
 }
 
+bool cuts_stages_freely(const Layout& layout) {
+  const bool in_line = layout.schedule != Schedule::dualpipe && !is_v(layout.schedule);
+  return layout.pp > 1 && layout.vp == 1 && in_line && layout.first_stage_layers == 0 &&
+         layout.last_stage_layers == 0 && !layout.uneven_stages;
+}
+
+/// Front stages and the others share their layers among themselves.
+void check_front(const Training& job, const Layout& layout, Finder& find) {
+  const std::int64_t layers = job.model.layers + job.model.mtp_layers;
+  find.require(cuts_stages_freely(layout), "layout.front_stages", layout.front_stages,
+               "must be 0 unless each of several stages is one piece (vp 1; 1f1b, gpipe or zb-h1) and no other field "
+               "says how layers are spread");
+  if (!cuts_stages_freely(layout)) return;
+  find.require(layout.front_stages < layout.pp, "layout.front_stages", layout.front_stages,
+               "must be less than layout.pp (", layout.pp, ")");
+  const std::int64_t others = layout.pp - layout.front_stages;
+  find.require(layout.front_layers >= layout.front_stages && layout.front_layers <= layers - others,
+               "layout.front_layers", layout.front_layers, "must leave each of ", layout.front_stages, " front and ",
+               others, " other stages a layer of model.layers (", layers, ")");
+}
+
+/// Stages on two kinds of devices get the layers that make them equally long.
+void check_balance(const Cluster& cluster, const Layout& layout, Finder& find) {
+  if (layout.balance != Balance::stages || !spans_kinds(cluster, layout)) return;
+  find.require(kinds_of(cluster, layout) == 2, "layout.balance", "stages",
+               "must be another where the job spans more than two partitions of the cluster");
+  find.require(
+      cuts_stages_freely(layout) && layout.recompute_layers == 0, "layout.balance", "stages",
+      "needs stages of one piece (pp above 1, vp 1; 1f1b, gpipe or zb-h1) whose layers no other field spreads, "
+      "and layout.recompute_layers 0");
+}
+
 /// Whether the layers can be spread over the stages.
 void check_stages(const Training& job, const Layout& layout, Finder& find) {
   const Model& m = job.model;
+  if (layout.front_stages > 0) return check_front(job, layout, find);
+  find.require(layout.front_layers == 0, "layout.front_layers", layout.front_layers,
+               "must be 0 without layout.front_stages");
   const std::int64_t first = layout.first_stage_layers;
   const std::int64_t last = layout.last_stage_layers;
   const bool given = first > 0 || last > 0;
@@ -198,6 +234,7 @@ void check_all(const Training& job, const Cluster& cluster, const Layout& layout
                layout.pp, " x cp ", layout.cp, " x dp ", layout.dp, ") must not exceed those of the cluster (", has,
                ")");
   check_all(job, layout, find);
+  if (layout.accelerators() <= has) check_balance(cluster, layout, find);
 }
 
 double product_of_degrees(const Layout& layout) {

@@ -1,33 +1,27 @@
 #include "step/pace.hpp"
 
+#include <algorithm>
+
+#include "compute/kernels.hpp"
+#include "step/mixed_pace.hpp"
 #include "workload/memory.hpp"
 #include "workload/stages.hpp"
 
 namespace ampacity::step {
 namespace {
 
-/// `step_on(index)` is the step on the kind of device of that partition.
-template <class StepOn>
-Pace slowest_of(const Training& job, const Cluster& cluster, const Layout& layout, const StepOn& step_on) {
+/// The step on the first kind of device, which has it all.
+Pace alone(const Training& job, const Cluster& cluster, const Layout& layout, const network::Links& links,
+           const PartTimes& parts) {
+  const workload::StageLayers stages = workload::stage_layers(job.model, layout);
+  const Accelerator& device = cluster.partitions.front().node.accelerator;
+  const OnKind kind{device, links, parts};
   Pace pace;
-  const auto batches = static_cast<double>(workload::micro_batches(job.global_batch, layout));
-  std::int64_t left = layout.accelerators();
-  for (std::size_t i = 0; i < cluster.partitions.size() && left > 0; ++i) {
-    const Partition& partition = cluster.partitions[i];
-    const Accelerator& device = partition.node.accelerator;
-    const StepTime step = step_on(i);
-    const bool first = pace.device == nullptr;
-    if (first || step.breakdown.total_s() > pace.step.breakdown.total_s()) {
-      pace.step = step;
-      pace.device = &device;
-    }
-    if (first || device.memory_bytes < pace.memory.capacity_bytes) {
-      pace.memory_kinds = workload::stage_kinds(job, layout, device);
-      pace.memory = workload::fullest_of(pace.memory_kinds, layout, batches);
-    }
-    pace.partitions += 1;
-    left -= partition.accelerators;
-  }
+  pace.step = step_time(job, layout, {kind, kind}, stages);
+  pace.device = &device;
+  pace.memory_kinds = workload::stage_kinds(job, layout, device, stages);
+  pace.memory = workload::fullest_of(pace.memory_kinds, layout, pace.step.micro_batches);
+  pace.partitions = 1;
   return pace;
 }
 
@@ -39,10 +33,21 @@ network::Links links_of(const Training& job, const Cluster& cluster, const Parti
   return links;
 }
 
+Training with_micro_batches(const Training& job, const Layout& layout, std::int64_t micro_batches) {
+  Training changed = job;
+  changed.global_batch = micro_batches * layout.dp * layout.micro_batch;
+  return changed;
+}
+
 Pace pace_of(const Training& job, const Cluster& cluster, const Layout& layout) {
-  return slowest_of(job, cluster, layout, [&](std::size_t i) {
-    const Partition& partition = cluster.partitions[i];
-    return step_time(job, layout, partition.node.accelerator, links_of(job, cluster, partition));
+  if (!spans_kinds(cluster, layout)) {
+    const Partition& first = cluster.partitions.front();
+    const network::Links links = links_of(job, cluster, first);
+    return alone(job, cluster, layout, links, part_times(job, layout, first.node.accelerator, links));
+  }
+  return mixed_pace(job, cluster, layout, [&](std::size_t kind, const Training& changed) {
+    const Partition& partition = cluster.partitions[kind];
+    return part_times(changed, layout, partition.node.accelerator, links_of(job, cluster, partition));
   });
 }
 
@@ -51,12 +56,13 @@ Pacer::Pacer(const Cluster& cluster) : cluster_(cluster) {
 }
 
 Pace Pacer::pace_of(const Training& job, const Layout& layout) {
-  return slowest_of(job, cluster_, layout, [&](std::size_t i) {
-    const Accelerator& device = cluster_.partitions[i].node.accelerator;
+  const auto parts_on = [&](std::size_t i, const Training& changed) -> const PartTimes& {
     Kind& kind = kinds_[i];
     kind.links.in_network_reduction = job.in_network_reduction && cluster_.fabric.in_network_reduction;
-    return step_time(job, layout, device, kind.links, kind.parts.get(job, layout, device, kind.links));
-  });
+    return kind.parts.get(changed, layout, cluster_.partitions[i].node.accelerator, kind.links);
+  };
+  if (spans_kinds(cluster_, layout)) return mixed_pace(job, cluster_, layout, parts_on);
+  return alone(job, cluster_, layout, kinds_.front().links, parts_on(0, job));
 }
 
 }  // namespace ampacity::step

@@ -1,4 +1,4 @@
-// The step of a job on a whole cluster: the slowest kind of device sets the pace.
+// The step of a job on a whole cluster.
 #pragma once
 
 #include <cstdint>
@@ -9,19 +9,31 @@
 #include "ampacity/layout.hpp"
 #include "ampacity/training.hpp"
 #include "network/collectives.hpp"
+#include "step/crews.hpp"
 #include "step/part_cache.hpp"
 #include "step/step_time.hpp"
 
 namespace ampacity::step {
 
+/// Devices of one partition that a job works with.
+struct KindShare {
+  std::size_t kind = 0;
+  double accelerators = 0;
+  double joules = 0;  ///< of one of them over the step
+};
+
 /// The step on the partitions that the job fills, in order: all wait for the slowest kind of device, and the job must
-/// fit into the smallest memory.
+/// fit into each memory.
 struct Pace {
-  StepTime step;
+  StepTime step;                        ///< of those that set the pace
   Memory memory;                        ///< of the fullest stage
   StageKinds memory_kinds;              ///< of all stages
   const Accelerator* device = nullptr;  ///< the slowest; belongs to the cluster
   std::int64_t partitions = 0;
+  // Of a job that spans kinds only:
+  std::vector<Crew> crews;        ///< replicas in order; one where stages lie on different kinds
+  std::vector<KindShare> shares;  ///< of the kinds
+  Layout layout;                  ///< as asked for, with the stages that lie on the first kind and their layers
 };
 
 /// Links as the job uses them: with reduction in the network's switches only where it says so.
@@ -29,6 +41,9 @@ struct Pace {
 
 /// The layout must be free of `conflicts`.
 [[nodiscard]] Pace pace_of(const Training& job, const Cluster& cluster, const Layout& layout);
+
+/// The job with so many micro-batches a replica.
+[[nodiscard]] Training with_micro_batches(const Training& job, const Layout& layout, std::int64_t micro_batches);
 
 /// The same for many layouts of one job (of which batch and sequence length may change), bit for bit: what they have in
 /// common is computed once. Belongs to one thread.

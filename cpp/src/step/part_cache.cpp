@@ -21,6 +21,11 @@ PartKey part_key(const Training& job, const Layout& layout) {
   key.layout.first_stage_layers = standard.first_stage_layers;
   key.layout.last_stage_layers = standard.last_stage_layers;
   key.layout.uneven_stages = standard.uneven_stages;
+  key.layout.balance = standard.balance;
+  if (layout.recompute_layers == 0) {
+    key.layout.front_stages = standard.front_stages;
+    key.layout.front_layers = standard.front_layers;
+  }
   if (layout.zero_stage < 3) {
     key.layout.dp = standard.dp;
     key.layout.zero_stage = standard.zero_stage;

@@ -83,7 +83,7 @@ schedule::Messages messages_of(const StageTransfers& transfers) {
   return {transfers.shown_s, std::max(0.0, transfers.send_s - transfers.shown_s)};
 }
 
-using Ranks = std::array<RankTimes, std::tuple_size_v<decltype(workload::StageLayers::runs)>>;
+using AllTimes = std::array<RankTimes, std::tuple_size_v<decltype(workload::StageLayers::runs)>>;
 
 PartCounts counts_of(const workload::StageRun& run, const Layout& layout, double losses) {
   // With DualPipe half of the micro-batches go through each of the two stages of a rank.
@@ -111,7 +111,8 @@ RankTimes rank_times(const workload::StageRun& run, const Layout& layout, double
 /// Whether the closed form is near (1 %). That of the interleaved schedule wants virtual stages of equal length, but
 /// for embedding and head and the layers that stand for these; that of ZB-H1 also a pipeline that fills.
 bool has_closed_form(const Layout& layout, double micro_batches) {
-  const bool equal = !layout.uneven_stages && layout.first_stage_layers == 0 && layout.last_stage_layers == 0;
+  const bool equal = !layout.uneven_stages && layout.first_stage_layers == 0 && layout.last_stage_layers == 0 &&
+                     layout.front_stages == 0;
   switch (layout.schedule) {
     case Schedule::gpipe:
       return true;
@@ -124,33 +125,49 @@ bool has_closed_form(const Layout& layout, double micro_batches) {
   }
 }
 
+Parts seconds_of(const PartTimes& parts) {
+  return {seconds_of(parts.dense), seconds_of(parts.moe), seconds_of_embedding(parts.embedding),
+          seconds_of_head(parts.head)};
+}
+
+/// Messages between kinds of devices go at the pace of the slower one.
+StageTransfers transfers_of(const Training& job, const Layout& layout, const StageDevices& devices,
+                            double micro_batches, double weight_gradient_s) {
+  const StageTransfers rest = stage_transfers(job, layout, devices.rest.links, micro_batches, weight_gradient_s);
+  if (!devices.mixed()) return rest;
+  const StageTransfers front = stage_transfers(job, layout, devices.front.links, micro_batches, weight_gradient_s);
+  return front.send_s > rest.send_s ? front : rest;
+}
+
+bool among(const RankParts& run, Ranks ranks) {
+  return ranks == Ranks::all || run.front == (ranks == Ranks::front);
+}
+
 }  // namespace
 
-PipelineWork pipeline_work(const Training& job, const Layout& layout, const network::Links& links,
-                           const PartTimes& parts, const workload::StageLayers& stages, double micro_batches) {
+PipelineWork pipeline_work(const Training& job, const Layout& layout, const StageDevices& devices,
+                           const workload::StageLayers& stages, double micro_batches) {
   // Each layer that predicts a further token has a loss of its own.
   const auto losses = static_cast<double>(1 + job.model.mtp_layers);
-  const Parts seconds{seconds_of(parts.dense), seconds_of(parts.moe), seconds_of_embedding(parts.embedding),
-                      seconds_of_head(parts.head)};
-  Ranks ranks;
-  PartCounts mean;
+  const Parts rest = seconds_of(devices.rest.parts);
+  const Parts front = devices.mixed() ? seconds_of(devices.front.parts) : rest;
+  AllTimes times;
   PipelineWork work;
   work.count = stages.count;
   for (std::size_t i = 0; i < stages.count; ++i) {
     const workload::StageRun& run = stages.runs[i];
-    const PartCounts counts = counts_of(run, layout, losses);
-    const double share = static_cast<double>(run.ranks) / static_cast<double>(layout.pp);
-    ranks[i] = rank_times(run, layout, losses, counts, seconds);
-    work.runs[i] = {counts, share};
-    add(mean, share, counts);
+    RankParts& rank = work.runs[i];
+    rank.parts = counts_of(run, layout, losses);
+    rank.share = static_cast<double>(run.ranks) / static_cast<double>(layout.pp);
+    rank.front = run.first_rank < layout.front_stages;
+    times[i] = rank_times(run, layout, losses, rank.parts, rank.front ? front : rest);
   }
-  const std::span<RankTimes> used{ranks.data(), stages.count};
+  const std::span<RankTimes> used{times.data(), stages.count};
   const std::size_t slowest = schedule::slowest_rank(used);
 
-  work.slowest_parts = work.runs[slowest].parts;
-  work.slowest = pass_of(parts, work.slowest_parts);
-  work.mean = pass_of(parts, mean);
-  work.transfers = stage_transfers(job, layout, links, micro_batches, work.slowest.weight_gradient_s);
+  work.slowest_rank = work.runs[slowest];
+  work.slowest = pass_of(devices.of(work.slowest_rank.front).parts, work.slowest_rank.parts);
+  work.transfers = transfers_of(job, layout, devices, micro_batches, work.slowest.weight_gradient_s);
   work.messages_s = 2 * static_cast<double>(layout.vp) * micro_batches * work.transfers.shown_s +
                     2 * static_cast<double>(layout.pp - 1) * work.transfers.send_s;
   work.hidden_ep_s = schedule::overlapped_share(layout.schedule, layout.pp, micro_batches) * micro_batches *
@@ -161,7 +178,7 @@ PipelineWork pipeline_work(const Training& job, const Layout& layout, const netw
   }
   if (overlaps_passes(layout.schedule)) {
     for (std::size_t i = 0; i < stages.count; ++i) {
-      const PassTime pass = pass_of(parts, work.runs[i].parts);
+      const PassTime pass = pass_of(devices.rest.parts, work.runs[i].parts);
       used[i].saved_s =
           hideable_exchange_s(job.software, pass.ep_comm_s, pass.compute_s()) / static_cast<double>(layout.vp);
     }
@@ -174,23 +191,40 @@ PipelineWork pipeline_work(const Training& job, const Layout& layout, const netw
   return work;
 }
 
-double mean_hidden_joules(const PipelineWork& work, const PartTimes& parts, const Software& software,
-                          const Accelerator& device, double micro_batches, double overlapped_share, double hidden_s) {
-  const double stalled_w = compute::stalled_w(device);
+MeanRank mean_rank(const PipelineWork& work, const PartTimes& parts, Ranks ranks) {
+  PartCounts sum;
+  double share = 0;
+  for (std::size_t i = 0; i < work.count; ++i) {
+    const RankParts& run = work.runs[i];
+    if (!among(run, ranks)) continue;
+    add(sum, run.share, run.parts);
+    share += run.share;
+  }
+  return {1 / share * pass_of(parts, sum), share};
+}
+
+double mean_hidden_joules(const PipelineWork& work, const OnKind& kind, Ranks ranks, const Software& software,
+                          double micro_batches, double overlapped_share, double hidden_s) {
+  const double stalled_w = compute::stalled_w(kind.device);
+  const PartTimes& parts = kind.parts;
   const Behind dense = behind_of(parts.dense.forward, stalled_w) + behind_of(parts.dense.backward, stalled_w);
   const Behind moe = behind_of(parts.moe.forward, stalled_w) + behind_of(parts.moe.backward, stalled_w);
   const Behind embedding = behind_of(parts.embedding, stalled_w);
   const Behind head = behind_of(parts.head, stalled_w);
   double joules = 0;
+  double share = 0;
   for (std::size_t i = 0; i < work.count; ++i) {
-    const PartCounts& counts = work.runs[i].parts;
+    const RankParts& run = work.runs[i];
+    if (!among(run, ranks)) continue;
+    const PartCounts& counts = run.parts;
     const Behind rank = micro_batches * (counts.layers.dense * dense + counts.layers.moe * moe +
                                          counts.embeddings * embedding + counts.heads * head);
     const double exchange_s = overlapped_share * hideable_exchange_s(software, rank.exchange_s, rank.compute_s);
-    joules += work.runs[i].share *
-              hidden_joules(device, rank.hidden_s + exchange_s + hidden_s, rank.compute_s, rank.kernels_j);
+    joules +=
+        run.share * hidden_joules(kind.device, rank.hidden_s + exchange_s + hidden_s, rank.compute_s, rank.kernels_j);
+    share += run.share;
   }
-  return joules;
+  return joules / share;
 }
 
 }  // namespace ampacity::step

@@ -7,6 +7,7 @@
 
 #include "ampacity/layout.hpp"
 #include "ampacity/training.hpp"
+#include "step/on_kind.hpp"
 #include "step/stage_time.hpp"
 #include "step/step_terms.hpp"
 #include "workload/stages.hpp"
@@ -23,7 +24,8 @@ struct PartCounts {
 /// Neighbouring ranks with the same parts.
 struct RankParts {
   PartCounts parts;
-  double share = 0;  ///< of all ranks
+  double share = 0;    ///< of all ranks
+  bool front = false;  ///< among `Layout::front_stages`
 };
 
 /// The pipeline of a step.
@@ -31,21 +33,29 @@ struct PipelineWork {
   std::array<RankParts, std::tuple_size_v<decltype(workload::StageLayers::runs)>> runs{};
   std::size_t count = 0;  ///< of them
   PassTime slowest;       ///< the slowest rank with one micro-batch, forward and backward
-  PartCounts slowest_parts;
-  PassTime mean;  ///< the mean rank with one micro-batch: its work is what all ranks together draw power for
+  RankParts slowest_rank;
   StageTransfers transfers;
   double messages_s = 0;   ///< what shows of messages between stages
   double hidden_ep_s = 0;  ///< exchange with experts behind another pass (DualPipe), of the slowest rank
   double bubble_s = 0;     ///< what a step takes beyond the work of that rank and messages
 };
-[[nodiscard]] PipelineWork pipeline_work(const Training& job, const Layout& layout, const network::Links& links,
-                                         const PartTimes& parts, const workload::StageLayers& stages,
-                                         double micro_batches);
+[[nodiscard]] PipelineWork pipeline_work(const Training& job, const Layout& layout, const StageDevices& devices,
+                                         const workload::StageLayers& stages, double micro_batches);
 
-/// Joules that communication behind its kernels adds to those of the mean rank. Beside that of its passes each rank has
-/// `hidden_s` over the step.
-[[nodiscard]] double mean_hidden_joules(const PipelineWork& work, const PartTimes& parts, const Software& software,
-                                        const Accelerator& device, double micro_batches, double overlapped_share,
+/// Which ranks.
+enum class Ranks { all, front, rest };
+
+/// The mean of those ranks with one micro-batch.
+struct MeanRank {
+  PassTime pass;
+  double share = 0;  ///< of all ranks
+};
+[[nodiscard]] MeanRank mean_rank(const PipelineWork& work, const PartTimes& parts, Ranks ranks);
+
+/// Joules that communication behind its kernels adds to those of the mean of those ranks. Beside that of its passes
+/// each has `hidden_s` over the step.
+[[nodiscard]] double mean_hidden_joules(const PipelineWork& work, const OnKind& kind, Ranks ranks,
+                                        const Software& software, double micro_batches, double overlapped_share,
                                         double hidden_s);
 
 }  // namespace ampacity::step

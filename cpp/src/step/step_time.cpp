@@ -24,64 +24,82 @@ void add_pass(Breakdown& breakdown, double times, const PassTime& pass) {
   breakdown.offload_s += times * pass.offload_s;
 }
 
-/// Joules of the mean device but for communication behind its kernels: what it does for its own stage, and being
-/// stalled for the rest of the step. Messages of the fill and the drain count as waiting.
-double joules_of(const StepTime& step, const PassTime& mean, const StepEnd& end, double communicating_s,
-                 const Accelerator& device) {
+/// Joules of the mean device of those ranks: what it does for its own stage, and being stalled for the rest of the
+/// step. Messages of the fill and the drain count as waiting.
+double mean_joules(const Training& job, const Layout& layout, const StepTime& step, const PipelineWork& pipeline,
+                   const OnKind& kind, Ranks ranks, const PassTime& mean, const StepEnd& end) {
   const double batches = step.micro_batches;
-  const double stalled_w = compute::stalled_w(device);
+  const double stalled_w = compute::stalled_w(kind.device);
+  const double overlapped = schedule::mean_overlapped_share(layout.schedule, layout.pp, batches);
   const double kernels_s = batches * mean.compute_s();
   const double kernels_j = batches * (mean.joules - mean.imbalance_s * stalled_w);
+  const double hidden_ep_s = overlapped * batches * hideable_exchange_s(job.software, mean.ep_comm_s, mean.compute_s());
+  const double messages_s = 2 * static_cast<double>(layout.vp) * batches * pipeline.transfers.shown_s;
+  const double communicating_s = batches * (mean.tp_comm_s + mean.cp_comm_s + mean.ep_comm_s + mean.dp_comm_s) -
+                                 hidden_ep_s + messages_s + end.replicas.exposed_s + end.norm_s;
   const double waiting_s = step.breakdown.total_s() - kernels_s - end.optimizer.seconds - communicating_s;
-  return kernels_j + end.optimizer.joules + communicating_s * compute::communicating_w(device) + waiting_s * stalled_w;
+  return kernels_j + end.optimizer.joules + communicating_s * compute::communicating_w(kind.device) +
+         waiting_s * stalled_w +
+         mean_hidden_joules(pipeline, kind, ranks, job.software, batches, overlapped,
+                            step.hidden_pp_s + end.replicas.hidden_s);
+}
+
+StepEnd end_on(const Training& job, const Layout& layout, const OnKind& kind, const workload::StageLayers& stages) {
+  return step_end(job, layout, kind.device, kind.links, kind.parts, stages);
+}
+
+double seconds_of(const StepEnd& end) {
+  return end.replicas.exposed_s + end.optimizer.seconds + end.offload_s + end.norm_s;
 }
 
 }  // namespace
 
-StepTime step_time(const Training& job, const Layout& layout, const Accelerator& device, const network::Links& links) {
-  return step_time(job, layout, device, links, part_times(job, layout, device, links));
-}
-
-StepTime step_time(const Training& job, const Layout& layout, const Accelerator& device, const network::Links& links,
-                   const PartTimes& parts) {
-  const workload::StageLayers stages = workload::stage_layers(job.model, layout);
+StepTime step_time(const Training& job, const Layout& layout, const StageDevices& devices,
+                   const workload::StageLayers& stages) {
   const auto batches = static_cast<double>(workload::micro_batches(job.global_batch, layout));
-  const PipelineWork pipeline = pipeline_work(job, layout, links, parts, stages, batches);
+  const PipelineWork pipeline = pipeline_work(job, layout, devices, stages, batches);
   const PassTime& slowest = pipeline.slowest;
+  const OnKind& slow = devices.of(pipeline.slowest_rank.front);
 
   StepTime step;
   step.micro_batches = batches;
-  step.slowest = pipeline.slowest_parts;
+  step.slowest = pipeline.slowest_rank.parts;
+  step.slowest_in_front = pipeline.slowest_rank.front;
   Breakdown& b = step.breakdown;
   add_pass(b, batches, slowest);
   b.bubble_s = pipeline.bubble_s;
   step.slowest_stage_s = slowest.total_s();
-  step.mean_stage_s = pipeline.mean.total_s();
   step.hidden_ep_s = pipeline.hidden_ep_s;
   b.ep_comm_s -= step.hidden_ep_s;
   b.pp_comm_s = pipeline.messages_s;
-  const double sends = 2 * static_cast<double>(layout.vp) * batches;
-  step.hidden_pp_s = sends * pipeline.transfers.hidden_s;
+  step.hidden_pp_s = 2 * static_cast<double>(layout.vp) * batches * pipeline.transfers.hidden_s;
 
-  const StepEnd end = step_end(job, layout, device, links, parts, stages);
+  const StepEnd rest_end = end_on(job, layout, devices.rest, stages);
+  const StepEnd front_end = devices.mixed() ? end_on(job, layout, devices.front, stages) : rest_end;
+  // All wait for the longer one.
+  const StepEnd& end = seconds_of(front_end) > seconds_of(rest_end) ? front_end : rest_end;
   b.dp_comm_s += end.replicas.exposed_s + end.norm_s;
   step.hidden_dp_s = end.replicas.hidden_s;
-
   b.optimizer_s = end.optimizer.seconds;
   b.offload_s += end.offload_s;
   b.overhead_s = job.software.step_overhead_s;
   // A synchronous step is as fast as its slowest device.
   const double compute = b.gemm_s + b.attention_s + b.memory_bound_s + b.recompute_s;
-  b.straggler_s = device.speed_spread_fraction * expected_maximum(static_cast<double>(layout.accelerators())) * compute;
+  b.straggler_s =
+      slow.device.speed_spread_fraction * expected_maximum(static_cast<double>(layout.accelerators())) * compute;
 
-  const PassTime& mean = pipeline.mean;
-  const double overlapped = schedule::mean_overlapped_share(layout.schedule, layout.pp, batches);
-  const double hidden_ep_s = overlapped * batches * hideable_exchange_s(job.software, mean.ep_comm_s, mean.compute_s());
-  const double communicating_s = batches * (mean.tp_comm_s + mean.cp_comm_s + mean.ep_comm_s + mean.dp_comm_s) -
-                                 hidden_ep_s + sends * pipeline.transfers.shown_s + end.replicas.exposed_s + end.norm_s;
-  step.joules = joules_of(step, mean, end, communicating_s, device) +
-                mean_hidden_joules(pipeline, parts, job.software, device, batches, overlapped,
-                                   step.hidden_pp_s + step.hidden_dp_s);
+  if (!devices.mixed()) {
+    const PassTime mean = mean_rank(pipeline, devices.rest.parts, Ranks::all).pass;
+    step.mean_stage_s = mean.total_s();
+    step.joules = mean_joules(job, layout, step, pipeline, devices.rest, Ranks::all, mean, end);
+    return step;
+  }
+  const MeanRank front = mean_rank(pipeline, devices.front.parts, Ranks::front);
+  const MeanRank rest = mean_rank(pipeline, devices.rest.parts, Ranks::rest);
+  step.mean_stage_s = front.share * front.pass.total_s() + rest.share * rest.pass.total_s();
+  step.stage_joules = {mean_joules(job, layout, step, pipeline, devices.front, Ranks::front, front.pass, front_end),
+                       mean_joules(job, layout, step, pipeline, devices.rest, Ranks::rest, rest.pass, rest_end)};
+  step.joules = front.share * step.stage_joules[0] + rest.share * step.stage_joules[1];
   return step;
 }
 

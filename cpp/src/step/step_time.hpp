@@ -1,12 +1,15 @@
 // One step on one kind of device: parts put together by the schedule.
 #pragma once
 
+#include <array>
+
 #include "ampacity/cluster.hpp"
 #include "ampacity/estimate.hpp"
 #include "ampacity/layout.hpp"
 #include "ampacity/training.hpp"
 #include "base/statistics.hpp"
 #include "network/collectives.hpp"
+#include "step/on_kind.hpp"
 #include "step/pipeline_work.hpp"
 #include "step/stage_time.hpp"
 
@@ -23,12 +26,12 @@ struct StepTime {
   double slowest_stage_s = 0;  ///< for one micro-batch
   double mean_stage_s = 0;
   PartCounts slowest;  ///< the stage that the others wait for; `breakdown` has its seconds
+  /// Joules of a device of the front stages and of one of the rest, where they lie on different kinds.
+  std::array<double, 2> stage_joules{};
+  bool slowest_in_front = false;
 };
-[[nodiscard]] StepTime step_time(const Training& job, const Layout& layout, const Accelerator& device,
-                                 const network::Links& links);
-/// The same with the times of its parts given: those of `part_times` for the same arguments.
-[[nodiscard]] StepTime step_time(const Training& job, const Layout& layout, const Accelerator& device,
-                                 const network::Links& links, const PartTimes& parts);
+[[nodiscard]] StepTime step_time(const Training& job, const Layout& layout, const StageDevices& devices,
+                                 const workload::StageLayers& stages);
 
 using base::expected_maximum;
 

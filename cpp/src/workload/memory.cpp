@@ -186,7 +186,11 @@ StageKind stage_kind(const Job& j, const LayerMix& layers, StagePlace place) {
 }  // namespace
 
 StageKinds stage_kinds(const Training& job, const Layout& layout, const Accelerator& device) {
-  const StageLayers stages = stage_layers(job.model, layout);
+  return stage_kinds(job, layout, device, stage_layers(job.model, layout));
+}
+
+StageKinds stage_kinds(const Training& job, const Layout& layout, const Accelerator& device,
+                       const StageLayers& stages) {
   const Job j{job, layout, device, layer_bytes(job, layout)};
   StageKinds kinds;
   kinds.fragmentation_fraction = job.software.fragmentation_fraction;

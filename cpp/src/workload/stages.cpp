@@ -1,6 +1,7 @@
 #include "workload/stages.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 namespace ampacity::workload {
 namespace {
@@ -12,6 +13,8 @@ class Chunks {
       : pp_(layout.pp), count_(layout.pp * layout.vp), vp_(layout.vp), layers_(model.layers + model.mtp_layers) {
     if (layout.first_stage_layers > 0 || layout.last_stage_layers > 0) {
       fix_ends(model, layout);
+    } else if (layout.front_stages > 0) {
+      split(layout);
     } else if (layout.uneven_stages) {
       spread();
     } else {
@@ -24,7 +27,12 @@ class Chunks {
   /// The first chunks have a layer more than those behind; how many.
   [[nodiscard]] std::int64_t larger() const { return larger_; }
 
+  /// Of the first stages, which share their layers among themselves, so many have a layer more than the others.
+  [[nodiscard]] std::int64_t front() const { return front_; }
+  [[nodiscard]] std::int64_t larger_in_front() const { return front_ > 0 ? front_layers_ % front_ : 0; }
+
   [[nodiscard]] std::int64_t size(std::int64_t chunk) const {
+    if (chunk < front_) return front_layers_ / front_ + (chunk < larger_in_front() ? 1 : 0);
     const std::int64_t rank = chunk % pp_;
     std::int64_t layers = each_ + (chunk < larger_ ? 1 : 0);
     if (first_rank_ > 0 && rank == 0) layers = first_rank_ / vp_;
@@ -50,6 +58,18 @@ class Chunks {
     }
     each_ = rest / (others * vp_);
     possible_ = possible_ && rest > 0 && rest % (others * vp_) == 0;
+  }
+
+  /// Two groups of stages, each of which spreads its layers one by one over its first stages.
+  void split(const Layout& layout) {
+    front_ = layout.front_stages;
+    front_layers_ = layout.front_layers;
+    const std::int64_t others = pp_ - front_;
+    const std::int64_t rest = layers_ - front_layers_;
+    possible_ = vp_ == 1 && others > 0 && front_layers_ >= front_ && rest >= others;
+    if (!possible_) return;
+    each_ = rest / others;
+    larger_ = rest % others > 0 ? front_ + rest % others : 0;
   }
 
   /// torchtitan (generate_llm_fqn_per_model_part): embedding and head count as a layer each, and the first stages take
@@ -95,6 +115,8 @@ class Chunks {
   std::int64_t last_rank_ = 0;
   std::int64_t first_spared_ = 0;
   std::int64_t last_added_ = 0;
+  std::int64_t front_ = 0;
+  std::int64_t front_layers_ = 0;
   bool possible_ = false;
 };
 
@@ -214,6 +236,10 @@ StageLayers stage_layers(const Model& model, const Layout& layout) {
   const Kinds kinds(model, chunks);
   Breaks breaks(layout);
   if (chunks.larger() > 0) breaks.at_chunk(chunks.larger());
+  if (chunks.front() > 0) {
+    breaks.at_chunk(chunks.larger_in_front());
+    breaks.at_chunk(chunks.front());
+  }
   if (kinds.dense_chunks() > 0) {
     breaks.at_chunk(kinds.dense_chunks() - 1);
     breaks.at_chunk(kinds.dense_chunks());
@@ -233,6 +259,15 @@ LayerMix fullest_layers(const StageLayers& stages) {
     if (run.layers.all() > fullest.all()) fullest = run.layers;
   }
   return fullest;
+}
+
+std::int64_t replicas_together(const Layout& layout) {
+  const std::int64_t peers = layout.tp * layout.cp;
+  std::int64_t together = std::lcm(layout.ep * layout.etp, peers) / peers;
+  if (layout.zero_stage >= 3) {
+    together = std::lcm(together, layout.shard_group > 0 ? layout.shard_group : layout.dp);
+  }
+  return std::min(together, layout.dp);
 }
 
 bool stages_possible(const Model& model, const Layout& layout) {

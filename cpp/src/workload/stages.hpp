@@ -77,4 +77,8 @@ struct StageLayers {
   return stage_copies(layout) * layout.tp * layout.cp * layout.dp / (layout.ep * layout.etp);
 }
 
+/// Replicas whose devices meet in each task, because experts or sharded weights (ZeRO 3) are spread over them. 1 where
+/// replicas meet at the end of the step only.
+[[nodiscard]] std::int64_t replicas_together(const Layout& layout);
+
 }  // namespace ampacity::workload
