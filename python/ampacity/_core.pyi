@@ -16,26 +16,39 @@ __all__: list[str] = [
     "Architecture",
     "Bound",
     "Breakdown",
+    "BreakerLevel",
+    "BreakerLoad",
     "Candidate",
     "CapPoint",
     "Catalogue",
+    "Climate",
+    "ClimateMonth",
     "Cluster",
     "CollectiveEstimate",
     "CollectiveOption",
     "CollectiveRequest",
+    "ContractMonitor",
+    "CoolingLoop",
     "CriticalDevice",
+    "Curtailment",
     "DeviceStates",
     "Error",
     "Estimate",
     "EstimateColumns",
     "Explanation",
     "Fabric",
+    "Filler",
+    "Generation",
     "Grid",
+    "GridContract",
     "HplPower",
     "Infeasible",
     "Interval",
     "InvalidSpec",
     "Layout",
+    "LoadEvents",
+    "LoadJob",
+    "LoadPoint",
     "Memory",
     "Model",
     "NetworkCore",
@@ -45,7 +58,9 @@ __all__: list[str] = [
     "Optic",
     "Partition",
     "PipelineTimeline",
+    "Plant",
     "Power",
+    "PowerFloor",
     "Problem",
     "Provenance",
     "Reliability",
@@ -54,26 +69,35 @@ __all__: list[str] = [
     "Sensitivity",
     "Simulation",
     "Site",
+    "SiteLoad",
     "Software",
     "StageKind",
     "StageKinds",
     "StageMemory",
+    "StepEnergy",
+    "StepShape",
+    "Storage",
+    "Supply",
     "Switch",
     "Term",
     "Training",
     "UnknownName",
+    "Violation",
     "Warning",
     "active_w",
     "attention_costs",
     "best_cap",
     "bill_of_materials",
+    "breaker_loads",
     "cap_sweep",
     "check_choice",
     "check_collective",
     "check_placement",
+    "closed_step_shape",
     "collective",
     "communicate",
     "computes_in",
+    "csv_rows",
     "device_states",
     "estimate",
     "estimate_all",
@@ -81,6 +105,7 @@ __all__: list[str] = [
     "estimate_layouts",
     "gemm_costs",
     "hpl_power",
+    "load_events",
     "machine_power",
     "nearest_names",
     "node_power",
@@ -89,8 +114,15 @@ __all__: list[str] = [
     "place_ranks",
     "search",
     "simulate",
+    "site_power",
+    "stage_watts",
+    "step_shape",
     "streaming_costs",
     "uneven_exchange",
+    "weather_of",
+    "weather_of_humidity",
+    "weather_year",
+    "wet_bulb_c",
     "with_limits",
     "with_measured_kernels",
 ]
@@ -181,6 +213,10 @@ class Catalogue:
         """
         The architecture of that name.
         """
+    def climate(self, name: str) -> Climate:
+        """
+        The climate of that name.
+        """
     def cluster(self, name: str) -> Cluster:
         """
         The cluster of that name.
@@ -225,6 +261,10 @@ class Catalogue:
         """
         The optic of that name.
         """
+    def plant(self, name: str) -> Plant:
+        """
+        The plant of that name.
+        """
     def reliability(self, name: str) -> Reliability:
         """
         The reliability of that name.
@@ -236,6 +276,10 @@ class Catalogue:
     def software(self, name: str) -> Software:
         """
         The software of that name.
+        """
+    def supply(self, name: str) -> Supply:
+        """
+        The supply of that name.
         """
     def switch(self, name: str) -> Switch:
         """
@@ -943,6 +987,125 @@ class Nic:
         typical power without optics
         """
 
+class LoadPoint:
+    """
+    Efficiency of a converter at one load.
+
+    Parameters
+    ----------
+    load_fraction : float
+        output over rated output. From 0.01 to 1.5.
+    efficiency_fraction : float
+        output over input at that load. From 0.3 to 1.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every field that is unknown, missing, of a wrong type or out of range.
+
+    See Also
+    --------
+    LoadPoint.replace : a copy with other values.
+    """
+    @staticmethod
+    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> LoadPoint:
+        """
+        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
+        """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __init__(self, *, load_fraction: float, efficiency_fraction: float) -> None: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def replace(self, *, load_fraction: float = ..., efficiency_fraction: float = ...) -> LoadPoint:
+        """
+        A copy with other values in these fields.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields as plain Python types.
+        """
+    @property
+    def efficiency_fraction(self) -> float:
+        """
+        output over input at that load
+        """
+    @property
+    def load_fraction(self) -> float:
+        """
+        output over rated output
+        """
+
+class Supply:
+    """
+    A class of power supplies: efficiency by load.
+
+    Parameters
+    ----------
+    name : str
+        catalogue name.
+    title : str, optional
+        full name.
+    points : sequence of load_point
+        efficiencies by rising load.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every field that is unknown, missing, of a wrong type or out of range.
+
+    See Also
+    --------
+    Supply.replace : a copy with other values.
+    """
+    @staticmethod
+    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> Supply:
+        """
+        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
+        """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __init__(
+        self,
+        *,
+        name: str,
+        title: str = "",
+        points: collections.abc.Sequence[LoadPoint | collections.abc.Mapping[str, typing.Any]],
+    ) -> None: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def replace(
+        self,
+        *,
+        name: str = ...,
+        title: str = ...,
+        points: collections.abc.Sequence[LoadPoint | collections.abc.Mapping[str, typing.Any]] = ...,
+    ) -> Supply:
+        """
+        A copy with other values in these fields.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields as plain Python types.
+        """
+    @property
+    def name(self) -> str:
+        """
+        catalogue name
+        """
+    @property
+    def points(self) -> tuple[LoadPoint, ...]:
+        """
+        efficiencies by rising load
+        """
+    @property
+    def title(self) -> str:
+        """
+        full name
+        """
+
 class Node:
     """
     A server or an integrated rack. All counts and watts are per node.
@@ -996,7 +1159,11 @@ class Node:
     fan_w : float, optional
         fans at full heat, all of the node. From 0 to 1e+06.
     psu_efficiency_fraction : float, optional
-        AC to DC conversion. From 0.5 to 1.
+        AC to DC conversion at full load. From 0.5 to 1.
+    supply : supply, optional
+        how that efficiency follows the load; none = not at all.
+    supply_capacity_w : float, optional
+        output of all its supplies or shelves; 0 = twice its power at full load. From 0 to 1e+06.
     nameplate_w : float, optional
         rated maximum power; 0 = unknown. From 0 to 1e+07.
     nodes_per_rack : float, optional
@@ -1050,6 +1217,8 @@ class Node:
         misc_w: float = 0.0,
         fan_w: float = 0.0,
         psu_efficiency_fraction: float = 0.94,
+        supply: Supply | str | collections.abc.Mapping[str, typing.Any] = ...,
+        supply_capacity_w: float = 0.0,
         nameplate_w: float = 0.0,
         nodes_per_rack: float = 1.0,
         cooling: str = "air",
@@ -1084,6 +1253,8 @@ class Node:
         misc_w: float = ...,
         fan_w: float = ...,
         psu_efficiency_fraction: float = ...,
+        supply: Supply | str | collections.abc.Mapping[str, typing.Any] = ...,
+        supply_capacity_w: float = ...,
         nameplate_w: float = ...,
         nodes_per_rack: float = ...,
         cooling: str = ...,
@@ -1194,7 +1365,7 @@ class Node:
     @property
     def psu_efficiency_fraction(self) -> float:
         """
-        AC to DC conversion
+        AC to DC conversion at full load
         """
     @property
     def scaleup_dimensions(self) -> int:
@@ -1230,6 +1401,16 @@ class Node:
     def scaleup_topology(self) -> str:
         """
         how accelerators of a scale-up domain reach each other
+        """
+    @property
+    def supply(self) -> Supply:
+        """
+        how that efficiency follows the load; none = not at all
+        """
+    @property
+    def supply_capacity_w(self) -> float:
+        """
+        output of all its supplies or shelves; 0 = twice its power at full load
         """
     @property
     def title(self) -> str:
@@ -1737,6 +1918,733 @@ class Grid:
         what it covers
         """
 
+class ClimateMonth:
+    """
+    Weather of one month, means over many years.
+
+    Parameters
+    ----------
+    dry_bulb_c : float
+        mean temperature of the air. From -60 to 50.
+    diurnal_range_c : float
+        mean daily maximum less mean daily minimum. From 0 to 40.
+    dew_point_c : float
+        mean dew point. From -70 to 35.
+    deviation_c : float, optional
+        standard deviation of a day's mean within the month. From 0 to 15.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every field that is unknown, missing, of a wrong type or out of range.
+
+    See Also
+    --------
+    ClimateMonth.replace : a copy with other values.
+    """
+    @staticmethod
+    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> ClimateMonth:
+        """
+        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
+        """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __init__(
+        self, *, dry_bulb_c: float, diurnal_range_c: float, dew_point_c: float, deviation_c: float = 3.0
+    ) -> None: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def replace(
+        self,
+        *,
+        dry_bulb_c: float = ...,
+        diurnal_range_c: float = ...,
+        dew_point_c: float = ...,
+        deviation_c: float = ...,
+    ) -> ClimateMonth:
+        """
+        A copy with other values in these fields.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields as plain Python types.
+        """
+    @property
+    def deviation_c(self) -> float:
+        """
+        standard deviation of a day's mean within the month
+        """
+    @property
+    def dew_point_c(self) -> float:
+        """
+        mean dew point
+        """
+    @property
+    def diurnal_range_c(self) -> float:
+        """
+        mean daily maximum less mean daily minimum
+        """
+    @property
+    def dry_bulb_c(self) -> float:
+        """
+        mean temperature of the air
+        """
+
+class Climate:
+    """
+    Climate of a place.
+
+    Parameters
+    ----------
+    name : str
+        catalogue name.
+    title : str, optional
+        place and station.
+    latitude_deg : float
+        latitude, north positive. From -90 to 90.
+    elevation_m : float, optional
+        height above the sea. From -430 to 5500.
+    clearness_fraction : float, optional
+        yearly sun over that of clear skies. From 0.1 to 1.
+    months : sequence of climate_month
+        twelve months, January first.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every field that is unknown, missing, of a wrong type or out of range.
+
+    See Also
+    --------
+    Climate.replace : a copy with other values.
+    """
+    @staticmethod
+    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> Climate:
+        """
+        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
+        """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __init__(
+        self,
+        *,
+        name: str,
+        title: str = "",
+        latitude_deg: float,
+        elevation_m: float = 0.0,
+        clearness_fraction: float = 0.65,
+        months: collections.abc.Sequence[ClimateMonth | collections.abc.Mapping[str, typing.Any]],
+    ) -> None: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def replace(
+        self,
+        *,
+        name: str = ...,
+        title: str = ...,
+        latitude_deg: float = ...,
+        elevation_m: float = ...,
+        clearness_fraction: float = ...,
+        months: collections.abc.Sequence[ClimateMonth | collections.abc.Mapping[str, typing.Any]] = ...,
+    ) -> Climate:
+        """
+        A copy with other values in these fields.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields as plain Python types.
+        """
+    @property
+    def clearness_fraction(self) -> float:
+        """
+        yearly sun over that of clear skies
+        """
+    @property
+    def elevation_m(self) -> float:
+        """
+        height above the sea
+        """
+    @property
+    def latitude_deg(self) -> float:
+        """
+        latitude, north positive
+        """
+    @property
+    def months(self) -> tuple[ClimateMonth, ...]:
+        """
+        twelve months, January first
+        """
+    @property
+    def name(self) -> str:
+        """
+        catalogue name
+        """
+    @property
+    def title(self) -> str:
+        """
+        place and station
+        """
+
+class CoolingLoop:
+    """
+    One cooling loop: from the racks to the weather.
+
+    Parameters
+    ----------
+    rejection : str, optional
+        where the heat goes: dry, adiabatic or tower. One of ``dry``, ``adiabatic``, ``tower``.
+    supply_c : float
+        temperature at which air or liquid comes to the racks. From 5 to 70.
+    rise_c : float, optional
+        by how much the racks heat it at the heat that it is built for. From 2 to 40.
+    approach_c : float, optional
+        how near to the weather the supply comes with full fans. From 0 to 25.
+    spray_effectiveness_fraction : float, optional
+        adiabatic: how far wetting brings air from dry bulb to wet bulb. From 0 to 1.
+    terminal_fan_fraction : float, optional
+        fans of the halls' air handlers. From 0 to 1.
+    rejection_fan_fraction : float, optional
+        fans of coolers or towers. From 0 to 1.
+    fan_floor_fraction : float, optional
+        slowest speed of fans. From 0 to 1.
+    pump_fraction : float, optional
+        pumps of all circuits. From 0 to 1.
+    pump_floor_fraction : float, optional
+        slowest speed of pumps. From 0 to 1.
+    economiser : bool, optional
+        whether the weather cools before chillers do.
+    chiller_fraction : float, optional
+        share of the heat that chillers can take; 0 = none. From 0 to 1.
+    chiller_carnot_fraction : float, optional
+        coefficient of performance over that of a reversed Carnot cycle. From 0.05 to 0.9.
+    chiller_lift_c : float, optional
+        condensing temperature above the weather's. From 0 to 40.
+    chiller_cop_max : float, optional
+        best coefficient of performance. From 1 to 50.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every field that is unknown, missing, of a wrong type or out of range.
+
+    See Also
+    --------
+    CoolingLoop.replace : a copy with other values.
+    """
+    @staticmethod
+    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> CoolingLoop:
+        """
+        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
+        """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __init__(
+        self,
+        *,
+        rejection: str = "dry",
+        supply_c: float,
+        rise_c: float = 12.0,
+        approach_c: float = 6.0,
+        spray_effectiveness_fraction: float = 0.85,
+        terminal_fan_fraction: float = 0.0,
+        rejection_fan_fraction: float = 0.015,
+        fan_floor_fraction: float = 0.3,
+        pump_fraction: float = 0.012,
+        pump_floor_fraction: float = 0.3,
+        economiser: bool = True,
+        chiller_fraction: float = 0.0,
+        chiller_carnot_fraction: float = 0.5,
+        chiller_lift_c: float = 15.0,
+        chiller_cop_max: float = 12.0,
+    ) -> None: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def replace(
+        self,
+        *,
+        rejection: str = ...,
+        supply_c: float = ...,
+        rise_c: float = ...,
+        approach_c: float = ...,
+        spray_effectiveness_fraction: float = ...,
+        terminal_fan_fraction: float = ...,
+        rejection_fan_fraction: float = ...,
+        fan_floor_fraction: float = ...,
+        pump_fraction: float = ...,
+        pump_floor_fraction: float = ...,
+        economiser: bool = ...,
+        chiller_fraction: float = ...,
+        chiller_carnot_fraction: float = ...,
+        chiller_lift_c: float = ...,
+        chiller_cop_max: float = ...,
+    ) -> CoolingLoop:
+        """
+        A copy with other values in these fields.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields as plain Python types.
+        """
+    @property
+    def approach_c(self) -> float:
+        """
+        how near to the weather the supply comes with full fans
+        """
+    @property
+    def chiller_carnot_fraction(self) -> float:
+        """
+        coefficient of performance over that of a reversed Carnot cycle
+        """
+    @property
+    def chiller_cop_max(self) -> float:
+        """
+        best coefficient of performance
+        """
+    @property
+    def chiller_fraction(self) -> float:
+        """
+        share of the heat that chillers can take; 0 = none
+        """
+    @property
+    def chiller_lift_c(self) -> float:
+        """
+        condensing temperature above the weather's
+        """
+    @property
+    def economiser(self) -> bool:
+        """
+        whether the weather cools before chillers do
+        """
+    @property
+    def fan_floor_fraction(self) -> float:
+        """
+        slowest speed of fans
+        """
+    @property
+    def pump_floor_fraction(self) -> float:
+        """
+        slowest speed of pumps
+        """
+    @property
+    def pump_fraction(self) -> float:
+        """
+        pumps of all circuits
+        """
+    @property
+    def rejection(self) -> str:
+        """
+        where the heat goes: dry, adiabatic or tower
+        """
+    @property
+    def rejection_fan_fraction(self) -> float:
+        """
+        fans of coolers or towers
+        """
+    @property
+    def rise_c(self) -> float:
+        """
+        by how much the racks heat it at the heat that it is built for
+        """
+    @property
+    def spray_effectiveness_fraction(self) -> float:
+        """
+        adiabatic: how far wetting brings air from dry bulb to wet bulb
+        """
+    @property
+    def supply_c(self) -> float:
+        """
+        temperature at which air or liquid comes to the racks
+        """
+    @property
+    def terminal_fan_fraction(self) -> float:
+        """
+        fans of the halls' air handlers
+        """
+
+class Plant:
+    """
+    Conversion, cooling and breakers of a site.
+
+    Parameters
+    ----------
+    name : str
+        catalogue name.
+    title : str, optional
+        full name.
+    ups : sequence of load_point, optional
+        efficiency of uninterruptible supplies by rising load; none = lossless.
+    ups_share_fraction : float, optional
+        share of the IT power that comes through them; the rest has batteries in its racks. From 0 to 1.
+    installed_ratio : float, optional
+        installed capacity of UPS and transformers over what is provisioned (redundancy). From 1 to 4.
+    busway_loss_fraction : float, optional
+        loss of busways and cables at the power that they are provisioned for. From 0 to 0.2.
+    transformer_no_load_fraction : float, optional
+        loss of medium-voltage transformers without load, over their rating. From 0 to 0.05.
+    transformer_load_fraction : float, optional
+        what full load adds to that loss. From 0 to 0.1.
+    substation_no_load_fraction : float, optional
+        the same of the substation's transformers. From 0 to 0.05.
+    substation_load_fraction : float, optional
+        the same of the substation's transformers. From 0 to 0.1.
+    air : cooling_loop
+        the loop that takes the heat of air.
+    liquid : cooling_loop, optional
+        the loop that takes the heat of liquid-cooled and immersed nodes.
+    liquid_capture_fraction : float, optional
+        share of the heat of liquid-cooled nodes that the liquid takes. From 0 to 1.
+    immersion_capture_fraction : float, optional
+        share of the heat of immersed nodes that the liquid takes. From 0 to 1.
+    concentration_cycles : float, optional
+        cycles of concentration of evaporated water: 1 / (cycles - 1) of it is drained as well. From 1.1 to 100.
+    other_fraction : float, optional
+        lights, offices, security, heaters, over the provisioned IT power. From 0 to 0.2.
+    provision_fraction : float, optional
+        power that is provisioned over the IT nameplate. From 0.2 to 1.5.
+    rack_breaker_w : float, optional
+        of one rack; 0 = its nameplate. From 0 to 1e+07.
+    row_breaker_w : float, optional
+        of a row's power panel. From 1000 to 1e+10.
+    switchboard_w : float, optional
+        of a switch board. From 1000 to 1e+10.
+    main_board_w : float, optional
+        of a main switch board. From 1000 to 1e+10.
+    hall_w : float, optional
+        IT power of a hall. From 1000 to 1e+10.
+    building_w : float, optional
+        IT power of a building. From 1000 to 1e+10.
+    auxiliary_rack_w : float, optional
+        nameplate of a rack of switches or storage. From 1000 to 1e+06.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every field that is unknown, missing, of a wrong type or out of range.
+
+    See Also
+    --------
+    Plant.replace : a copy with other values.
+    """
+    @staticmethod
+    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> Plant:
+        """
+        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
+        """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __init__(
+        self,
+        *,
+        name: str,
+        title: str = "",
+        ups: collections.abc.Sequence[LoadPoint | collections.abc.Mapping[str, typing.Any]] = ...,
+        ups_share_fraction: float = 1.0,
+        installed_ratio: float = 1.33,
+        busway_loss_fraction: float = 0.005,
+        transformer_no_load_fraction: float = 0.0012,
+        transformer_load_fraction: float = 0.0047,
+        substation_no_load_fraction: float = 0.0005,
+        substation_load_fraction: float = 0.0035,
+        air: CoolingLoop | collections.abc.Mapping[str, typing.Any],
+        liquid: CoolingLoop | collections.abc.Mapping[str, typing.Any] = ...,
+        liquid_capture_fraction: float = 0.85,
+        immersion_capture_fraction: float = 0.97,
+        concentration_cycles: float = 5.0,
+        other_fraction: float = 0.005,
+        provision_fraction: float = 1.0,
+        rack_breaker_w: float = 0.0,
+        row_breaker_w: float = 190000.0,
+        switchboard_w: float = 1250000.0,
+        main_board_w: float = 2500000.0,
+        hall_w: float = 7500000.0,
+        building_w: float = 30000000.0,
+        auxiliary_rack_w: float = 15000.0,
+    ) -> None: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def replace(
+        self,
+        *,
+        name: str = ...,
+        title: str = ...,
+        ups: collections.abc.Sequence[LoadPoint | collections.abc.Mapping[str, typing.Any]] = ...,
+        ups_share_fraction: float = ...,
+        installed_ratio: float = ...,
+        busway_loss_fraction: float = ...,
+        transformer_no_load_fraction: float = ...,
+        transformer_load_fraction: float = ...,
+        substation_no_load_fraction: float = ...,
+        substation_load_fraction: float = ...,
+        air: CoolingLoop | collections.abc.Mapping[str, typing.Any] = ...,
+        liquid: CoolingLoop | collections.abc.Mapping[str, typing.Any] = ...,
+        liquid_capture_fraction: float = ...,
+        immersion_capture_fraction: float = ...,
+        concentration_cycles: float = ...,
+        other_fraction: float = ...,
+        provision_fraction: float = ...,
+        rack_breaker_w: float = ...,
+        row_breaker_w: float = ...,
+        switchboard_w: float = ...,
+        main_board_w: float = ...,
+        hall_w: float = ...,
+        building_w: float = ...,
+        auxiliary_rack_w: float = ...,
+    ) -> Plant:
+        """
+        A copy with other values in these fields.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields as plain Python types.
+        """
+    @property
+    def air(self) -> CoolingLoop:
+        """
+        the loop that takes the heat of air
+        """
+    @property
+    def auxiliary_rack_w(self) -> float:
+        """
+        nameplate of a rack of switches or storage
+        """
+    @property
+    def building_w(self) -> float:
+        """
+        IT power of a building
+        """
+    @property
+    def busway_loss_fraction(self) -> float:
+        """
+        loss of busways and cables at the power that they are provisioned for
+        """
+    @property
+    def concentration_cycles(self) -> float:
+        """
+        cycles of concentration of evaporated water: 1 / (cycles - 1) of it is drained as well
+        """
+    @property
+    def hall_w(self) -> float:
+        """
+        IT power of a hall
+        """
+    @property
+    def immersion_capture_fraction(self) -> float:
+        """
+        share of the heat of immersed nodes that the liquid takes
+        """
+    @property
+    def installed_ratio(self) -> float:
+        """
+        installed capacity of UPS and transformers over what is provisioned (redundancy)
+        """
+    @property
+    def liquid(self) -> CoolingLoop:
+        """
+        the loop that takes the heat of liquid-cooled and immersed nodes
+        """
+    @property
+    def liquid_capture_fraction(self) -> float:
+        """
+        share of the heat of liquid-cooled nodes that the liquid takes
+        """
+    @property
+    def main_board_w(self) -> float:
+        """
+        of a main switch board
+        """
+    @property
+    def name(self) -> str:
+        """
+        catalogue name
+        """
+    @property
+    def other_fraction(self) -> float:
+        """
+        lights, offices, security, heaters, over the provisioned IT power
+        """
+    @property
+    def provision_fraction(self) -> float:
+        """
+        power that is provisioned over the IT nameplate
+        """
+    @property
+    def rack_breaker_w(self) -> float:
+        """
+        of one rack; 0 = its nameplate
+        """
+    @property
+    def row_breaker_w(self) -> float:
+        """
+        of a row's power panel
+        """
+    @property
+    def substation_load_fraction(self) -> float:
+        """
+        the same of the substation's transformers
+        """
+    @property
+    def substation_no_load_fraction(self) -> float:
+        """
+        the same of the substation's transformers
+        """
+    @property
+    def switchboard_w(self) -> float:
+        """
+        of a switch board
+        """
+    @property
+    def title(self) -> str:
+        """
+        full name
+        """
+    @property
+    def transformer_load_fraction(self) -> float:
+        """
+        what full load adds to that loss
+        """
+    @property
+    def transformer_no_load_fraction(self) -> float:
+        """
+        loss of medium-voltage transformers without load, over their rating
+        """
+    @property
+    def ups(self) -> tuple[LoadPoint, ...]:
+        """
+        efficiency of uninterruptible supplies by rising load; none = lossless
+        """
+    @property
+    def ups_share_fraction(self) -> float:
+        """
+        share of the IT power that comes through them; the rest has batteries in its racks
+        """
+
+class Generation:
+    """
+    Generators, solar fields and batteries of a site.
+
+    Parameters
+    ----------
+    gas_w : float, optional
+        gas turbines and engines of the site. From 0 to 1e+11.
+    gas_carbon_kg_per_mwh : float, optional
+        kg CO2e per MWh of theirs. From 0 to 3000.
+    gas_first : bool, optional
+        whether they run before the grid is asked.
+    diesel_w : float, optional
+        emergency generators. From 0 to 1e+11.
+    diesel_carbon_kg_per_mwh : float, optional
+        kg CO2e per MWh of theirs. From 0 to 3000.
+    solar_w : float, optional
+        rated power of the solar field. From 0 to 1e+11.
+    solar_performance_fraction : float, optional
+        its power over its rated power at 1,000 W/m2 of sun on the ground. From 0 to 1.5.
+    battery_w : float, optional
+        power of the site's batteries. From 0 to 1e+11.
+    battery_j : float, optional
+        energy that they hold. From 0 to 1e+15.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every field that is unknown, missing, of a wrong type or out of range.
+
+    See Also
+    --------
+    Generation.replace : a copy with other values.
+    """
+    @staticmethod
+    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> Generation:
+        """
+        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
+        """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __init__(
+        self,
+        *,
+        gas_w: float = 0.0,
+        gas_carbon_kg_per_mwh: float = 370.0,
+        gas_first: bool = False,
+        diesel_w: float = 0.0,
+        diesel_carbon_kg_per_mwh: float = 700.0,
+        solar_w: float = 0.0,
+        solar_performance_fraction: float = 0.85,
+        battery_w: float = 0.0,
+        battery_j: float = 0.0,
+    ) -> None: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def replace(
+        self,
+        *,
+        gas_w: float = ...,
+        gas_carbon_kg_per_mwh: float = ...,
+        gas_first: bool = ...,
+        diesel_w: float = ...,
+        diesel_carbon_kg_per_mwh: float = ...,
+        solar_w: float = ...,
+        solar_performance_fraction: float = ...,
+        battery_w: float = ...,
+        battery_j: float = ...,
+    ) -> Generation:
+        """
+        A copy with other values in these fields.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields as plain Python types.
+        """
+    @property
+    def battery_j(self) -> float:
+        """
+        energy that they hold
+        """
+    @property
+    def battery_w(self) -> float:
+        """
+        power of the site's batteries
+        """
+    @property
+    def diesel_carbon_kg_per_mwh(self) -> float:
+        """
+        kg CO2e per MWh of theirs
+        """
+    @property
+    def diesel_w(self) -> float:
+        """
+        emergency generators
+        """
+    @property
+    def gas_carbon_kg_per_mwh(self) -> float:
+        """
+        kg CO2e per MWh of theirs
+        """
+    @property
+    def gas_first(self) -> bool:
+        """
+        whether they run before the grid is asked
+        """
+    @property
+    def gas_w(self) -> float:
+        """
+        gas turbines and engines of the site
+        """
+    @property
+    def solar_performance_fraction(self) -> float:
+        """
+        its power over its rated power at 1,000 W/m2 of sun on the ground
+        """
+    @property
+    def solar_w(self) -> float:
+        """
+        rated power of the solar field
+        """
+
 class Site:
     """
     A data-centre site.
@@ -1753,10 +2661,12 @@ class Site:
         where it stands.
     grid : grid
         the grid that feeds it.
-    pue_mean : float
-        facility power over IT power, yearly mean. From 1 to 3.
-    pue_peak : float
-        facility power over IT power on the hottest day. From 1 to 3.
+    pue_mean : float, optional
+        published facility power over IT power, yearly mean; without it plant and climate say it. From 1 to 3.
+    pue_peak : float, optional
+        the same on the hottest day. From 1 to 3.
+    pue_from_plant : bool, optional
+        whether PUE and water come from plant and climate although they are published.
     water_l_per_kwh : float, optional
         litres of water per kWh of IT energy. From 0 to 50.
     electricity_usd_per_kwh : float, optional
@@ -1767,6 +2677,14 @@ class Site:
         storage and management power. From 0 to 10000.
     power_limit_w : float, optional
         power that the grid grants; 0 = unknown. From 0 to 1e+12.
+    hall_power_w : float, optional
+        IT nameplate of one hall: what its main switchboard carries (default: 2.5 MW, Dynamo). From 1000 to 1e+12.
+    climate : climate, optional
+        the weather there.
+    plant : plant, optional
+        conversion, cooling and breakers.
+    generation : generation, optional
+        generators and batteries of the site.
 
     Raises
     ------
@@ -1793,13 +2711,18 @@ class Site:
         operator_name: str = "",
         location: str = "",
         grid: Grid | str | collections.abc.Mapping[str, typing.Any],
-        pue_mean: float,
-        pue_peak: float,
+        pue_mean: float = 0.0,
+        pue_peak: float = 0.0,
+        pue_from_plant: bool = False,
         water_l_per_kwh: float = 0.0,
         electricity_usd_per_kwh: float = 0.078,
         facility_usd_per_w: float = 11.7,
         storage_w_per_accelerator: float = 30.0,
         power_limit_w: float = 0.0,
+        hall_power_w: float = 2500000.0,
+        climate: Climate | str | collections.abc.Mapping[str, typing.Any] = ...,
+        plant: Plant | str | collections.abc.Mapping[str, typing.Any] = ...,
+        generation: Generation | collections.abc.Mapping[str, typing.Any] = ...,
     ) -> None: ...
     def __repr__(self) -> str: ...
     def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
@@ -1813,11 +2736,16 @@ class Site:
         grid: Grid | str | collections.abc.Mapping[str, typing.Any] = ...,
         pue_mean: float = ...,
         pue_peak: float = ...,
+        pue_from_plant: bool = ...,
         water_l_per_kwh: float = ...,
         electricity_usd_per_kwh: float = ...,
         facility_usd_per_w: float = ...,
         storage_w_per_accelerator: float = ...,
         power_limit_w: float = ...,
+        hall_power_w: float = ...,
+        climate: Climate | str | collections.abc.Mapping[str, typing.Any] = ...,
+        plant: Plant | str | collections.abc.Mapping[str, typing.Any] = ...,
+        generation: Generation | collections.abc.Mapping[str, typing.Any] = ...,
     ) -> Site:
         """
         A copy with other values in these fields.
@@ -1825,6 +2753,11 @@ class Site:
     def to_dict(self) -> dict[str, typing.Any]:
         """
         The fields as plain Python types.
+        """
+    @property
+    def climate(self) -> Climate:
+        """
+        the weather there
         """
     @property
     def electricity_usd_per_kwh(self) -> float:
@@ -1837,9 +2770,19 @@ class Site:
         shell and plant per watt of IT nameplate
         """
     @property
+    def generation(self) -> Generation:
+        """
+        generators and batteries of the site
+        """
+    @property
     def grid(self) -> Grid:
         """
         the grid that feeds it
+        """
+    @property
+    def hall_power_w(self) -> float:
+        """
+        IT nameplate of one hall: what its main switchboard carries (default: 2.5 MW, Dynamo)
         """
     @property
     def location(self) -> str:
@@ -1857,19 +2800,29 @@ class Site:
         who runs it
         """
     @property
+    def plant(self) -> Plant:
+        """
+        conversion, cooling and breakers
+        """
+    @property
     def power_limit_w(self) -> float:
         """
         power that the grid grants; 0 = unknown
         """
     @property
+    def pue_from_plant(self) -> bool:
+        """
+        whether PUE and water come from plant and climate although they are published
+        """
+    @property
     def pue_mean(self) -> float:
         """
-        facility power over IT power, yearly mean
+        published facility power over IT power, yearly mean; without it plant and climate say it
         """
     @property
     def pue_peak(self) -> float:
         """
-        facility power over IT power on the hottest day
+        the same on the hottest day
         """
     @property
     def storage_w_per_accelerator(self) -> float:
@@ -4034,6 +4987,50 @@ class Power:
         IT power between all devices busy and all stalled (W).
         """
 
+class StepEnergy:
+    """
+    Joules of a simulated step from the accelerators to the meter; each beyond those before it.
+    """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def to_dict(self) -> dict[str, float]:
+        """
+        All lines and their sum in joules.
+        """
+    @property
+    def accelerators_j(self) -> float:
+        """
+        All accelerators (J).
+        """
+    @property
+    def facility_j(self) -> float:
+        """
+        Cooling, conversion and everything else of the building (J).
+        """
+    @property
+    def network_j(self) -> float:
+        """
+        Switches and optics (J).
+        """
+    @property
+    def nodes_j(self) -> float:
+        """
+        Hosts, network cards, fans, conversion in power supplies (J).
+        """
+    @property
+    def site_j(self) -> float:
+        """
+        All of it, at the meter (J).
+        """
+    @property
+    def storage_j(self) -> float:
+        """
+        Storage and management (J).
+        """
+
 class Run:
     """
     The whole training run.
@@ -5102,14 +6099,27 @@ class Simulation:
         What the columns hold, with units.
         """
     @staticmethod
+    def group_kinds() -> tuple[str, ...]:
+        """
+        What devices can be grouped by.
+        """
+    @staticmethod
     def keys() -> tuple[str, ...]:
         """
         Names of the columns.
         """
     def __len__(self) -> int: ...
+    def by(self, kind: str) -> list[tuple[str, str, numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]]]:
+        """
+        Name, meaning and values of each column of the groups.
+        """
     def column(self, key: str) -> numpy.typing.NDArray[numpy.float64]:
         """
         Read-only view of a column of all devices.
+        """
+    def group_of(self, kind: str) -> numpy.typing.NDArray[numpy.int32]:
+        """
+        The group of each device.
         """
     def power_trace(
         self, resolution_s: typing.SupportsFloat | typing.SupportsIndex
@@ -5125,6 +6135,12 @@ class Simulation:
     def replica_end_s(self) -> numpy.typing.NDArray[numpy.float64]:
         """
         Read-only view of when the pipeline of each replica is done (s).
+        """
+    def slices(
+        self, devices: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]
+    ) -> list[tuple[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]], ...]]:
+        """
+        Activity, stage, micro-batch, kind, start, end (s) and watts of what each device did.
         """
     def task_compute_s(self, device: int) -> numpy.typing.NDArray[numpy.float64]:
         """
@@ -5147,6 +6163,11 @@ class Simulation:
     def critical(self) -> CriticalDevice:
         """
         The device that holds up the step most.
+        """
+    @property
+    def energy(self) -> StepEnergy:
+        """
+        Joules from the accelerators to the meter.
         """
     @property
     def estimate(self) -> Estimate:
@@ -5194,6 +6215,976 @@ class Simulation:
         What is not modelled or assumed, in words.
         """
 
+class PowerFloor:
+    """
+    A power floor and ramp limits in the accelerators.
+
+    Parameters
+    ----------
+    floor_fraction : float
+        least power of an accelerator over its limit (GB200: 0.2 to 0.9); 0 = none, ramps only. From 0 to 0.9.
+    ramp_up_w_per_s : float, optional
+        fastest rise of one accelerator; 0 = any. From 0 to 1e+06.
+    ramp_down_w_per_s : float, optional
+        fastest fall of one accelerator; 0 = any. From 0 to 1e+06.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every field that is unknown, missing, of a wrong type or out of range.
+
+    See Also
+    --------
+    PowerFloor.replace : a copy with other values.
+    """
+    @staticmethod
+    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> PowerFloor:
+        """
+        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
+        """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __init__(
+        self, *, floor_fraction: float, ramp_up_w_per_s: float = 0.0, ramp_down_w_per_s: float = 0.0
+    ) -> None: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def replace(
+        self, *, floor_fraction: float = ..., ramp_up_w_per_s: float = ..., ramp_down_w_per_s: float = ...
+    ) -> PowerFloor:
+        """
+        A copy with other values in these fields.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields as plain Python types.
+        """
+    @property
+    def floor_fraction(self) -> float:
+        """
+        least power of an accelerator over its limit (GB200: 0.2 to 0.9); 0 = none, ramps only
+        """
+    @property
+    def ramp_down_w_per_s(self) -> float:
+        """
+        fastest fall of one accelerator; 0 = any
+        """
+    @property
+    def ramp_up_w_per_s(self) -> float:
+        """
+        fastest rise of one accelerator; 0 = any
+        """
+
+class Filler:
+    """
+    A second workload that fills the gaps of the first.
+
+    Parameters
+    ----------
+    level_fraction : float
+        power that it lifts waiting accelerators to, over their limit. From 0.01 to 1.
+    overhead_fraction : float, optional
+        speed that it costs the job (default: 0.05, the most that Firefly reports). From 0 to 0.5.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every field that is unknown, missing, of a wrong type or out of range.
+
+    See Also
+    --------
+    Filler.replace : a copy with other values.
+    """
+    @staticmethod
+    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> Filler:
+        """
+        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
+        """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __init__(self, *, level_fraction: float, overhead_fraction: float = 0.05) -> None: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def replace(self, *, level_fraction: float = ..., overhead_fraction: float = ...) -> Filler:
+        """
+        A copy with other values in these fields.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields as plain Python types.
+        """
+    @property
+    def level_fraction(self) -> float:
+        """
+        power that it lifts waiting accelerators to, over their limit
+        """
+    @property
+    def overhead_fraction(self) -> float:
+        """
+        speed that it costs the job (default: 0.05, the most that Firefly reports)
+        """
+
+class Storage:
+    """
+    Capacitors or a battery between load and grid.
+
+    Parameters
+    ----------
+    level : str
+        where it stands. One of ``shelf``, ``rack``, ``site``.
+    name : str, optional
+        what it is.
+    energy_j : float, optional
+        usable energy, all of the site (or per accelerator, below). From 1 to 1e+15.
+    energy_j_per_accelerator : float, optional
+        usable energy for each accelerator (GB300 power shelf: about 65). From 0.001 to 1e+09.
+    power_w : float, optional
+        most that it gives or takes, all of the site. From 1 to 1e+12.
+    power_w_per_accelerator : float, optional
+        most that it gives or takes for each accelerator. From 0.001 to 1e+06.
+    efficiency_fraction : float, optional
+        energy out over energy in. From 0.1 to 1.
+    smoothing_s : float, optional
+        time constant with which the grid follows the load (default: energy over power, the longest that it can hold). From 0.001 to 1e+06.
+    response_s : float, optional
+        time constant of its converter: what is faster it cannot follow (default: 0). From 0 to 60.
+    ramp_w_per_s : float, optional
+        fastest change that it leaves to the grid (default: any). From 0.001 to 1e+12.
+    rest_fraction : float, optional
+        charge that it goes back to. From 0.01 to 0.99.
+    price_usd_per_kwh : float, optional
+        price of its usable energy; 0 = unknown. From 0 to 1e+07.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every field that is unknown, missing, of a wrong type or out of range.
+
+    See Also
+    --------
+    Storage.replace : a copy with other values.
+    """
+    @staticmethod
+    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> Storage:
+        """
+        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
+        """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __init__(
+        self,
+        *,
+        level: str,
+        name: str = "",
+        energy_j: float = 0.0,
+        energy_j_per_accelerator: float = 0.0,
+        power_w: float = 0.0,
+        power_w_per_accelerator: float = 0.0,
+        efficiency_fraction: float = 0.9,
+        smoothing_s: float = 0.0,
+        response_s: float = 0.0,
+        ramp_w_per_s: float = 0.0,
+        rest_fraction: float = 0.5,
+        price_usd_per_kwh: float = 0.0,
+    ) -> None: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def replace(
+        self,
+        *,
+        level: str = ...,
+        name: str = ...,
+        energy_j: float = ...,
+        energy_j_per_accelerator: float = ...,
+        power_w: float = ...,
+        power_w_per_accelerator: float = ...,
+        efficiency_fraction: float = ...,
+        smoothing_s: float = ...,
+        response_s: float = ...,
+        ramp_w_per_s: float = ...,
+        rest_fraction: float = ...,
+        price_usd_per_kwh: float = ...,
+    ) -> Storage:
+        """
+        A copy with other values in these fields.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields as plain Python types.
+        """
+    @property
+    def efficiency_fraction(self) -> float:
+        """
+        energy out over energy in
+        """
+    @property
+    def energy_j(self) -> float:
+        """
+        usable energy, all of the site (or per accelerator, below)
+        """
+    @property
+    def energy_j_per_accelerator(self) -> float:
+        """
+        usable energy for each accelerator (GB300 power shelf: about 65)
+        """
+    @property
+    def level(self) -> str:
+        """
+        where it stands
+        """
+    @property
+    def name(self) -> str:
+        """
+        what it is
+        """
+    @property
+    def power_w(self) -> float:
+        """
+        most that it gives or takes, all of the site
+        """
+    @property
+    def power_w_per_accelerator(self) -> float:
+        """
+        most that it gives or takes for each accelerator
+        """
+    @property
+    def price_usd_per_kwh(self) -> float:
+        """
+        price of its usable energy; 0 = unknown
+        """
+    @property
+    def ramp_w_per_s(self) -> float:
+        """
+        fastest change that it leaves to the grid (default: any)
+        """
+    @property
+    def response_s(self) -> float:
+        """
+        time constant of its converter: what is faster it cannot follow (default: 0)
+        """
+    @property
+    def rest_fraction(self) -> float:
+        """
+        charge that it goes back to
+        """
+    @property
+    def smoothing_s(self) -> float:
+        """
+        time constant with which the grid follows the load (default: energy over power, the longest that it can hold)
+        """
+
+class Curtailment:
+    """
+    Hours in which accelerators run at a lower power limit.
+
+    Parameters
+    ----------
+    start_s : float
+        first start, from the start of the load. From 0 to 1e+09.
+    duration_s : float
+        how long it lasts. From 1 to 1e+09.
+    period_s : float, optional
+        from one start to the next (a day: 86400; default: once). From 1 to 1e+09.
+    cap_w : float
+        power limit of each accelerator meanwhile. From 1 to 100000.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every field that is unknown, missing, of a wrong type or out of range.
+
+    See Also
+    --------
+    Curtailment.replace : a copy with other values.
+    """
+    @staticmethod
+    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> Curtailment:
+        """
+        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
+        """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __init__(self, *, start_s: float, duration_s: float, period_s: float = 0.0, cap_w: float) -> None: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def replace(
+        self, *, start_s: float = ..., duration_s: float = ..., period_s: float = ..., cap_w: float = ...
+    ) -> Curtailment:
+        """
+        A copy with other values in these fields.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields as plain Python types.
+        """
+    @property
+    def cap_w(self) -> float:
+        """
+        power limit of each accelerator meanwhile
+        """
+    @property
+    def duration_s(self) -> float:
+        """
+        how long it lasts
+        """
+    @property
+    def period_s(self) -> float:
+        """
+        from one start to the next (a day: 86400; default: once)
+        """
+    @property
+    def start_s(self) -> float:
+        """
+        first start, from the start of the load
+        """
+
+class LoadEvents:
+    """
+    What comes between the steps of a job.
+
+    Parameters
+    ----------
+    checkpoint_interval_s : float, optional
+        training between checkpoints; 0 = none. From 0 to 1e+09.
+    checkpoint_s : float, optional
+        that training stands still for a checkpoint. From 0 to 1e+09.
+    evaluation_interval_s : float, optional
+        training between evaluations; 0 = none. From 0 to 1e+09.
+    evaluation_s : float, optional
+        length of an evaluation: forward passes only. From 0 to 1e+09.
+    mtbf_s : float, optional
+        mean time between failures of the running job; 0 = it never fails. From 0 to 1e+09.
+    detection_s : float, optional
+        stall from a failure to the restart. From 0 to 1e+09.
+    restart_s : float, optional
+        accelerators idle until the next step. From 0 to 1e+09.
+    step_spread_fraction : float, optional
+        standard deviation of the time of a step over its mean (default: 0.01, what runs of published benchmarks show). From 0 to 0.25.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every field that is unknown, missing, of a wrong type or out of range.
+
+    See Also
+    --------
+    LoadEvents.replace : a copy with other values.
+    """
+    @staticmethod
+    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> LoadEvents:
+        """
+        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
+        """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __init__(
+        self,
+        *,
+        checkpoint_interval_s: float = 0.0,
+        checkpoint_s: float = 0.0,
+        evaluation_interval_s: float = 0.0,
+        evaluation_s: float = 0.0,
+        mtbf_s: float = 0.0,
+        detection_s: float = 0.0,
+        restart_s: float = 0.0,
+        step_spread_fraction: float = 0.01,
+    ) -> None: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def replace(
+        self,
+        *,
+        checkpoint_interval_s: float = ...,
+        checkpoint_s: float = ...,
+        evaluation_interval_s: float = ...,
+        evaluation_s: float = ...,
+        mtbf_s: float = ...,
+        detection_s: float = ...,
+        restart_s: float = ...,
+        step_spread_fraction: float = ...,
+    ) -> LoadEvents:
+        """
+        A copy with other values in these fields.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields as plain Python types.
+        """
+    @property
+    def checkpoint_interval_s(self) -> float:
+        """
+        training between checkpoints; 0 = none
+        """
+    @property
+    def checkpoint_s(self) -> float:
+        """
+        that training stands still for a checkpoint
+        """
+    @property
+    def detection_s(self) -> float:
+        """
+        stall from a failure to the restart
+        """
+    @property
+    def evaluation_interval_s(self) -> float:
+        """
+        training between evaluations; 0 = none
+        """
+    @property
+    def evaluation_s(self) -> float:
+        """
+        length of an evaluation: forward passes only
+        """
+    @property
+    def mtbf_s(self) -> float:
+        """
+        mean time between failures of the running job; 0 = it never fails
+        """
+    @property
+    def restart_s(self) -> float:
+        """
+        accelerators idle until the next step
+        """
+    @property
+    def step_spread_fraction(self) -> float:
+        """
+        standard deviation of the time of a step over its mean (default: 0.01, what runs of published benchmarks show)
+        """
+
+class GridContract:
+    """
+    Limits of a connection to the grid; those not given do not apply.
+
+    Parameters
+    ----------
+    name : str, optional
+        who asks for it.
+    maximum_w : float, optional
+        most power, as a mean over averaging_s. From 1 to 1e+12.
+    averaging_s : float, optional
+        over which the maximum is a mean (default: 1). From 1 to 3600.
+    ramp_w_per_s : float, optional
+        largest change from one second's mean to the next. From 1 to 1e+12.
+    ramp_w_per_min : float, optional
+        largest change between means of a second a minute apart. From 1 to 1e+12.
+    dynamic_range_w : float, optional
+        highest less lowest power within a window. From 1 to 1e+12.
+    dynamic_range_window_s : float, optional
+        that window (default: 60). From 1 to 86400.
+    band_low_hz : float, optional
+        critical band, from (default: 0.1). From 0.0001 to 1000.
+    band_high_hz : float, optional
+        critical band, to (default: 20). From 0.0001 to 1000.
+    band_energy_fraction : float, optional
+        largest share of the spectral energy (mean power aside) within the band. From 1e-06 to 1.
+    band_amplitude_w : float, optional
+        largest amplitude of any frequency of the band. From 1 to 1e+12.
+    ride_through_s : float, optional
+        that the site must stay while the grid's voltage is down, on what it has stored. From 0.001 to 100000.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every field that is unknown, missing, of a wrong type or out of range.
+
+    See Also
+    --------
+    GridContract.replace : a copy with other values.
+    """
+    @staticmethod
+    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> GridContract:
+        """
+        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
+        """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __init__(
+        self,
+        *,
+        name: str = "",
+        maximum_w: float = 0.0,
+        averaging_s: float = 1.0,
+        ramp_w_per_s: float = 0.0,
+        ramp_w_per_min: float = 0.0,
+        dynamic_range_w: float = 0.0,
+        dynamic_range_window_s: float = 60.0,
+        band_low_hz: float = 0.1,
+        band_high_hz: float = 20.0,
+        band_energy_fraction: float = 0.0,
+        band_amplitude_w: float = 0.0,
+        ride_through_s: float = 0.0,
+    ) -> None: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def replace(
+        self,
+        *,
+        name: str = ...,
+        maximum_w: float = ...,
+        averaging_s: float = ...,
+        ramp_w_per_s: float = ...,
+        ramp_w_per_min: float = ...,
+        dynamic_range_w: float = ...,
+        dynamic_range_window_s: float = ...,
+        band_low_hz: float = ...,
+        band_high_hz: float = ...,
+        band_energy_fraction: float = ...,
+        band_amplitude_w: float = ...,
+        ride_through_s: float = ...,
+    ) -> GridContract:
+        """
+        A copy with other values in these fields.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields as plain Python types.
+        """
+    @property
+    def averaging_s(self) -> float:
+        """
+        over which the maximum is a mean (default: 1)
+        """
+    @property
+    def band_amplitude_w(self) -> float:
+        """
+        largest amplitude of any frequency of the band
+        """
+    @property
+    def band_energy_fraction(self) -> float:
+        """
+        largest share of the spectral energy (mean power aside) within the band
+        """
+    @property
+    def band_high_hz(self) -> float:
+        """
+        critical band, to (default: 20)
+        """
+    @property
+    def band_low_hz(self) -> float:
+        """
+        critical band, from (default: 0.1)
+        """
+    @property
+    def dynamic_range_w(self) -> float:
+        """
+        highest less lowest power within a window
+        """
+    @property
+    def dynamic_range_window_s(self) -> float:
+        """
+        that window (default: 60)
+        """
+    @property
+    def maximum_w(self) -> float:
+        """
+        most power, as a mean over averaging_s
+        """
+    @property
+    def name(self) -> str:
+        """
+        who asks for it
+        """
+    @property
+    def ramp_w_per_min(self) -> float:
+        """
+        largest change between means of a second a minute apart
+        """
+    @property
+    def ramp_w_per_s(self) -> float:
+        """
+        largest change from one second's mean to the next
+        """
+    @property
+    def ride_through_s(self) -> float:
+        """
+        that the site must stay while the grid's voltage is down, on what it has stored
+        """
+
+class StepShape:
+    """
+    Load of one step of a job, bin by bin; see ``ampacity.power.step_shape``.
+    """
+    def __init__(
+        self,
+        accelerators_w: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        *,
+        resolution_s: typing.SupportsFloat | typing.SupportsIndex,
+        step_time_s: typing.SupportsFloat | typing.SupportsIndex,
+        accelerators: typing.SupportsInt | typing.SupportsIndex,
+        limit_w: typing.SupportsFloat | typing.SupportsIndex,
+        idle_w: typing.SupportsFloat | typing.SupportsIndex,
+        stalled_w: typing.SupportsFloat | typing.SupportsIndex,
+        supply_loss: typing.SupportsFloat | typing.SupportsIndex,
+        hosts_w: typing.SupportsFloat | typing.SupportsIndex,
+        network_w: typing.SupportsFloat | typing.SupportsIndex,
+        plant_per_it: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+    @property
+    def accelerators(self) -> int:
+        """
+        Accelerators of the job.
+        """
+    @property
+    def accelerators_w(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Watts of all accelerators, one value a bin; a read-only view.
+        """
+    @property
+    def hosts_w(self) -> float:
+        """
+        Hosts and fans (W).
+        """
+    @property
+    def idle_w(self) -> float:
+        """
+        One accelerator without a job (W).
+        """
+    @property
+    def joules(self) -> float:
+        """
+        Energy of the accelerators over the step (J).
+        """
+    @property
+    def limit_w(self) -> float:
+        """
+        Power limit of one accelerator (W).
+        """
+    @property
+    def mean_w(self) -> float:
+        """
+        Mean watts of all accelerators.
+        """
+    @property
+    def network_w(self) -> float:
+        """
+        Switches, optics and storage systems (W).
+        """
+    @property
+    def phase_w(self) -> dict[str, float]:
+        """
+        Watts of one accelerator in each phase.
+        """
+    @property
+    def plant_per_it(self) -> float:
+        """
+        Cooling and conversion per watt of IT equipment: PUE less 1.
+        """
+    @property
+    def resolution_s(self) -> float:
+        """
+        Length of a bin (s); the last one is shorter.
+        """
+    @property
+    def shares(self) -> dict[str, numpy.typing.NDArray[numpy.float64]]:
+        """
+        Share of the accelerators in each phase, one value a bin.
+        """
+    @property
+    def step_time_s(self) -> float:
+        """
+        Length of the step (s).
+        """
+    @property
+    def supply_loss(self) -> float:
+        """
+        What power supplies lose, per watt of accelerators.
+        """
+
+class LoadJob:
+    """
+    A job of a site: its step, its events, where in its step it starts.
+    """
+    def __init__(
+        self,
+        shape: StepShape,
+        events: LoadEvents,
+        *,
+        offset_s: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+        curtailed: collections.abc.Sequence[StepShape] = [],
+    ) -> None: ...
+
+class SiteLoad:
+    """
+    Rows of a site's load, one after the other.
+    """
+    @staticmethod
+    def docs() -> tuple[str, ...]:
+        """
+        What the columns hold, with units.
+        """
+    @staticmethod
+    def keys() -> tuple[str, ...]:
+        """
+        Names of the columns.
+        """
+    def __init__(
+        self,
+        jobs: collections.abc.Sequence[LoadJob],
+        mitigations: collections.abc.Sequence[PowerFloor | Filler | Storage | Curtailment],
+        *,
+        seed: int,
+        resolution_s: typing.SupportsFloat | typing.SupportsIndex,
+        output_s: typing.SupportsFloat | typing.SupportsIndex,
+        plant_s: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+    def next(self, rows: int) -> tuple[numpy.typing.NDArray[numpy.float64], ...]:
+        """
+        The next rows, one array for each column.
+        """
+    @property
+    def failures(self) -> int:
+        """
+        Failures of the jobs so far.
+        """
+    @property
+    def state_bytes(self) -> int:
+        """
+        Memory that it holds, whatever time has passed (bytes).
+        """
+
+class Violation:
+    """
+    A stretch of time in which a load breaks a limit of a contract.
+    """
+    def __init__(
+        self,
+        *,
+        limit: str,
+        start_s: typing.SupportsFloat | typing.SupportsIndex,
+        end_s: typing.SupportsFloat | typing.SupportsIndex,
+        worst: typing.SupportsFloat | typing.SupportsIndex,
+        worst_at_s: typing.SupportsFloat | typing.SupportsIndex,
+        allowed: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+    def __repr__(self) -> str: ...
+    @property
+    def allowed(self) -> float:
+        """
+        The limit.
+        """
+    @property
+    def end_s(self) -> float:
+        """
+        To (s).
+        """
+    @property
+    def limit(self) -> str:
+        """
+        Field of the contract.
+        """
+    @property
+    def start_s(self) -> float:
+        """
+        From (s).
+        """
+    @property
+    def worst(self) -> float:
+        """
+        Largest value, in the limit's unit.
+        """
+    @property
+    def worst_at_s(self) -> float:
+        """
+        When (s).
+        """
+
+class ContractMonitor:
+    """
+    Checks the limits in time of a load that comes in pieces.
+    """
+    def __init__(
+        self,
+        contract: GridContract,
+        *,
+        row_s: typing.SupportsFloat | typing.SupportsIndex,
+        start_s: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+        keep: typing.SupportsInt | typing.SupportsIndex = 1000,
+    ) -> None: ...
+    def add(
+        self,
+        mean_w: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        lowest_w: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        highest_w: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    ) -> None:
+        """
+        The next rows.
+        """
+    def count(self, limit: str) -> int:
+        """
+        How many violations of that limit there were.
+        """
+    def reached(self, limit: str) -> float:
+        """
+        Largest value so far, limited or not.
+        """
+    def violations(self) -> list[Violation]:
+        """
+        Those that are over, and those that go on, by time.
+        """
+
+class BreakerLevel:
+    """
+    Equal breakers of one level of the distribution.
+
+    Parameters
+    ----------
+    name : str
+        level of the distribution.
+    rating_w : float, optional
+        power that it carries for ever (default: the rating of the racks it feeds). From 1 to 1e+10.
+    racks : int, optional
+        racks that one breaker feeds (default: as many as their ratings allow). From 1 to 1e+06.
+    thermal_s : float, optional
+        time constant of its heating (default: 250). From 0.01 to 100000.
+    trip_heat : float, optional
+        heat at which it trips, over that at its rating (default: 1.206; with the time constant a load 10 % above the rating trips after 17 minutes and 40 % after one). From 1 to 100.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every field that is unknown, missing, of a wrong type or out of range.
+
+    See Also
+    --------
+    BreakerLevel.replace : a copy with other values.
+    """
+    @staticmethod
+    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> BreakerLevel:
+        """
+        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
+        """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __init__(
+        self, *, name: str, rating_w: float = 0.0, racks: int = 0, thermal_s: float = 250.0, trip_heat: float = 1.206
+    ) -> None: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def replace(
+        self,
+        *,
+        name: str = ...,
+        rating_w: float = ...,
+        racks: int = ...,
+        thermal_s: float = ...,
+        trip_heat: float = ...,
+    ) -> BreakerLevel:
+        """
+        A copy with other values in these fields.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields as plain Python types.
+        """
+    @property
+    def name(self) -> str:
+        """
+        level of the distribution
+        """
+    @property
+    def racks(self) -> int:
+        """
+        racks that one breaker feeds (default: as many as their ratings allow)
+        """
+    @property
+    def rating_w(self) -> float:
+        """
+        power that it carries for ever (default: the rating of the racks it feeds)
+        """
+    @property
+    def thermal_s(self) -> float:
+        """
+        time constant of its heating (default: 250)
+        """
+    @property
+    def trip_heat(self) -> float:
+        """
+        heat at which it trips, over that at its rating (default: 1.206; with the time constant a load 10 % above the rating trips after 17 minutes and 40 % after one)
+        """
+
+class BreakerLoad:
+    """
+    What the breakers of one level that feed one pipeline stage see.
+    """
+    def __repr__(self) -> str: ...
+    @property
+    def breakers(self) -> int:
+        """
+        As many see the same.
+        """
+    @property
+    def controlled_trips_at_s(self) -> float:
+        """
+        When it trips with them (s); negative: never.
+        """
+    @property
+    def controlled_w(self) -> float:
+        """
+        Highest with controllers (W).
+        """
+    @property
+    def highest_at_s(self) -> float:
+        """
+        When (s).
+        """
+    @property
+    def highest_w(self) -> float:
+        """
+        Highest mean of a second without controllers (W).
+        """
+    @property
+    def level(self) -> str:
+        """
+        Name of the level.
+        """
+    @property
+    def mean_w(self) -> float:
+        """
+        Mean without controllers (W).
+        """
+    @property
+    def over_fraction(self) -> float:
+        """
+        Share of the time above the rating, without controllers.
+        """
+    @property
+    def overloaded(self) -> bool:
+        """
+        Whether the highest load is above the rating.
+        """
+    @property
+    def racks(self) -> int:
+        """
+        Racks behind each.
+        """
+    @property
+    def rating_w(self) -> float:
+        """
+        What each carries for ever (W).
+        """
+    @property
+    def slowed_fraction(self) -> float:
+        """
+        Speed that controllers up to this level cost.
+        """
+    @property
+    def stage(self) -> int:
+        """
+        Pipeline stage that their racks work on.
+        """
+    @property
+    def trips_at_s(self) -> float:
+        """
+        When it trips without controllers (s); negative: never.
+        """
+
 def active_w(device: Accelerator) -> float:
     """
     Watts while kernels run, before arithmetic and data.
@@ -5229,6 +7220,18 @@ def bill_of_materials(
     What ``ampacity.bill_of_materials`` is made of.
     """
 
+def breaker_loads(
+    simulation: Simulation,
+    levels: collections.abc.Sequence[BreakerLevel],
+    *,
+    control: bool,
+    period_s: typing.SupportsFloat | typing.SupportsIndex,
+    duration_s: typing.SupportsFloat | typing.SupportsIndex,
+) -> list[BreakerLoad]:
+    """
+    What breakers see of a simulated step that repeats itself.
+    """
+
 def cap_sweep(
     job: Training,
     cluster: Cluster,
@@ -5254,6 +7257,13 @@ def check_collective(**kwargs: typing.Any) -> None:
 def check_placement(network: NetworkCore, endpoints: typing.Annotated[numpy.typing.ArrayLike, numpy.int64]) -> None:
     """
     Refuses ranks on one endpoint or on none.
+    """
+
+def closed_step_shape(
+    job: Training, cluster: Cluster, layout: Layout, resolution_s: typing.SupportsFloat | typing.SupportsIndex
+) -> StepShape:
+    """
+    The load of a step whose devices are all alike.
     """
 
 def collective(cluster: Cluster, **kwargs: typing.Any) -> CollectiveEstimate:
@@ -5294,6 +7304,11 @@ def communicate(
 def computes_in(device: Accelerator, precision: str) -> bool:
     """
     Whether the device has matrix products of that format.
+    """
+
+def csv_rows(columns: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float64]]) -> bytes:
+    """
+    Rows of comma-separated values.
     """
 
 def device_states(device: Accelerator) -> DeviceStates:
@@ -5341,6 +7356,11 @@ def hpl_power(
 ) -> HplPower:
     """
     A machine in HPL; see ``ampacity.power.hpl_power``.
+    """
+
+def load_events(estimate: Estimate, cluster: Cluster) -> LoadEvents:
+    """
+    Checkpoints and failures as the closed form of the run has them.
     """
 
 def machine_power(cluster: Cluster, accelerators: typing.SupportsInt | typing.SupportsIndex) -> Power:
@@ -5409,9 +7429,47 @@ def simulate(
     speed_fraction: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     exclude: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
     threads: int,
+    progress: collections.abc.Callable[[float], typing.Any] | None = None,
 ) -> Simulation:
     """
     See ``ampacity.simulate``.
+    """
+
+def site_power(
+    cluster: Cluster,
+    *,
+    device_mean_w: typing.SupportsFloat | typing.SupportsIndex,
+    load_fraction: typing.SupportsFloat | typing.SupportsIndex,
+    dry_bulb_c: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    wet_bulb_c: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+) -> tuple[
+    dict[str, float],
+    dict[str, float],
+    list[tuple[str, str, int, float, float, float, float]],
+    list[tuple[str, int, float, float, float, float, int, int, int]],
+    tuple[
+        numpy.typing.NDArray[numpy.float64],
+        numpy.typing.NDArray[numpy.float64],
+        numpy.typing.NDArray[numpy.float64],
+        numpy.typing.NDArray[numpy.float64],
+        numpy.typing.NDArray[numpy.float64],
+    ],
+    list[str],
+]:
+    """
+    What ``ampacity.site_power`` is made of.
+    """
+
+def stage_watts(
+    simulation: Simulation, resolution_s: typing.SupportsFloat | typing.SupportsIndex
+) -> tuple[numpy.typing.NDArray[numpy.float64], ...]:
+    """
+    Watts of one accelerator of each pipeline rank over a step.
+    """
+
+def step_shape(simulation: Simulation, resolution_s: typing.SupportsFloat | typing.SupportsIndex) -> StepShape:
+    """
+    The load of a simulated step.
     """
 
 def streaming_costs(
@@ -5426,6 +7484,37 @@ def streaming_costs(
 def uneven_exchange(matrix: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> tuple[int, float, float]:
     """
     Ranks, bytes of the average rank, and the busiest over it, of bytes from every rank to every rank.
+    """
+
+def weather_of(
+    dry_bulb_c: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    wet_bulb_c: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+    """
+    The same hours, checked.
+    """
+
+def weather_of_humidity(
+    dry_bulb_c: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    relative_humidity_fraction: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    elevation_m: typing.SupportsFloat | typing.SupportsIndex,
+) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+    """
+    Dry and wet bulb of hours with that humidity, checked.
+    """
+
+def weather_year(climate: Climate) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+    """
+    Dry and wet bulb of every hour of a climate's year (C).
+    """
+
+def wet_bulb_c(
+    dry_bulb_c: typing.SupportsFloat | typing.SupportsIndex,
+    relative_humidity_fraction: typing.SupportsFloat | typing.SupportsIndex,
+    elevation_m: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+) -> float:
+    """
+    Thermodynamic wet-bulb temperature (C).
     """
 
 def with_limits(
