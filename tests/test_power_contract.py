@@ -251,6 +251,11 @@ def test_the_page_keeps_nameplate_peak_and_mean_apart():
     assert float(rows["nameplate, IT"]) == pytest.approx(140.2, rel=0.08)
     assert float(rows["peak, IT"]) == pytest.approx(112.3, rel=0.08)
     assert float(rows["mean, IT"]) < float(rows["mean, meter"]) < float(rows["nameplate, IT"])
+    # Its mean at the meter is 109 to 118 MW at 0.8 to 0.9 of TDP; all of it stalling is a swing of 50 to 70.
+    assert float(rows["mean, meter"]) == pytest.approx(113.5, rel=0.08)
+    swing = re.search(r"a stall of all +([\d.]+) MW", text)
+    assert swing is not None
+    assert float(swing[1]) == pytest.approx(60, rel=0.08)
     assert "150.0 MW said of memphis-150mw are nearest the nameplate, IT" in " ".join(text.split())
 
 

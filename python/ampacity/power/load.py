@@ -202,8 +202,11 @@ class JobLoad:
 
     shape: StepShape
     events: LoadEvents
+    offset_s: float
+    cap_w: float | None
     estimate: Estimate | None
     simulation: Simulation | None
+    _question: Simulation | tuple[Training, Cluster, Layout] | None
 
     def __init__(
         self,
@@ -223,6 +226,7 @@ class JobLoad:
             self.shape, self.events = job, LoadEvents() if events is None else events
             return
         if isinstance(job, Simulation):
+            self._question = job
             self.simulation = job if cap_w is None else job.what_if(cluster=_with_cap(job.cluster, cap_w))
         else:
             if cluster is None or layout is None:
@@ -230,9 +234,9 @@ class JobLoad:
                 raise AssertionError
             from ampacity._simulate import simulate
 
+            self._question = (job, cluster, layout)
             capped = cluster if cap_w is None else _with_cap(cluster, cap_w)
             self.simulation = simulate(job, capped, layout, variability="none")
-        self._question = job if isinstance(job, Simulation) else (job, cluster, layout)
         self.estimate = self.simulation.estimate
         self.shape = step_shape(self.simulation, resolution_s=resolution_s)
         self.events = _core.load_events(self.estimate, self.simulation.cluster) if events is None else events
@@ -248,9 +252,12 @@ class JobLoad:
         if self._question is None:
             rule = "needs a job: a shape of watts does not say what a lower limit makes of them"
             raise InvalidSpec([Problem(path="cap_w", value=f"{cap_w:g}", rule=rule, hint="")])
-        parts = self._question if isinstance(self._question, tuple) else (self._question,)
+        asked = self._question
+        job, cluster, layout = asked if isinstance(asked, tuple) else (asked, None, None)
         return JobLoad(
-            *parts,
+            job,
+            cluster,
+            layout,
             events=self.events,
             offset_s=self.offset_s,
             cap_w=cap_w if self.cap_w is None else min(cap_w, self.cap_w),

@@ -174,8 +174,9 @@ def _lines(report: PowerReport) -> Iterator[str]:
     if granted is not None:
         nearest, watts = granted["nearest"], granted["of_the_cluster_w"][granted["nearest"]]
         yield ""
+        also = ", not its mean power" if "mean" not in nearest else ", not its nameplate"
         yield f"The {_mw(granted['granted_w'])} MW said of {report.cluster.site.name} are nearest the {_NAMES[nearest]} of the"
-        yield f"whole cluster ({report.cluster.accelerators:,} accelerators, {_mw(watts)} MW), not its mean power."
+        yield f"whole cluster ({report.cluster.accelerators:,} accelerators, {_mw(watts)} MW){also}."
     yield ""
     yield "one accelerator by phase of a step"
     for phase, watts in job.shape.phase_w.items():
