@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ampacity import _core
 from ampacity._core import (
@@ -18,11 +18,8 @@ from ampacity._core import (
     Training,
 )
 from ampacity.power.contract import SHELF, read_contract, site_battery
-from ampacity.power.load import JobLoad, SiteLoad
+from ampacity.power.load import JobLoad, Mitigation, SiteLoad
 from ampacity.power.report import PowerReport, power_report
-
-if TYPE_CHECKING:
-    from ampacity.power.load import Mitigation
 
 
 def _floor(first: float | None, fields: dict[str, Any]) -> Mitigation:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,10 +19,7 @@ from ampacity._core import (
     Violation,
 )
 from ampacity.power.analysis import Spectrum, spectrum
-from ampacity.power.load import JobLoad, LoadTrace, SiteLoad
-
-if TYPE_CHECKING:
-    from ampacity.power.load import Mitigation
+from ampacity.power.load import JobLoad, LoadTrace, Mitigation, SiteLoad
 
 IN_TIME = ("maximum_w", "ramp_w_per_s", "ramp_w_per_min", "dynamic_range_w")
 LIMITS = (*IN_TIME, "band_energy_fraction", "band_amplitude_w", "ride_through_s")

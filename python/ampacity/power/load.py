@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -29,8 +29,7 @@ from ampacity._simulate import Simulation
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    Mitigation = PowerFloor | Filler | Storage | Curtailment
-
+Mitigation: TypeAlias = PowerFloor | Filler | Storage | Curtailment
 COLUMNS: tuple[str, ...] = _core.SiteLoad.keys()
 _ROWS_AT_A_TIME = 65_536
 _MOST_ROWS = 100_000_000
