@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,10 @@ def _day() -> power.LoadTrace:
     return _site().trace(_DAY_S)
 
 
+def _week(path: str) -> int:
+    return _site().write(path, 7 * _DAY_S, columns=["start_s", "grid_w"])
+
+
 def test_day_of_site_100000(benchmark: Any, peak_rss_bytes: Callable[..., int]) -> None:
     """A day in rows of a second made of 10 ms samples; at least 100,000 times faster than the day itself."""
     load = _site()
@@ -64,3 +69,18 @@ def test_step_trace_131072(benchmark: Any) -> None:
     assert shape.joules == pytest.approx(sim.joules, rel=1e-9)
     assert sum(shape.shares.values()).mean() == pytest.approx(1, abs=1e-9)
     benchmark.extra_info["bins"] = len(shape.accelerators_w)
+
+
+def test_week_to_disk(benchmark: Any, tmp_path: Path, peak_rss_bytes: Callable[..., int]) -> None:
+    """A week in rows of a second, written piece by piece; a year is 52 times as long and must take less than 600 s."""
+    load = _site()
+    columns = ["start_s", "grid_w", "grid_lowest_w", "grid_highest_w"]
+    path = tmp_path / "week.npy"
+    rows = benchmark.pedantic(load.write, (str(path), 7 * _DAY_S), {"columns": columns}, rounds=1)
+    assert rows == 7 * _DAY_S
+    assert len(np.load(path, mmap_mode="r")) == rows
+    if benchmark.stats:
+        benchmark.extra_info["year_s"] = 365 / 7 * benchmark.stats.stats.median
+        assert benchmark.extra_info["year_s"] < 600
+    benchmark.extra_info["peak_rss_bytes"] = peak_rss_bytes(_week, str(path))
+    assert benchmark.extra_info["peak_rss_bytes"] < 2**28

@@ -285,7 +285,14 @@ def test_caps_and_ladder():
     assert capped["step_time_s"] > plain["step_time_s"]
 
 
+def test_devices_that_differ():
+    alike, differ = (strict_json(answer(*ASK, "--variability", name, "--json")) for name in ("none", "typical"))
+    assert differ["step_time_s"] > alike["step_time_s"]
+    assert differ["load"]["mean_w"] == pytest.approx(alike["load"]["mean_w"], rel=0.03)
+
+
 def test_mistakes():
+    assert "did you mean typical?" in refused(*ASK, "--variability", "typcal")
     assert "did you mean floor?" in refused(*ASK, "--mitigate", "flor:0.5")
     assert "floor_fraction" in refused(*ASK, "--mitigate", "floor:1.5")
     assert "did you mean" in refused(*ASK, "--mitigate", "shelf:65,energyj=1")

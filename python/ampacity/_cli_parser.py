@@ -286,6 +286,12 @@ def _add_power(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     group = power.add_argument_group("load")
     group.add_argument("--duration", type=float, default=3600.0, metavar="S", help="seconds to run (default 3600)")
     group.add_argument("--seed", type=_count, default=0, metavar="N", help="of steps and failures (default 0)")
+    group.add_argument(
+        "--variability",
+        default="none",
+        metavar="NAME",
+        help="accelerators all alike (none, default), or each with its own speed and jitter (typical)",
+    )
     group.add_argument("--contract", metavar="FILE.toml", help="limits of the grid: maximum_w, ramp_w_per_s, ...")
     group.add_argument("--seek", action="store_true", help="where it is broken, look for what would meet it")
     group.add_argument(

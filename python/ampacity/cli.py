@@ -103,6 +103,7 @@ def _power(options: argparse.Namespace) -> None:
         seed=options.seed,
         seek=options.seek,
         breakers=options.breakers,
+        variability=options.variability,
     )
     if options.plot is not None:
         from ampacity.power.plots import plot_power

@@ -17,6 +17,7 @@ from ampacity._core import (
     Storage,
     Training,
 )
+from ampacity._simulate import simulate
 from ampacity.power.contract import SHELF, read_contract, site_battery
 from ampacity.power.load import JobLoad, Mitigation, SiteLoad
 from ampacity.power.report import PowerReport, power_report
@@ -144,9 +145,11 @@ def run(
     seed: int = 0,
     seek: bool = False,
     breakers: bool = False,
+    variability: str = "none",
 ) -> PowerReport:
     """Return the report that a command line asks for."""
     settings, cap_w = mitigations(words)
     limits = None if contract is None else read_contract(contract)
-    load = SiteLoad(JobLoad(job, cluster, estimate.layout, cap_w=cap_w), settings, seed=seed)
+    step = simulate(job, cluster, estimate.layout, seed=seed, variability=variability)
+    load = SiteLoad(JobLoad(step, cap_w=cap_w), settings, seed=seed)
     return power_report(load, contract=limits, duration_s=duration_s, seek=seek, with_breakers=breakers)
