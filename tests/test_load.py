@@ -403,6 +403,13 @@ def test_bad_mitigations():
     assert "power limit" in problems(lambda: load_of(square(), floor).trace(10))
 
 
+def test_nothing_is_too_fast_to_end():
+    often = power.LoadEvents(mtbf_s=1e-6)
+    assert "events.mtbf_s" in problems(lambda: load_of(square(), events=often).trace(10))
+    short = power.shape_from_watts([1.0], resolution_s=1e-6)
+    assert "step_time_s" in problems(lambda: load_of(short, resolution_s=1.0).trace(10))
+
+
 def test_bad_questions(tmp_path):
     load = load_of(square())
     assert "output_s" in problems(lambda: load.trace(10, 0.015))

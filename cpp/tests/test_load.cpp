@@ -82,6 +82,25 @@ TEST_CASE("what goes into a battery is stored, lost or comes out again") {
   CHECK(mean(rows[grid]) > mean(rows[facility]));
 }
 
+TEST_CASE("any step, offset and failure ends where it should") {
+  for (const double step_s : {0.1, 0.3, 0.7, 1.1, 6.88080636}) {
+    LoadShape shape = square(1000, 400);
+    shape.step_time_s = step_s;
+    shape.resolution_s = step_s / 100;
+    LoadJob job = steady(shape);
+    job.events.step_spread_fraction = 0.2;
+    job.events.mtbf_s = 0.05;
+    job.events.detection_s = 0.01;
+    job.offset_s = 123.456;
+    SiteLoad load({job}, {});
+    for (const double w : load.next(300)[grid]) {
+      CHECK(w >= 0);
+      CHECK(w <= 1000 * (1 + 1e-9));
+    }
+    CHECK(load.failures() > 100);
+  }
+}
+
 TEST_CASE("a contract's monitor merges what goes on") {
   GridContract contract;
   contract.maximum_w = 10;
@@ -106,8 +125,8 @@ TEST_CASE("what cannot be is named") {
   SiteLoadOptions options;
   options.output_s = 0.015;
   try {
-    SiteLoad({steady(gap)}, {empty}, options);
-    FAIL("no error");
+    const SiteLoad load({steady(gap)}, {empty}, options);
+    FAIL("no error after " << load.failures());
   } catch (const InvalidSpec& error) {
     REQUIRE(error.problems().size() == 3);
     CHECK(error.problems()[0].path == "jobs[0].shape.accelerators_w[7]");

@@ -17,6 +17,8 @@ using base::number_text;
 /// Bins of a step, and samples that a row is made of: beyond, a unit has slipped.
 constexpr double most_bins = 1e8;
 constexpr double most_samples = 1e7;
+/// Steps, or failures, within a sample: beyond, nobody sees them and everybody waits for them.
+constexpr double most_steps_in_sample = 1e5;
 
 class Problems {
  public:
@@ -48,8 +50,10 @@ void check_shape(const LoadShape& shape, const std::string& path, Problems& prob
   problems.between(path + ".step_time_s", shape.step_time_s, 1e-6, 1e9);
   problems.between(path + ".accelerators", static_cast<double>(shape.accelerators), 1, 1e8);
   const double bins = std::ceil(shape.step_time_s / shape.resolution_s - 1e-9);
-  if (!(bins <= most_bins) || std::fabs(static_cast<double>(shape.accelerators_w.size()) - bins) > 1) {
-    problems.note(path + ".accelerators_w", static_cast<double>(shape.accelerators_w.size()),
+  const auto values = static_cast<double>(shape.accelerators_w.size());
+  const bool last = (values - 1) * shape.resolution_s <= shape.step_time_s * (1 + 1e-9);
+  if (!(bins <= most_bins) || std::fabs(values - bins) > 1 || !last) {
+    problems.note(path + ".accelerators_w", values,
                   "must have one value for each bin of the step (" + number_text(bins) + ")");
     return;
   }
@@ -58,6 +62,18 @@ void check_shape(const LoadShape& shape, const std::string& path, Problems& prob
     if (std::isfinite(w) && w >= 0) continue;
     problems.note(path + ".accelerators_w[" + std::to_string(i) + "]", w, "must be a finite number of 0 or more");
     return;
+  }
+}
+
+void check_pace(const LoadJob& job, const std::string& path, double resolution_s, Problems& problems) {
+  const double shortest_s = resolution_s / most_steps_in_sample;
+  if (job.shape.step_time_s < shortest_s) {
+    problems.note(path + ".shape.step_time_s", job.shape.step_time_s,
+                  "must be at least " + number_text(shortest_s) + " for that resolution_s");
+  }
+  if (job.events.mtbf_s > 0 && job.events.mtbf_s < resolution_s) {
+    problems.note(path + ".events.mtbf_s", job.events.mtbf_s,
+                  "must be 0 (it never fails) or at least resolution_s (" + number_text(resolution_s) + ")");
   }
 }
 
@@ -111,6 +127,7 @@ void check(const std::vector<LoadJob>& jobs, const std::vector<Mitigation>& miti
     check_shape(jobs[i].shape, path + ".shape", problems);
     problems.ranges(jobs[i].events, path + ".events");
     problems.between(path + ".offset_s", jobs[i].offset_s, 0, 1e9);
+    check_pace(jobs[i], path, options.resolution_s, problems);
     if (jobs[i].curtailed.size() != curtailments) {
       problems.note(path + ".curtailed", static_cast<double>(jobs[i].curtailed.size()),
                     "must be one shape for each curtailment (" + number_text(static_cast<double>(curtailments)) + ")");

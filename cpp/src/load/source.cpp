@@ -38,7 +38,8 @@ StepEnergy::StepEnergy(const LoadShape& shape, const DeviceRules& rules)
   const std::size_t bins = shape.accelerators_w.size();
   const auto devices = static_cast<double>(shape.accelerators);
   const bool phases = !shape.share[0].empty();
-  last_s_ = step_time_s_ - static_cast<double>(bins - 1) * shape.resolution_s;
+  const double whole_s = static_cast<double>(bins - 1) * shape.resolution_s;
+  last_s_ = std::max(step_time_s_ - whole_s, 1e-12 * shape.resolution_s);
   joules_.reserve(bins + 1);
   joules_.push_back(0);
   double computing_share = 0;
@@ -80,7 +81,7 @@ JobSource::JobSource(const LoadJob& job, std::span<const Curtailment> curtailmen
   const double skipped_s = std::fmod(job.offset_s, steps_.front().step_time_s());
   at_s_ = skipped_s;
   drawn_j_ = steps_[shape_].until(at_s_);
-  left_s_ -= skipped_s / pace_;
+  left_s_ = std::max(left_s_ - skipped_s / pace_, 0.0);  // it may have failed before
 }
 
 void JobSource::plan_failure() {

@@ -1,6 +1,7 @@
 // A job over time: steps one after the other, checkpoints, evaluations, failures. Keeps one step and where it is in it.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -34,9 +35,10 @@ class StepEnergy {
   [[nodiscard]] double until(double at_s) const {
     if (at_s >= step_time_s_) return joules_.back();
     const double place = at_s * per_s_;
-    const auto bin = static_cast<std::size_t>(place);
-    const double part = bin + 2 == joules_.size() ? (at_s - static_cast<double>(bin) / per_s_) / last_s_
-                                                  : place - static_cast<double>(bin);
+    const std::size_t last = joules_.size() - 2;
+    const std::size_t bin = std::min(static_cast<std::size_t>(place), last);  // rounding may reach the end
+    const double part =
+        bin == last ? (at_s - static_cast<double>(bin) / per_s_) / last_s_ : place - static_cast<double>(bin);
     return joules_[bin] + part * (joules_[bin + 1] - joules_[bin]);
   }
   [[nodiscard]] double joules() const { return joules_.back(); }
