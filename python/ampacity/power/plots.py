@@ -65,10 +65,11 @@ def draw_load(axes: Axes, report: PowerReport) -> None:
     smooth = max(1, min(len(mean), round(30 / (apart * trace.row_s))))
     middle = np.convolve(mean, np.ones(smooth) / smooth, "valid")
     axes.plot(minutes[smooth // 2 :][: len(middle)], middle, color="#223366", linewidth=1.2, label="mean of 30 s")
-    contract = report.contract
-    if contract is not None and contract.contract.maximum_w:
-        axes.axhline(contract.contract.maximum_w / _MW, color="#ee6677", linewidth=1.2, label="contract")
-    top = max(float(high.max()), contract.contract.maximum_w / _MW if contract is not None else 0.0)
+    top = float(high.max())
+    allowed = 0.0 if report.contract is None else report.contract.contract.maximum_w / _MW
+    if 0 < allowed < 2 * top:  # a limit far above would flatten the load
+        axes.axhline(allowed, color="#ee6677", linewidth=1.2, label="contract")
+        top = max(top, allowed)
     axes.set(xlim=(0, minutes[-1]), ylim=(0, 1.25 * top), xlabel="minutes", ylabel="MW at the meter")
     axes.set_title("Load over time", loc="left")
     axes.legend(fontsize=8, frameon=False, ncols=3, loc="upper center")
