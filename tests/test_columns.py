@@ -48,6 +48,15 @@ def test_columns_are_read_only_arrays_by_name_and_attribute(tables, name):
             change()
 
 
+def test_notebooks_show_a_line_a_column(tables):
+    for name in ("devices", "power", "nodes", "slices"):
+        html = tables[name]._repr_html_()
+        assert html.count("<tr>") == 1 + len(tables[name])
+        for key in tables[name]:
+            assert f"<td>{key}</td>" in html
+    assert f"<td>{tables['devices']['joules'].max():.6g}</td>" in tables["devices"]._repr_html_()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_data_frames_hold_the_columns(tables, name):
     table = tables[name]

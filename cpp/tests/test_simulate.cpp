@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <vector>
 
 #include "base/statistics.hpp"
 #include "scenario.hpp"
@@ -122,4 +124,32 @@ TEST_CASE("a simulation can be stopped, and refuses what it cannot do") {
   } catch (const InvalidSpec& error) {
     CHECK(error.problems().size() == 2);
   }
+}
+
+TEST_CASE("groups and slices hold what the columns hold") {
+  const Simulation sim = simulate(job_of("llama-3.1-405b", 64), cluster_of("meta-llama3-16k"), small_layout());
+  for (const GroupKind kind :
+       {GroupKind::stage, GroupKind::replica, GroupKind::node, GroupKind::rack, GroupKind::hall}) {
+    const GroupColumns groups = sim.by(kind);
+    double joules = 0;
+    for (const GroupColumn& column : groups.columns) {
+      CHECK(column.values.size() == groups.devices.size());
+      CHECK(column.key != "sum_speed_fraction");
+      if (column.key == "sum_joules") joules = std::accumulate(column.values.begin(), column.values.end(), 0.0);
+    }
+    CHECK(joules == Approx(sim.joules()).epsilon(1e-9));
+  }
+  CHECK(sim.by(GroupKind::node).devices.size() == 128);  // 1,024 devices, eight a node
+  CHECK(sim.by(GroupKind::rack).devices.size() == 64);
+  const std::vector<std::int64_t> devices{0, 1023, 512};
+  const std::vector<DeviceSlices> slices = sim.slices(devices);
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    double joules = 0;
+    for (std::size_t at = 0; at < slices[i].size(); ++at) {
+      joules += slices[i].watts[at] * (slices[i].end_s[at] - slices[i].start_s[at]);
+    }
+    CHECK(slices[i].end_s.back() == Approx(sim.step_time_s()).epsilon(1e-12));
+    CHECK(joules == Approx(sim.column("joules")[static_cast<std::size_t>(devices[i])]).epsilon(1e-9));
+  }
+  CHECK_THROWS_AS(static_cast<void>(sim.slices(std::vector<std::int64_t>{1024})), InvalidSpec);
 }

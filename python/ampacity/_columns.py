@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from ampacity import _core
@@ -43,6 +44,11 @@ class Columns(Immutable, Mapping[str, Any]):
     def _column(self, key: str) -> np.ndarray[Any, Any]:
         """Return the column of a known name."""
         raise NotImplementedError
+
+    @property
+    def units(self) -> dict[str, str]:
+        """What columns hold, with units."""
+        return {}
 
     @property
     def rows(self) -> int:
@@ -95,6 +101,19 @@ class Columns(Immutable, Mapping[str, Any]):
         import polars
 
         return polars.DataFrame(self.to_dict())
+
+    def _repr_html_(self) -> str:
+        """Return what the columns hold as a table for notebooks: a line each."""
+        lines = []
+        for key in self._keys:
+            column = self[key]
+            numbers = column.dtype.kind in "iufb" and len(column) > 0
+            values = (column.min(), column.mean(), column.max()) if numbers else ()
+            cells = "".join(f"<td>{value:.6g}</td>" for value in values) or "<td></td>" * 3
+            lines.append(f"<tr><td>{key}</td>{cells}<td>{escape(self.units.get(key, ''))}</td></tr>")
+        caption = f"{type(self).__name__}: {self.rows:,} rows"
+        head = "<tr><th>column</th><th>least</th><th>mean</th><th>most</th><th></th></tr>"
+        return f"<table><caption>{caption}</caption>{head}{''.join(lines)}</table>"
 
 
 class Table(Columns):
