@@ -83,3 +83,5 @@ def test_arrow_looks_at_the_same_memory(tables):
     places = {"stage", "replica", "node", "rack", "hall", "peer"}  # made when asked for
     for key in set(devices) - places:
         assert arrow[key].chunk(0).buffers()[1].address == devices[key].ctypes.data, key
+    stream = pytest.importorskip("pyarrow").RecordBatchReader.from_stream(devices)
+    assert stream.read_all().equals(arrow)

@@ -96,6 +96,11 @@ class Columns(Immutable, Mapping[str, Any]):
 
         return pyarrow.table({key: pyarrow.array(numpy.ascontiguousarray(self[key])) for key in self._keys})
 
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Hand the columns to whatever reads Arrow's C interface (needs the extra ``arrow``)."""
+        stream: object = self.to_arrow().__arrow_c_stream__(requested_schema)
+        return stream
+
     def to_polars(self) -> pl.DataFrame:
         """Return all columns as a polars data frame (needs the extra ``polars``)."""
         import polars

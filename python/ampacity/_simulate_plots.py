@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ampacity._core import InvalidSpec, PipelineTimeline, Problem
 from ampacity._files import file_error
+from ampacity._simulate_summary import seconds_columns
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,10 +56,6 @@ def saved(figure: Figure, path: str | os.PathLike[str] | None) -> Figure:
     except OSError as error:
         raise file_error(path, f"cannot be written: {error.strerror or error}") from None
     return figure
-
-
-def _seconds(sim: SimulationViews) -> list[str]:
-    return [key for key in sim.devices if key.endswith("_s")]
 
 
 def _colours(keys: list[str]) -> dict[str, str]:
@@ -143,7 +140,7 @@ def waits(sim: SimulationViews, path: str | os.PathLike[str] | None) -> Figure:
     """Draw where seconds go: by stage, and spread over the devices."""
     import numpy as np
 
-    keys = _seconds(sim)
+    keys = seconds_columns()
     colours = _colours(keys)
     figure = new_figure(13, 5.2)
     figure.suptitle(_title(sim), fontsize=10)
@@ -189,7 +186,7 @@ def timeline(sim: SimulationViews, replica: int, peer: int, path: str | os.PathL
     figure = new_figure(14, 1.6 + 0.34 * layout.pp)
     axes = figure.add_subplot()
     busy = table["activity"] == "busy_s"
-    keys = _seconds(sim)
+    keys = seconds_columns()
     colours = _colours(keys)
     stage = (table["device"] // peers) // layout.dp
     kinds = PipelineTimeline.kinds

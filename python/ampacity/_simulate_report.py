@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ampacity._report import bars, figure, seconds_text
 from ampacity._simulate import Simulation
+from ampacity._simulate_summary import seconds_columns
 
 _NAMES = {
     "busy_s": "kernels",
@@ -43,8 +44,9 @@ def _lines(sim: Simulation, ascii_only: bool) -> Iterator[str]:
     yield ""
     yield "where the seconds of the mean device go, and those of single ones"
     rows = []
-    for key, name in _NAMES.items():
+    for key in seconds_columns():
         column = devices[key]
+        name = _NAMES.get(key) or key.removesuffix("_s").replace("_", " ")
         rows.append((name, float(column.mean()) / step, f"{float(column.min()):.3g} to {float(column.max()):.3g} s"))
     width = max(len(text) for _, _, text in rows)
     yield from bars(((name, share, text.rjust(width)) for name, share, text in rows), ascii_only=ascii_only)

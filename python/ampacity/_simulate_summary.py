@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ampacity._devices import COLUMNS
+
 if TYPE_CHECKING:
+    import numpy as np
+
     from ampacity._simulate import Simulation
 
 
-def _seconds(sim: Simulation) -> list[str]:
+def seconds_columns() -> list[str]:
     """Return the columns that a device's step is made of."""
-    return [key for key in sim.devices if key.endswith("_s")]
+    return [key for key in COLUMNS if key.endswith("_s")]
+
+
+def _extremes(column: np.ndarray[Any, Any]) -> dict[str, float]:
+    return {"lowest": float(column.min()), "highest": float(column.max())}
 
 
 def summary_of(sim: Simulation) -> dict[str, Any]:
@@ -28,12 +36,10 @@ def summary_of(sim: Simulation) -> dict[str, Any]:
         "joules": sim.joules,
         "power": sim.power.to_dict(),
         "energy": sim.energy.to_dict(),
-        "mean_device": {key: float(devices[key].mean()) for key in _seconds(sim)},
-        "speed_fraction": {
-            "lowest": float(devices["speed_fraction"].min()),
-            "highest": float(devices["speed_fraction"].max()),
-        },
-        "mean_w": {"lowest": float(devices["mean_w"].min()), "highest": float(devices["mean_w"].max())},
+        "mean_device": {key: float(devices[key].mean()) for key in seconds_columns()},
+        "speed_fraction": _extremes(devices["speed_fraction"]),
+        "mean_w": _extremes(devices["mean_w"]),
+        "devices": {key: _extremes(devices[key]) | {"mean": float(devices[key].mean())} for key in COLUMNS},
         "replica_end_s": {
             "first": float(sim.replica_end_s.min()),
             "mean": float(sim.replica_end_s.mean()),
@@ -57,7 +63,7 @@ def html_of(sim: Simulation) -> str:
     lines = "".join(
         f"<tr><td>{key}</td><td>{column.mean():.4g}</td><td>{column.min():.4g}</td><td>{column.max():.4g}</td>"
         f"<td>{column.mean() / step:.1%}</td></tr>"
-        for key, column in ((key, sim.devices[key]) for key in _seconds(sim))
+        for key, column in ((key, sim.devices[key]) for key in seconds_columns())
     )
     caption = repr(sim).strip("<>")
     head = "<tr><th>seconds of a device</th><th>mean</th><th>least</th><th>most</th><th>of the step</th></tr>"
