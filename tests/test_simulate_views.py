@@ -272,3 +272,14 @@ def test_pictures_say_what_they_cannot(tmp_path):
         sim.plot_timeline(layout.dp)
     with pytest.raises(amp.InvalidSpec, match="peer = -1: must be between 0 and 1"):
         sim.plot_timeline(peer=-1)
+
+
+def test_heat_maps_ring_the_outermost_devices_of_different_nodes():
+    pytest.importorskip("matplotlib")
+    job, name, layout = CASES["interleaved"]
+    speeds = np.ones(layout.accelerators)
+    speeds[[100, 1234, 1235]] = 0.7, 0.8, 0.79  # the last two share a node
+    sim = amp.simulate(job, amp.cluster(name), layout, speed_fraction=speeds)
+    title = sim.plot_heatmap("speed_fraction").axes[0].get_title()
+    assert "device 100: 0.7, device 1,235: 0.79" in title
+    assert "1,234" not in title

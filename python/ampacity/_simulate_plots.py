@@ -11,14 +11,13 @@ from ampacity._simulate_summary import seconds_columns
 
 if TYPE_CHECKING:
     import numpy as np
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from ampacity._simulation_views import SimulationViews
 
 _FORMATS = (".png", ".svg", ".pdf")
 _MOST_POINTS = 2000  # of a line or row: about what a screen shows
-_MARKED = 3  # extremes that a heat map rings
+_MARKED = 3  # extremes that a heat map rings, in nodes of their own
 _ASPECT = 1.6
 
 # Colour-blind safe (Okabe and Ito 2008). Work in full colours, waits pale, so that what is lost reads as background.
@@ -109,28 +108,27 @@ def heatmap(sim: SimulationViews, column: str, path: str | os.PathLike[str] | No
     axes.set_yticks([start + (tall - 2) / 2 for start in shown], [f"{start // tall * a_row:,}" for start in shown])
     axes.locator_params(axis="x", integer=True)
     axes.set(xlabel="rack of the row", ylabel="first rack of the row (a rack is a column of its devices)")
-    _ring(axes, values, line, place)
+    marked = _outermost(values, sim.devices["node"])
+    ring: dict[str, Any] = {"s": 120, "facecolors": "none", "edgecolors": "red", "linewidths": 1.4, "clip_on": False}
+    axes.scatter(place[marked], line[marked], **ring)
     figure.colorbar(image, ax=axes, extend="both", pad=0.01, label=column)
-    ends = "ringed: " + ", ".join(f"device {d:,}: {values[d]:.4g}" for d in _outermost(values))
-    axes.set_title(f"{_title(sim)}\n{column}: {values.min():.4g} to {values.max():.4g}; {ends}", fontsize=10)
+    ends = "; ringed: " * bool(marked) + ", ".join(f"device {d:,}: {values[d]:.4g}" for d in marked)
+    axes.set_title(f"{_title(sim)}\n{column}: {values.min():.4g} to {values.max():.4g}{ends}", fontsize=10)
     return saved(figure, path)
 
 
-def _outermost(values: np.ndarray[Any, Any]) -> list[int]:
-    """Return the devices furthest from the median, furthest first."""
+def _outermost(values: np.ndarray[Any, Any], node: np.ndarray[Any, Any]) -> list[int]:
+    """Return the devices furthest from the median, furthest first, one a node: peers of a slow device wait alike."""
     import numpy as np
 
     far = np.abs(values - np.median(values))
-    count = min(_MARKED, len(values))
-    found = np.argpartition(-far, count - 1)[:count]
-    return [int(d) for d in found[np.argsort(-far[found], kind="stable")] if far[d] > 0]
-
-
-def _ring(axes: Axes, values: np.ndarray[Any, Any], line: np.ndarray[Any, Any], place: np.ndarray[Any, Any]) -> None:
-    devices = _outermost(values)
-    axes.scatter(
-        place[devices], line[devices], s=120, facecolors="none", edgecolors="red", linewidths=1.4, clip_on=False
-    )
+    count = min(_MARKED * int(np.bincount(node).max()), len(values))
+    candidates = np.argpartition(-far, count - 1)[:count]
+    found: dict[int, int] = {}
+    for device in candidates[np.argsort(-far[candidates], kind="stable")].tolist():
+        if far[device] > 0 and len(found) < _MARKED:
+            found.setdefault(int(node[device]), device)
+    return list(found.values())
 
 
 # ---------------------------------------------------------------------------------------------------------------- waits
