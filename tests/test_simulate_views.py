@@ -283,3 +283,14 @@ def test_heat_maps_ring_the_outermost_devices_of_different_nodes():
     title = sim.plot_heatmap("speed_fraction").axes[0].get_title()
     assert "device 100: 0.7, device 1,235: 0.79" in title
     assert "1,234" not in title
+
+
+def test_floor_plans_give_every_device_a_place_of_its_own():
+    from ampacity._simulate_plots import _floor
+
+    rng = np.random.default_rng(1)
+    rack = rng.permutation(np.repeat(np.arange(50), rng.integers(1, 9, 50)))  # in no order
+    line, place, a_row, tall = _floor(rack)
+    assert len({*zip(line.tolist(), place.tolist(), strict=True)}) == len(rack)
+    assert (line // tall * a_row + place == rack).all()
+    assert (line % tall < np.bincount(rack)[rack]).all()

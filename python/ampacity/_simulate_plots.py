@@ -80,10 +80,12 @@ def _floor(rack: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray
     """
     import numpy as np
 
-    first = np.flatnonzero(np.diff(rack, prepend=-1))
-    within = np.arange(len(rack)) - first[rack]
+    devices = np.bincount(rack)
+    order = np.argsort(rack, kind="stable")  # ranks need not lie rack by rack
+    within = np.empty_like(rack)
+    within[order] = np.arange(len(rack)) - np.repeat(np.cumsum(devices) - devices, devices)
     tall = int(within.max()) + 2
-    racks = len(first)
+    racks = len(devices)
     wanted = min(racks, float(np.sqrt(racks * tall * _ASPECT)))
     a_row = max(1, round(float(f"{wanted:.2g}")))  # two digits: the first rack of a row can be read off
     return rack // a_row * tall + within, rack % a_row, a_row, tall
