@@ -225,6 +225,20 @@ def test_perfetto_traces_of_64_devices(tmp_path):
         sim.to_perfetto(tmp_path / "none" / "step.json")
     with pytest.raises(amp.InvalidSpec, match="devices"):
         sim.to_perfetto(tmp_path / "step.json", [10**7])
+    sim.to_perfetto(tmp_path / "twice.json", np.array([3, 3]), resolution_s=None)
+    checked(json.loads((tmp_path / "twice.json").read_text(encoding="utf-8"))["traceEvents"])
+
+
+def test_devices_are_ranks_of_any_kind_of_integer():
+    job, name, layout = CASES["experts"]
+    sim = amp.simulate(job, amp.cluster(name), layout)
+    assert sim.slices([]).rows == 0
+    one = sim.slices(5)
+    for same in (np.int64(5), [5], np.array([5], dtype=np.uint8), range(5, 6), (5,)):
+        np.testing.assert_array_equal(sim.slices(same)["end_s"], one["end_s"])
+    for wrong in (0.5, [0.5], "5", [[1, 2]], -1, [2**40]):
+        with pytest.raises(amp.InvalidSpec, match="devices"):
+            sim.slices(wrong)
 
 
 # ------------------------------------------------------------------------------------------------------------- pictures

@@ -12,9 +12,11 @@ from ampacity._core import (
     Cluster,
     CriticalDevice,
     Estimate,
+    InvalidSpec,
     Layout,
     PipelineTimeline,
     Power,
+    Problem,
     StageMemory,
     StepEnergy,
     Training,
@@ -162,7 +164,7 @@ class SimulationViews(Immutable):
         InvalidSpec
             A device that the layout does not have.
         """
-        return DeviceSlices(self._core, [devices] if isinstance(devices, int) else [int(d) for d in devices])
+        return DeviceSlices(self._core, _ranks(devices))
 
     def plot_heatmap(self, column: str = "wait_peers_s", path: str | os.PathLike[str] | None = None) -> Figure:
         """Draw a column of all devices rack by rack, with the extremes ringed (needs the extra ``plot``).
@@ -203,7 +205,7 @@ class SimulationViews(Immutable):
     def to_perfetto(
         self,
         path: str | os.PathLike[str],
-        devices: int | Sequence[int] = range(8),
+        devices: int | Sequence[int] | None = None,
         *,
         resolution_s: float | None = 1e-2,
     ) -> None:
@@ -216,7 +218,7 @@ class SimulationViews(Immutable):
         path
             JSON in the Trace Event Format; compressed where the name ends in ``.gz``.
         devices
-            Ranks (default: the first eight, or all of a smaller job).
+            Ranks; None: the first eight, or all of a smaller job.
         resolution_s
             Bins of the job's power counters; None leaves them out.
 
@@ -225,9 +227,8 @@ class SimulationViews(Immutable):
         InvalidSpec
             The file cannot be written, or a device that the layout does not have.
         """
-        few = range(min(8, self.devices.rows)) if devices == range(8) else devices
-        ranks = [few] if isinstance(few, int) else [int(device) for device in few]
-        write_perfetto(self, path, ranks, resolution_s)
+        few = range(min(8, self.devices.rows)) if devices is None else devices
+        write_perfetto(self, path, list(dict.fromkeys(_ranks(few))), resolution_s)
 
     def timeline(self, replica: int) -> PipelineTimeline:
         """Return start and end (s) of every task of one replica, computed again bit for bit."""
@@ -243,3 +244,13 @@ class SimulationViews(Immutable):
     def task_fixed_s(self, stage: int) -> np.ndarray[Any, Any]:
         """Return what of each of the same tasks does not depend on the device: communication, host, imbalance (s)."""
         return self._core.task_fixed_s(stage)
+
+
+def _ranks(devices: int | Sequence[int]) -> list[int]:
+    """Return one rank or several as a list; numpy's integers and arrays too."""
+    import numpy as np
+
+    found = np.atleast_1d(np.asarray(devices, dtype=None if np.size(devices) else np.int64))
+    if found.ndim != 1 or found.dtype.kind not in "iu":
+        raise InvalidSpec([Problem(path="devices", rule="must be whole numbers, ranks of devices", hint="")])
+    return [int(device) for device in found]
