@@ -71,3 +71,17 @@ def test_power_trace_131072(benchmark: Any) -> None:
     trace = benchmark(sim.power_trace, 1e-3)
     assert len(trace["seconds"]) > 30_000
     assert (trace["accelerators_w"] * trace["seconds"]).sum() == pytest.approx(sim.joules, rel=1e-9)
+
+
+def test_groups_131072(benchmark: Any) -> None:
+    """Sums, means and extremes of 131,072 devices by rack."""
+    sim = _run(131_072)
+    racks = benchmark(sim.by, "rack")
+    assert racks["sum_joules"].sum() == pytest.approx(sim.joules, rel=1e-9)
+
+
+def test_slices_of_64_devices(benchmark: Any) -> None:
+    """What the 64 devices of eight replicas did one after the other."""
+    sim = _run(131_072)
+    table = benchmark(sim.slices, range(64))
+    assert table["end_s"].max() == pytest.approx(sim.step_time_s, rel=1e-9)

@@ -15,6 +15,7 @@ _NAMES = {
     "wait_peers_s": "waiting for peers",
     "wait_pipeline_s": "waiting in the pipeline",
     "wait_replicas_s": "waiting for replicas",
+    "wait_network_s": "waiting for the network",
 }
 
 
