@@ -224,6 +224,10 @@ def test_cli(tmp_path):
     text = answer("site", "colossus-100k", "--plant", "liquid-dry", "--climate", "abilene")
     assert "plant liquid-dry, climate abilene" in text
     assert "PUE" in text
+    assert (
+        len(answer("site", "colossus-100k", "--hours").splitlines())
+        == len(answer("site", "colossus-100k").splitlines()) + 14
+    )
     path = weather_file(tmp_path, "dry_bulb_c,wet_bulb_c", YEAR)
     assert (
         json.loads(answer("site", "colossus-100k", "--weather", str(path), "--json"))["climate"] == "measured weather"

@@ -202,6 +202,14 @@ def test_pue_is_near_what_is_published(name, published, within):
     assert found == pytest.approx(published, abs=within)
 
 
+def test_metas_83_thousand_gb200_at_960_w():
+    """arXiv:2605.24461: provisioned at 960 W each they fill 150 MW, 1,807 W all-in; at 1,200 W they would not fit."""
+    cluster = amp.cluster("meta-gb200-83k")
+    capped = amp.site_power(cluster, device_mean_w=960.0)
+    assert capped.facility_mean_w / cluster.accelerators == pytest.approx(1807, rel=0.03)
+    assert amp.site_power(cluster, device_mean_w=1200.0).facility_mean_w > 1.05 * 150e6
+
+
 def test_year_of_a_gigawatt():
     """Prometheus: 1 GW; Hyperion: 5 GW, 4.06 M homes at full load (10,791 kWh a year each)."""
     prometheus, hyperion = power_of("prometheus"), power_of("hyperion")
@@ -324,8 +332,36 @@ def test_tower_water_in_closed_form():
 
 def test_sprays_use_water_only_when_it_is_warm():
     cluster = with_site("meta-24k-roce", plant="outside-air")
-    assert amp.site_power(cluster, weather=constant(15, 10)).water_l == 0
+    assert amp.site_power(cluster, weather=constant(15, 11)).water_l == 0
     assert amp.site_power(cluster, weather=constant(32, 22)).water_l > 0
+
+
+def test_dry_winter_air_is_humidified():
+    """Air of 0 C and 50 % (1.9 g/kg) up to a dew point of 5.5 C (5.6 g/kg): 3.7 g over 1.006 x (39 - 0) kJ, and drains."""
+    weather = constant(0, amp.wet_bulb_c(0, 0.5))
+    power = amp.site_power(with_site("meta-24k-roce", plant="outside-air"), weather=weather)
+    heat_kwh = 1 + power.item("busways").mean_w / power.it_mean_w
+    assert power.wue_l_per_kwh == pytest.approx(3.7e-3 * 3600 / (1.006 * 39) * 1.25 * heat_kwh, rel=0.03)
+    assert amp.site_power(with_site("meta-24k-roce", plant="liquid-dry"), weather=weather).water_l == 0
+
+
+def test_water_is_near_what_is_published():
+    """Meta: 0.26 l/kWh in buildings of 2021; LBNL: 1.8 l/kWh for US data centres with towers."""
+    assert power_of("meta-24k-roce").wue_l_per_kwh == pytest.approx(0.26, abs=0.1)
+    assert power_of("h100-100k").wue_l_per_kwh == pytest.approx(1.8, abs=0.2)
+
+
+def test_immersion_takes_nearly_all_heat():
+    cluster = with_site("h100-100k", plant="liquid-dry-eco").replace(
+        partitions=[{"node": "hgx-h100-immersion", "accelerators": 8192}]
+    )
+    immersed = amp.site_power(cluster, weather=constant(40, 20))
+    liquid = amp.site_power(
+        cluster.replace(partitions=[{"node": "hgx-h100-liquid", "accelerators": 8192}]), weather=constant(40, 20)
+    )
+    # Warm liquid needs less chilling than cool air.
+    assert immersed.item("air loop").mean_w < 0.7 * liquid.item("air loop").mean_w
+    assert immersed.pue_mean < liquid.pue_mean
 
 
 def test_fans_of_nodes_count_once():

@@ -2103,6 +2103,8 @@ class CoolingLoop:
         how near to the weather the supply comes with full fans. From 0 to 25.
     spray_effectiveness_fraction : float, optional
         adiabatic: how far wetting brings air from dry bulb to wet bulb. From 0 to 1.
+    least_dew_point_c : float, optional
+        outside air is humidified up to this dew point; -90 = not at all. From -90 to 20.
     terminal_fan_fraction : float, optional
         fans of the halls' air handlers. From 0 to 1.
     rejection_fan_fraction : float, optional
@@ -2149,6 +2151,7 @@ class CoolingLoop:
         rise_c: float = 12.0,
         approach_c: float = 6.0,
         spray_effectiveness_fraction: float = 0.85,
+        least_dew_point_c: float = -90.0,
         terminal_fan_fraction: float = 0.0,
         rejection_fan_fraction: float = 0.015,
         fan_floor_fraction: float = 0.3,
@@ -2170,6 +2173,7 @@ class CoolingLoop:
         rise_c: float = ...,
         approach_c: float = ...,
         spray_effectiveness_fraction: float = ...,
+        least_dew_point_c: float = ...,
         terminal_fan_fraction: float = ...,
         rejection_fan_fraction: float = ...,
         fan_floor_fraction: float = ...,
@@ -2222,6 +2226,11 @@ class CoolingLoop:
     def fan_floor_fraction(self) -> float:
         """
         slowest speed of fans
+        """
+    @property
+    def least_dew_point_c(self) -> float:
+        """
+        outside air is humidified up to this dew point; -90 = not at all
         """
     @property
     def pump_floor_fraction(self) -> float:

@@ -26,10 +26,8 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "nic": ("bytes_per_s", "max_w"),
     "node": ("accelerator", "accelerators", "nameplate_w"),
     "optic": ("bytes_per_s", "max_w"),
-    "plant": ("title",),
     "reliability": ("failures_per_accelerator_hour", "restart_s"),
     "site": ("location", "pue_mean", "power_limit_w"),
-    "supply": ("title",),
     "switch": ("ports", "port_bytes_per_s", "max_w"),
 }
 _META = ("kind", "name", "title", "source", "confidence", "notes")

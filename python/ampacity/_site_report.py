@@ -48,8 +48,23 @@ def _breakers(power: SitePower) -> list[str]:
     return lines
 
 
-def site_text(power: SitePower) -> str:
-    """Return what ``ampacity site`` prints."""
+def _months(power: SitePower) -> list[str]:
+    """One line a month, of equal length."""
+    import numpy as np
+
+    lines = ["", f"  {'month':<8}{'dry bulb':>12}{'wet bulb':>10}{'PUE':>9}{'highest':>9}{'mean':>12}{'water':>14}"]
+    for month, hours in enumerate(np.array_split(np.arange(len(power.pue)), 12), start=1):
+        dry, wet = power.weather.dry_bulb_c[hours].mean(), power.weather.wet_bulb_c[hours].mean()
+        water = f"{power.water_l_per_s[hours].sum() * 3600 / 1e3:,.0f} m3"
+        lines.append(
+            f"  {month:<8}{dry:>10.1f} C{wet:>8.1f} C{power.pue[hours].mean():>9.3f}{power.pue[hours].max():>9.3f}"
+            f"{si(float(power.facility_w[hours].mean()), 'W'):>12}{water:>14}"
+        )
+    return lines
+
+
+def site_text(power: SitePower, *, hours: bool = False) -> str:
+    """Return what ``ampacity site`` prints, with `hours` also a line a month."""
     supply = power.supply
     published = ""
     if power.published_pue_mean is not None:
@@ -87,6 +102,8 @@ def site_text(power: SitePower) -> str:
         ),
         *_breakers(power),
     ]
+    if hours:
+        lines += _months(power)
     if power.warnings:
         lines += ["", *(f"  ! {warning}" for warning in power.warnings)]
     return "\n".join(lines)

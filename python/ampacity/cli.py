@@ -163,7 +163,7 @@ def _site(options: argparse.Namespace) -> None:
     if options.json:
         _print_json(found.to_dict(hours=options.hours))
     else:
-        print(site_text(found))
+        print(site_text(found, hours=options.hours))
 
 
 def _collective(options: argparse.Namespace) -> None:

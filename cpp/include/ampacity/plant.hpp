@@ -100,6 +100,7 @@ struct CoolingLoop {
   double rise_c = 12;
   double approach_c = 6;
   double spray_effectiveness_fraction = 0.85;
+  double least_dew_point_c = -90;
   double terminal_fan_fraction = 0;
   double rejection_fan_fraction = 0.015;
   double fan_floor_fraction = 0.3;
@@ -122,6 +123,8 @@ struct CoolingLoop {
         optional("approach_c", &S::approach_c, Range{0, 25}, "how near to the weather the supply comes with full fans"),
         optional("spray_effectiveness_fraction", &S::spray_effectiveness_fraction, share,
                  "adiabatic: how far wetting brings air from dry bulb to wet bulb"),
+        optional("least_dew_point_c", &S::least_dew_point_c, Range{-90, 20},
+                 "outside air is humidified up to this dew point; -90 = not at all"),
         optional("terminal_fan_fraction", &S::terminal_fan_fraction, share, "fans of the halls' air handlers"),
         optional("rejection_fan_fraction", &S::rejection_fan_fraction, share, "fans of coolers or towers"),
         optional("fan_floor_fraction", &S::fan_floor_fraction, share, "slowest speed of fans"),

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "power/psychrometrics.hpp"
+
 namespace ampacity::power {
 namespace {
 
@@ -25,6 +27,19 @@ double source_c(const CoolingLoop& loop, const Air& air) {
   if (loop.rejection == HeatRejection::dry) return air.dry_bulb_c;
   const double wetted_c = air.dry_bulb_c - loop.spray_effectiveness_fraction * (air.dry_bulb_c - air.wet_bulb_c);
   return std::max(wetted_c, std::min(air.dry_bulb_c, loop.supply_c - loop.approach_c));
+}
+
+/// Water that keeps the halls' air from drying out, kg/s. Return air is mixed in so that the supply is not too cold:
+/// fresh air is what carries the heat from the outside's temperature to the return's.
+double humidifying_kg_per_s(const CoolingLoop& loop, double heat_w, const Air& air) {
+  constexpr double kAirJPerKgK = 1006;
+  constexpr double kSeaLevelPa = 101325;
+  if (loop.least_dew_point_c <= -90) return 0;
+  const double lacking = ratio_of_dew_point(loop.least_dew_point_c, kSeaLevelPa) -
+                         ratio_of_wet_bulb(air.dry_bulb_c, air.wet_bulb_c, kSeaLevelPa);
+  if (lacking <= 0) return 0;
+  const double fresh_rise_c = std::max(loop.supply_c + loop.rise_c - air.dry_bulb_c, loop.rise_c);
+  return heat_w / (kAirJPerKgK * fresh_rise_c) * lacking;
 }
 
 double chiller_cop(const CoolingLoop& loop, const Air& air) {
@@ -72,7 +87,7 @@ LoopPower loop_power(const CoolingLoop& loop, double heat_w, double design_w, co
     evaporated_w = rejected_w * std::max(air.dry_bulb_c - source_c(loop, air), 0.0) / loop.rise_c;
   }
   const double drained = 1 + 1 / (concentration_cycles - 1);
-  power.water_l_per_s = evaporated_w / kEvaporationJPerKg * drained;
+  power.water_l_per_s = (evaporated_w / kEvaporationJPerKg + humidifying_kg_per_s(loop, heat_w, air)) * drained;
   return power;
 }
 

@@ -39,6 +39,14 @@ double dew_point_c(double vapour_pa) {
   return kMagnusC * power / (kMagnusSlope - power);
 }
 
+double ratio_of_dew_point(double dew_c, double air_pa) {
+  return humidity_ratio(saturation_pa(dew_c), air_pa);
+}
+
+double ratio_of_wet_bulb(double dry_bulb_c, double wet_bulb_c, double air_pa) {
+  return std::max(ratio_at_wet_bulb(dry_bulb_c, wet_bulb_c, air_pa), 0.0);
+}
+
 double wet_bulb_of_dew_c(double dry_bulb_c, double dew_c, double air_pa) {
   double low = std::min(dew_c, dry_bulb_c);
   double high = dry_bulb_c;
