@@ -94,6 +94,16 @@ def test_any_load_is_an_answer_or_an_error(load):
             amp.site_power(cluster, load_fraction=load)
 
 
+def test_caps_that_cannot_be():
+    cluster = amp.cluster("dgx-h100-x1")
+    with pytest.raises(amp.InvalidSpec, match=r"device_limit_w.*h100-sxm draws idle"):
+        amp.site_power(cluster, device_limit_w=10.0)
+    for name in ("device_mean_w", "device_limit_w"):
+        for watts in (-1.0, float("nan"), float("inf")):
+            with pytest.raises(amp.InvalidSpec, match=rf"{name}.*0 or more"):
+                amp.site_power(cluster, **{name: watts})
+
+
 def test_plants_that_contradict_themselves():
     plant = amp.plant("liquid-dry")
     with pytest.raises(amp.InvalidSpec, match=r"ups\[1\].load_fraction.*above that of the point before"):

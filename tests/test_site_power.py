@@ -208,6 +208,9 @@ def test_metas_83_thousand_gb200_at_960_w():
     capped = amp.site_power(cluster, device_mean_w=960.0)
     assert capped.facility_mean_w / cluster.accelerators == pytest.approx(1807, rel=0.03)
     assert amp.site_power(cluster, device_mean_w=1200.0).facility_mean_w > 1.05 * 150e6
+    limited = amp.site_power(cluster, device_limit_w=960.0, load_fraction=1.0)
+    assert limited.it_mean_w == limited.it_peak_w == pytest.approx(capped.it_mean_w, rel=1e-12)
+    assert limited.it_nameplate_w == capped.it_nameplate_w
 
 
 def test_year_of_a_gigawatt():

@@ -255,6 +255,7 @@ def _add_site(site: argparse.ArgumentParser) -> None:
     site.add_argument(
         "--load", type=_share, default=0.85, metavar="SHARE", help="mean power of accelerators over their limit (0.85)"
     )
+    site.add_argument("--cap", type=float, metavar="WATTS", help="power cap of every accelerator (default: its limit)")
     site.add_argument("--hours", action="store_true", help="also a line a month; with --json every hour")
     _add_common(site)
 

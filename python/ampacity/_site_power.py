@@ -254,6 +254,7 @@ def site_power(
     *,
     load_fraction: float = 0.85,
     device_mean_w: float | None = None,
+    device_limit_w: float | None = None,
     weather: Weather | None = None,
 ) -> SitePower:
     """Compute power, water and carbon of a site, from its accelerators to its grid feed.
@@ -269,6 +270,8 @@ def site_power(
         Mean power of the accelerators over their limit. Training means 0.80 to 0.90 with stalls and checkpoints.
     device_mean_w
         Mean power of an accelerator instead (W), such as ``estimate(...).power.gpu_mean_w``.
+    device_limit_w
+        Power cap of every accelerator (W), below its own limit; the nameplate stays.
     weather
         Measured hours instead of the climate's; see `read_weather`.
 
@@ -295,6 +298,7 @@ def site_power(
     none = np.empty(0)
     figures, supply, tree, breakers, hours, warnings = _core.site_power(
         cluster,
+        device_limit_w=0.0 if device_limit_w is None else device_limit_w,
         device_mean_w=0.0 if device_mean_w is None else device_mean_w,
         load_fraction=load_fraction,
         dry_bulb_c=none if weather is None else weather.dry_bulb_c,

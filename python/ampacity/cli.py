@@ -159,7 +159,7 @@ def _site(options: argparse.Namespace) -> None:
     weather = None
     if options.weather is not None:
         weather = read_weather(options.weather, elevation_m=cluster.site.climate.elevation_m)
-    found = site_power(cluster, load_fraction=options.load, weather=weather)
+    found = site_power(cluster, load_fraction=options.load, device_limit_w=options.cap, weather=weather)
     if options.json:
         _print_json(found.to_dict(hours=options.hours))
     else:

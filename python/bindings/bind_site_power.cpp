@@ -75,9 +75,10 @@ Figures figures_of(const SupplyMix& mix) {
   return figures;
 }
 
-Parts run(const Cluster& cluster, double device_mean_w, double load_fraction, const Doubles& dry_bulb_c,
-          const Doubles& wet_bulb_c) {
+Parts run(const Cluster& cluster, double device_limit_w, double device_mean_w, double load_fraction,
+          const Doubles& dry_bulb_c, const Doubles& wet_bulb_c) {
   SitePowerOptions options;
+  options.device_limit_w = device_limit_w;
   options.device_mean_w = device_mean_w;
   options.load_fraction = load_fraction;
   options.weather = {copied(dry_bulb_c), copied(wet_bulb_c)};
@@ -108,8 +109,9 @@ Parts run(const Cluster& cluster, double device_mean_w, double load_fraction, co
 }  // namespace
 
 void bind_site_power(py::module_& module) {
-  module.def("site_power", &run, py::arg("cluster"), py::kw_only(), py::arg("device_mean_w"), py::arg("load_fraction"),
-             py::arg("dry_bulb_c"), py::arg("wet_bulb_c"), "What ``ampacity.site_power`` is made of.");
+  module.def("site_power", &run, py::arg("cluster"), py::kw_only(), py::arg("device_limit_w"), py::arg("device_mean_w"),
+             py::arg("load_fraction"), py::arg("dry_bulb_c"), py::arg("wet_bulb_c"),
+             "What ``ampacity.site_power`` is made of.");
   module.def(
       "weather_year", [](const Climate& climate) { return columns_of(weather_year(climate)); }, py::arg("climate"),
       "Dry and wet bulb of every hour of a climate's year (C).");

@@ -163,7 +163,6 @@ struct Plant {
   double row_breaker_w = 190e3;
   double switchboard_w = 1.25e6;
   double main_board_w = 2.5e6;
-  double hall_w = 7.5e6;
   double building_w = 30e6;
   double auxiliary_rack_w = 15e3;
 
@@ -206,7 +205,6 @@ struct Plant {
         optional("row_breaker_w", &S::row_breaker_w, watts, "of a row's power panel"),
         optional("switchboard_w", &S::switchboard_w, watts, "of a switch board"),
         optional("main_board_w", &S::main_board_w, watts, "of a main switch board"),
-        optional("hall_w", &S::hall_w, watts, "IT power of a hall"),
         optional("building_w", &S::building_w, watts, "IT power of a building"),
         optional("auxiliary_rack_w", &S::auxiliary_rack_w, Range{1e3, 1e6},
                  "nameplate of a rack of switches or storage")};

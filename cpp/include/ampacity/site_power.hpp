@@ -33,7 +33,9 @@ struct Weather {
 
 /// What to compute.
 struct SitePowerOptions {
-  /// Mean watts of an accelerator; 0: `load_fraction` of its power limit. Never above the limit.
+  /// Power cap of every accelerator; 0: its own limit. Never above that.
+  double device_limit_w = 0;
+  /// Mean watts of an accelerator; 0: `load_fraction` of its limit. Never above the limit.
   double device_mean_w = 0;
   /// Mean over limit in training: 0.80 to 0.90 with stalls and checkpoints (MLPerf v4.0 power logs: 0.905 without).
   double load_fraction = 0.85;
@@ -48,7 +50,7 @@ struct PowerItem {
   std::int64_t parent = -1;  ///< position in the tree; -1: the root
   double count = 1;          ///< how many of them
   double mean_w = 0;         ///< mean of the year at the mean load
-  double peak_w = 0;         ///< every accelerator at its power limit in the hottest hour
+  double peak_w = 0;         ///< every accelerator at its power limit or cap in the hottest hour
   double nameplate_w = 0;    ///< every device at its rating in the hottest hour
 };
 

@@ -13,15 +13,20 @@ Watts3 times(double count, const Watts3& one) {
   return {count * one.mean, count * one.peak, count * one.nameplate};
 }
 
-double device_mean_w(const Node& node, const SitePowerOptions& options) {
+double device_limit_w(const Node& node, const SitePowerOptions& options) {
   const double limit_w = node.accelerator.tdp_w;
+  return options.device_limit_w > 0 ? std::min(options.device_limit_w, limit_w) : limit_w;
+}
+
+double device_mean_w(const Node& node, const SitePowerOptions& options) {
+  const double limit_w = device_limit_w(node, options);
   return std::min(options.device_mean_w > 0 ? options.device_mean_w : options.load_fraction * limit_w, limit_w);
 }
 
 /// Parts of one node, its supplies' loss and fans; what its rating has above its parts is a margin.
 double add_node(const Node& node, const SitePowerOptions& options, double nodes, const std::string& where,
                 std::int64_t rack, PowerTree& tree, RackGroup& group) {
-  const double device_w[] = {device_mean_w(node, options), node.accelerator.tdp_w};
+  const double device_w[] = {device_mean_w(node, options), device_limit_w(node, options)};
   const auto count = static_cast<double>(node.accelerators);
   const auto cpus = static_cast<double>(node.cpus);
   const auto nics = static_cast<double>(node.nics);
@@ -33,7 +38,7 @@ double add_node(const Node& node, const SitePowerOptions& options, double nodes,
     tree.add("device", where + " " + name, at, nodes * number, times(nodes, times(number, each)));
   };
   const double cpu_w = node.cpu_w * node.cpu_load_fraction;
-  part("accelerators", count, {device_w[0], device_w[1], device_w[1]});
+  part("accelerators", count, {device_w[0], device_w[1], node.accelerator.tdp_w});
   part("processors", cpus, {cpu_w, cpu_w, node.cpu_w});
   part("memory", 1, {node.dram_w, node.dram_w, node.dram_w});
   part("scale-up switches", 1, {node.scaleup_switch_w, node.scaleup_switch_w, node.scaleup_switch_w});

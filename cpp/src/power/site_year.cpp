@@ -36,8 +36,21 @@ void check(const Cluster& cluster, const SitePowerOptions& options) {
     problems.push_back({"load_fraction", base::number_text(options.load_fraction), "must be above 0 and at most 1",
                         "mean over limit of the accelerators' power"});
   }
-  if (!(options.device_mean_w >= 0 && std::isfinite(options.device_mean_w))) {
-    problems.push_back({"device_mean_w", base::number_text(options.device_mean_w), "must be 0 or more, in watts", {}});
+  const auto check_watts = [&problems](const char* name, double watts) {
+    if (watts >= 0 && std::isfinite(watts)) return;
+    problems.push_back({name, base::number_text(watts), "must be 0 or more, in watts", {}});
+  };
+  check_watts("device_mean_w", options.device_mean_w);
+  check_watts("device_limit_w", options.device_limit_w);
+  for (const Partition& partition : cluster.partitions) {
+    const Accelerator& device = partition.node.accelerator;
+    if (options.device_limit_w > 0 && options.device_limit_w < device.idle_w) {
+      problems.push_back(
+          {"device_limit_w",
+           base::number_text(options.device_limit_w),
+           "must not be below what " + device.name + " draws idle (" + base::number_text(device.idle_w) + " W)",
+           {}});
+    }
   }
   if (!problems.empty()) throw InvalidSpec(std::move(problems));
 }
@@ -190,7 +203,7 @@ SitePower site_power(const Cluster& cluster, const SitePowerOptions& options) {
   add_margins(cluster.site, result.facility_peak_w, result.supply);
 
   result.breakers = breaker_levels(plant, racks);
-  result.halls = static_cast<std::int64_t>(std::ceil(provisioned_w / plant.hall_w - 1e-9));
+  result.halls = static_cast<std::int64_t>(std::ceil(provisioned_w / cluster.site.hall_power_w - 1e-9));
   result.buildings = static_cast<std::int64_t>(std::ceil(provisioned_w / plant.building_w - 1e-9));
   add_warnings(cluster, peak, result);
   return result;
