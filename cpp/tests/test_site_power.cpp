@@ -74,8 +74,8 @@ TEST_CASE("no hour of a climate is hotter than its hottest") {
     REQUIRE(air.dry_bulb_c <= worst.dry_bulb_c);
     REQUIRE(air.wet_bulb_c <= worst.wet_bulb_c);
   }
-  CHECK(sun_w_per_m2(climate, 172 * 24 + 12) > 600);
-  CHECK(sun_w_per_m2(climate, 172 * 24) == 0);
+  CHECK(sun_w_per_m2(climate, std::size_t{172} * 24 + 12) > 600);
+  CHECK(sun_w_per_m2(climate, std::size_t{172} * 24) == 0);
 }
 
 TEST_CASE("boards are filled up to what is provisioned, and overloads are counted") {
