@@ -373,3 +373,52 @@ def test_fans_of_nodes_count_once():
     assert power.item("dgx-h100 fans").peak_w == pytest.approx(700)
     assert power.item("cooling").peak_w == 0
     assert power.it_peak_w == power.facility_peak_w
+
+
+# ---------------------------------------------------------------- any plant
+
+share = st.floats(0, 1)
+loops = st.fixed_dictionaries(
+    {
+        "rejection": st.sampled_from(["dry", "adiabatic", "tower"]),
+        "supply_c": st.floats(5, 70),
+        "rise_c": st.floats(2, 40),
+        "approach_c": st.floats(0, 25),
+        "spray_effectiveness_fraction": share,
+        "least_dew_point_c": st.floats(-90, 20),
+        "terminal_fan_fraction": share,
+        "rejection_fan_fraction": share,
+        "fan_floor_fraction": share,
+        "pump_fraction": share,
+        "economiser": st.booleans(),
+        "chiller_fraction": share,
+        "chiller_carnot_fraction": st.floats(0.05, 0.9),
+        "chiller_lift_c": st.floats(0, 40),
+    }
+)
+
+
+plants = st.fixed_dictionaries(
+    {
+        "air": loops,
+        "liquid": loops,
+        "installed_ratio": st.floats(1, 4),
+        "liquid_capture_fraction": share,
+        "provision_fraction": st.floats(0.2, 1.5),
+    }
+)
+
+
+@given(changes=plants, dry=st.floats(-40, 50), below=st.floats(0, 20), warmer=st.floats(0, 10))
+def test_any_plant_conserves_and_never_likes_heat(changes, dry, below, warmer):
+    cluster = with_site("colossus-100k", plant=amp.plant("liquid-dry").replace(**changes))
+    power = amp.site_power(cluster, weather=constant(dry, dry - below))
+    feed = power.tree[0]
+    for column in ("mean_w", "peak_w", "nameplate_w"):
+        total = sum(getattr(item, column) for item in power.children(feed.name))
+        assert getattr(feed, column) == pytest.approx(total, rel=1e-9)
+    assert math.isfinite(power.pue_mean)
+    assert power.pue_mean >= 1
+    assert power.wue_l_per_kwh >= 0
+    hotter = amp.site_power(cluster, weather=constant(dry + warmer, dry + warmer - below))
+    assert hotter.pue_mean >= power.pue_mean * (1 - 1e-12)
