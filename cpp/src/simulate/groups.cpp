@@ -30,7 +30,10 @@ std::vector<std::int32_t> standing(const Cluster& cluster, const Places& places,
     first += (devices + size - 1) / size;
   };
   power::for_each_used_partition(cluster, static_cast<std::int64_t>(places.devices()), fill);
-  return group;
+  if (!places.by_replica) return group;
+  std::vector<std::int32_t> of_rank(group.size());
+  for (std::size_t d = 0; d < group.size(); ++d) of_rank[d] = group[places.stands_at(d)];
+  return of_rank;
 }
 
 void add(GroupColumns& found, const ColumnInfo& info, const char* prefix, const char* words,
@@ -63,7 +66,8 @@ std::vector<std::int32_t> group_of(const Cluster& cluster, const Places& places,
 
 bool adds_up(std::string_view key) {
   constexpr std::array<std::string_view, 5> intensive{"_fraction", "_c", "_hz", "_v", "_per_s"};
-  return std::none_of(intensive.begin(), intensive.end(), [&](std::string_view unit) { return key.ends_with(unit); });
+  return key != "kind" &&
+         std::none_of(intensive.begin(), intensive.end(), [&](std::string_view unit) { return key.ends_with(unit); });
 }
 
 GroupColumns by_group(std::span<const std::int32_t> group, std::span<const ColumnInfo> infos,

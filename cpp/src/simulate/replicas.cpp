@@ -8,7 +8,7 @@
 namespace ampacity::simulation {
 
 Places places_of(const Layout& layout) {
-  return {layout.tp * layout.cp, layout.dp, layout.pp, workload::replicas_together(layout)};
+  return {layout.tp * layout.cp, layout.dp, layout.pp, workload::replicas_together(layout), false};
 }
 
 SetSolver::SetSolver(const Plan& plan, const Places& places, const Draws& draws) : places_(&places), draws_(draws) {

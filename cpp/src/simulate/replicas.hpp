@@ -17,11 +17,19 @@ struct Places {
   std::int64_t replicas = 1;  ///< data parallelism
   std::int64_t stages = 1;
   std::int64_t together = 1;  ///< replicas of one set
+  bool by_replica = false;    ///< the cluster is filled replica by replica, not stage by stage (kinds of devices)
 
   [[nodiscard]] std::size_t sets() const { return static_cast<std::size_t>(replicas / together); }
   [[nodiscard]] std::size_t devices() const { return static_cast<std::size_t>(peers * replicas * stages); }
   /// Devices of one stage of one set: they follow one another.
   [[nodiscard]] std::size_t group() const { return static_cast<std::size_t>(peers * together); }
+  /// Where that device stands among those of the job.
+  [[nodiscard]] std::size_t stands_at(std::size_t device) const {
+    const auto d = static_cast<std::int64_t>(device);
+    if (!by_replica) return device;
+    const std::int64_t row = d / peers;
+    return static_cast<std::size_t>((row % replicas * stages + row / replicas) * peers + d % peers);
+  }
   [[nodiscard]] std::size_t first_device(std::size_t set, std::int64_t stage) const {
     return static_cast<std::size_t>(stage * replicas * peers) + set * group();
   }

@@ -38,6 +38,7 @@ void Run::plan_crews() {
   const step::Pace pace = step::pace_of(job, cluster, layout);
   if (!pace.shares.empty()) layout = pace.layout;
   const bool by_stages = pace.crews.size() == 1 && pace.shares.size() > 1;
+  places.by_replica = !pace.crews.empty() && !by_stages;
   std::vector<step::Crew> found = pace.crews;
   if (found.empty()) found = {{0, layout.dp, workload::micro_batches(job.global_batch, layout)}};
   std::size_t set = 0;
@@ -99,8 +100,8 @@ void Run::draw_speeds() {
 
 void Run::prepare() {
   check_options(options, layout);
-  plan_crews();
   places = places_of(layout);
+  plan_crews();
   draws = {options.seed, options.variability.task_jitter_fraction, &table};
   columns = std::make_unique_for_overwrite<double[]>(infos.size() * places.devices());
   replica_end_s.resize(static_cast<std::size_t>(places.replicas));

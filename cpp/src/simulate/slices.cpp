@@ -1,6 +1,5 @@
 #include "simulate/slices.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <utility>
 
@@ -39,8 +38,8 @@ class Writer {
 };
 
 DeviceSlices slices_of(const Run& run, const CrewRun& crew, const SetSolver& solver, std::size_t device,
-                       std::int64_t rank, double last_s) {
-  const Plan& plan = crew.plan;
+                       std::int64_t rank) {
+  const Plan& plan = solver.plan();
   const RankSums& sums = plan.ranks[static_cast<std::size_t>(rank)];
   const step::StepEnd& end = plan.end_of(sums);
   const std::vector<double> own_s = solver.device_compute_s(device, rank, run.column(Key::speed)[device]);
@@ -60,7 +59,7 @@ DeviceSlices slices_of(const Run& run, const CrewRun& crew, const SetSolver& sol
     writer.add(Key::peers, slot.fixed_s - slot.communication_s - slot.host_s, w.stalled_w, task);
   }
   writer.wait_until(Key::pipeline, solver.end_s(), w.stalled_w);
-  writer.wait_until(Key::replicas, last_s + (run.longest_tail_s - plan.tail_s(sums)), w.stalled_w);
+  writer.wait_until(Key::replicas, run.latest_s() + (run.longest_tail_s - plan.tail_s(sums)), w.stalled_w);
   writer.add(Key::communication, end.replicas.exposed_s + end.norm_s, w.communicating_w);
   writer.add(Key::busy, end.optimizer.seconds, w.optimizer_w);
   writer.add(Key::host, end.offload_s + plan.overhead_s, w.stalled_w);
@@ -71,20 +70,17 @@ DeviceSlices slices_of(const Run& run, const CrewRun& crew, const SetSolver& sol
 
 std::vector<DeviceSlices> slices_of(const Run& run, std::span<const std::int64_t> devices) {
   const Places& places = run.places;
-  const double last_s = run.latest_s();
   SetSolver solver(run.crews.front().plan, places, run.draws);
   std::size_t solved = places.sets();
   std::vector<DeviceSlices> found;
   for (const std::int64_t device : devices) {
     const auto set = static_cast<std::size_t>(device / places.peers % places.replicas / places.together);
     const CrewRun& crew = run.crew_of(set);
-    if (set != solved) {
-      solver.use(crew.plan);
-      solver.solve(set, run.column(Key::speed));
-    }
+    solver.use(crew.plan);
+    if (set != solved) solver.solve(set, run.column(Key::speed));
     solved = set;
     const std::int64_t rank = device / (places.peers * places.replicas);
-    found.push_back(slices_of(run, crew, solver, static_cast<std::size_t>(device), rank, last_s));
+    found.push_back(slices_of(run, crew, solver, static_cast<std::size_t>(device), rank));
   }
   return found;
 }

@@ -71,6 +71,7 @@ double slowest(const std::vector<Crew>& crews, const std::function<double(std::s
 std::vector<std::int64_t> rounded_down(const std::vector<Crew>& crews, const std::vector<Line>& lines, double end_s,
                                        std::int64_t step) {
   std::vector<std::int64_t> batches;
+  batches.reserve(crews.size());
   for (std::size_t i = 0; i < crews.size(); ++i) {
     const auto most = static_cast<std::int64_t>((end_s - lines[i].start_s) / lines[i].each_s);
     batches.push_back(most / step * step);
@@ -119,6 +120,7 @@ std::vector<Crew> balanced(const std::vector<Crew>& equal, const Layout& layout,
   const std::int64_t share = equal.front().micro_batches;
   const std::int64_t apart = std::max<std::int64_t>(1, share / (4 * step)) * step;
   std::vector<Line> lines;
+  lines.reserve(equal.size());
   double weight = 0;
   double work = 0;
   for (const Crew& crew : equal) {
@@ -137,6 +139,7 @@ std::vector<Crew> balanced(const std::vector<Crew>& equal, const Layout& layout,
   }
   // What rounding left over goes to those that end first with one more, set by set.
   std::vector<std::pair<double, std::size_t>> next;
+  next.reserve(equal.size());
   for (std::size_t i = 0; i < equal.size(); ++i) {
     next.emplace_back(lines[i].start_s + lines[i].each_s * static_cast<double>(batches[i] + step), i);
   }

@@ -18,13 +18,16 @@ class MixedJob {
         layout_(layout),
         parts_on_(parts_on),
         batches_(workload::micro_batches(job.global_batch, layout)) {
-    for (std::size_t kind = 0; kind < kinds_of(cluster, layout); ++kind) {
+    const std::size_t kinds = kinds_of(cluster, layout);
+    links_.reserve(kinds);
+    for (std::size_t kind = 0; kind < kinds; ++kind) {
       links_.push_back(links_of(job, cluster, cluster.partitions[kind]));
     }
   }
 
   [[nodiscard]] Pace pace() const {
     std::vector<double> step_s;
+    step_s.reserve(links_.size());
     for (std::size_t kind = 0; kind < links_.size(); ++kind)
       step_s.push_back(step_on(kind, batches_).breakdown.total_s());
     Pace pace;
@@ -56,6 +59,7 @@ class MixedJob {
   /// Each crew does its share and waits for the slowest.
   void by_replicas(Pace& pace) const {
     std::vector<StepTime> steps;
+    steps.reserve(pace.crews.size());
     for (const Crew& crew : pace.crews) {
       steps.push_back(step_on(crew.kind, crew.micro_batches));
       if (pace.device != nullptr && steps.back().breakdown.total_s() <= pace.step.breakdown.total_s()) continue;
