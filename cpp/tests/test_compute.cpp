@@ -160,21 +160,24 @@ TEST_CASE("the power limit sets the rate of large products") {
   CHECK(rate(huge, cost) / d.bf16_flops_per_s < 0.85);
   CHECK(busiest_w(d) == doctest::Approx(0.98 * 700).epsilon(1e-3));
 
-  SUBCASE("P = P_on + E (f / f_ref)^2 rate holds at the clock found") {
+  SUBCASE("P = P_fixed + V^2 (P_clock f + E rate) + E_memory bytes holds at the clock found") {
     const Architecture& family = d.architecture;
     const double at_clock = rate(huge, cost) / (family.tensor_efficiency_fraction * d.bf16_flops_per_s);
     const double bytes = 2.0 * ((huge.m + huge.n) * huge.k + huge.m * huge.n);
-    const double expected = watts_at(d, family.active_fraction) +
-                            family.energy_j_per_flop * at_clock * at_clock * rate(huge, cost) +
-                            family.memory_j_per_byte * bytes / cost.seconds;
+    const ActivePower active = active_power(d);
+    const double volts = 1 + family.voltage_slope * (at_clock - 1);
+    const double memory_w = family.memory_j_per_byte * bytes / cost.seconds;
+    const double on_chip_w = family.on_chip_memory_energy_fraction * memory_w;
+    const double switching_w = active.clock_w * at_clock + family.energy_j_per_flop * rate(huge, cost) + on_chip_w;
+    const double expected = active.fixed_w + volts * volts * switching_w + memory_w - on_chip_w;
     CHECK(expected == doctest::Approx(watts(cost)).epsilon(0.01));
   }
-  SUBCASE("more watts, more speed, along the cube root") {
+  SUBCASE("more watts, more speed, between cube root and square root") {
     Accelerator more = d;
     more.tdp_w = 900;
     const double gain = cost.seconds / gemm(more, Precision::bf16, huge).seconds;
     CHECK(gain > 1.03);
-    CHECK(gain < std::cbrt(900.0 / 700) * 1.05);
+    CHECK(gain < std::sqrt(900.0 / 700));
   }
   SUBCASE("FP8 draws the same at saturation and computes 1.4 to 2 times as much") {
     // H200: 661.7 against 662.8 W, +68 % (public benchmark).
@@ -187,8 +190,9 @@ TEST_CASE("the power limit sets the rate of large products") {
 
 TEST_CASE("the clock solves the power balance, also below the voltage floor and when memory sets the time") {
   Accelerator d = h100();
-  const double on_w = watts_at(d, d.architecture.active_fraction);
-  const double budget_w = 0.98 * d.tdp_w - on_w;
+  const ActivePower active = active_power(d);
+  const double budget_w = 0.98 * d.tdp_w - active.fixed_w;
+  const double on_chip = d.architecture.on_chip_memory_energy_fraction;
   const double launch_s = d.architecture.kernel_launch_s;
   const Demand demands[] = {{1e-3, 1e-4, 0.8, 0.02},  {1e-3, 1e-4, 4.0, 0.02}, {1e-3, 1.3e-3, 1.2, 0.1},
                             {1e-3, 1.3e-3, 3.0, 0.1}, {1e-3, 1e-3, 1.0, 1.0},  {1e-6, 1e-7, 1e-3, 1e-5}};
@@ -198,9 +202,10 @@ TEST_CASE("the clock solves the power balance, also below the voltage floor and 
     double low = 1e-3;
     double high = d.boost_clock_hz / d.tensor_clock_hz;
     const auto over = [&](double x) {
-      const double v = std::max(x, d.architecture.voltage_floor_fraction);
-      return demand.math_j * v * v + demand.memory_j >
-             budget_w * (std::max(demand.math_s / x, demand.memory_s) + launch_s);
+      const double seconds = std::max(demand.math_s / x, demand.memory_s) + launch_s;
+      const double v = 1 + d.architecture.voltage_slope * (std::max(x, d.architecture.voltage_floor_fraction) - 1);
+      const double switching_j = demand.math_j + on_chip * demand.memory_j + active.clock_w * x * seconds;
+      return switching_j * v * v + (1 - on_chip) * demand.memory_j > budget_w * seconds;
     };
     if (!over(high)) low = high;
     for (int i = 0; i < 60; ++i) (over(0.5 * (low + high)) ? high : low) = 0.5 * (low + high);
