@@ -66,6 +66,44 @@ def test_100k_h100():
     assert est.power.it_mean_mw < est.power.it_peak_mw
 
 
+def test_100k_h100_nameplate_peak_mean_and_swing():
+    """Colossus, liquid-cooled, PUE 1.12, all within 8 %.
+
+    Nameplate 1,402 W a GPU; peak 126 MW with every GPU at 700 W; training 109 to 118 MW with GPUs at 0.8 to 0.9 of that,
+    which scales by what ours draw; swing 50 to 70 MW. The press's 150 MW are near the nameplate, and above any draw.
+    """
+    cluster = amp.cluster("colossus-100k")
+    est = whole("colossus-100k")
+    scale, power = 100_000 / est.accelerators, est.power
+    assert power.it_nameplate_mw * scale == pytest.approx(140.2, rel=0.08)
+    assert power.it_peak_mw * cluster.site.pue_mean * scale == pytest.approx(126, rel=0.08)
+    assert power.facility_mean_mw * scale == pytest.approx(113.5, rel=0.08)
+    assert power.swing_mw * scale == pytest.approx(60, rel=0.08)
+    assert power.facility_mean_mw < power.it_peak_mw * cluster.site.pue_mean < 150 / scale
+
+
+def test_16384_h100_swing_by_about_10_mw():
+    """From matrix products to a stall: 580 W a GPU, 9.95 MW; never above 17 MW (every GPU from nothing to its share)."""
+    est = estimate("llama-3.1-405b", "meta-llama3-16k")
+    swing_mw = est.power.swing_mw * 16_384 / est.accelerators
+    assert swing_mw == pytest.approx(9.95, rel=0.08)
+    assert swing_mw < 17
+
+
+def test_5_gw():
+    """How many GPUs 5 GW carry, and what they use in a year: 1,695 W of IT and a PUE of 1.08 make 2.73 M GB200."""
+    gb200 = whole("abilene-400k")
+    assert 5e9 / (gb200.power.it_peak_w / gb200.accelerators * 1.08) == pytest.approx(2.73e6, rel=0.08)
+    h100 = whole("h100-100k")
+    # 1,123 W of IT for an H100 with liquid cooling, PUE 1.12; air takes a little more.
+    assert 5e9 / (h100.power.it_peak_w / h100.accelerators * 1.12) == pytest.approx(5e9 / (1123 * 1.12), rel=0.08)
+    hyperion = whole("hyperion")
+    full_year_twh = 5e9 * 8760 / 1e12  # 43.8, or 4.06 M homes
+    share = amp.cluster("hyperion").accelerators / hyperion.accelerators
+    year_twh = hyperion.power.facility_mean_w * share * 8760 / 1e12
+    assert 0.7 * full_year_twh < year_twh < full_year_twh  # a mean, while 5 GW is the peak
+
+
 def test_meta_129k():
     """129,000 H100: about 155 MW of IT power, 170 at the meter (derived by trade press)."""
     est = whole("meta-129k")

@@ -47,6 +47,8 @@ def _draw_points(axes: Axes, rows: Sequence[ValidationRow], colours: dict[str, A
         [low, high], [0.9 * low, 0.9 * high], [1.1 * low, 1.1 * high], color="black", alpha=0.08, linewidth=0
     )
     axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high), xlabel="measured", ylabel="predicted")
+    if high < 5 * low:  # labels of a short logarithmic axis are long, and many
+        axes.tick_params(axis="x", which="both", labelrotation=60)
     axes.set_aspect("equal")
     axes.grid(visible=True, linewidth=0.3)
 
