@@ -72,7 +72,9 @@ TEST_SUITE("caps") {
   TEST_CASE("what a burst draws before the limit acts, in any window") {
     const Accelerator device = catalogue().get<Accelerator>("h100-sxm");
     const DeviceStates states = device_states(device);
-    CHECK(states.excursion_w == Approx(1.5 * 700).epsilon(0.05));  // EDPp
+    // EDPp: up to 1.5 times the TDP for milliseconds. An H100 at its highest clock wants 1.42 times.
+    CHECK(states.excursion_w > 1.3 * 700);
+    CHECK(states.excursion_w <= 1.5 * 700);
     double last_w = states.excursion_w;
     for (const double window_s : {1e-6, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 100.0}) {
       const double peak_w = peak_over_window_w(device, window_s);

@@ -88,6 +88,10 @@ double memory_bound_clock(const Demand& demand, const Draw& draw, double launch_
     const double switched_j = draw.switching_j + tree_j * y;
     y -= (v * v * switched_j - left_j) / (2 * voltage.slope * v * switched_j + v * v * tree_j);
   }
+  if (y < voltage.floor_clock) {  // constant voltage: linear
+    const double lowest = voltage.at(0);
+    y = std::max((left_j / (lowest * lowest) - draw.switching_j) / std::max(tree_j, 1e-30), 0.0);
+  }
   return y / ref;
 }
 
@@ -191,9 +195,8 @@ KernelCost run_under_power_limit(const Accelerator& device, const Demand& demand
     wanted_w = joules / seconds + draw.fixed_w;
     const bool memory_sets_time = demand.math_s < top * demand.memory_s;
     if (memory_sets_time) x = memory_bound_clock(demand, draw, launch_s, budget_w, ref, voltage, top);
-    // Too slow to keep up with memory, or below the voltage floor: arithmetic sets the time.
-    if (demand.math_j > 0 &&
-        (!memory_sets_time || x * demand.memory_s < demand.math_s || ref * x < voltage.floor_clock)) {
+    // Too slow to keep up with memory: arithmetic sets the time.
+    if (demand.math_j > 0 && (!memory_sets_time || x * demand.memory_s < demand.math_s)) {
       x = arithmetic_bound_clock(demand, draw, launch_s, budget_w, ref, voltage, top);
     }
     x = std::max(x, Accelerator::lowest_clock_fraction * top);

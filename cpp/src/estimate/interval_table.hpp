@@ -7,12 +7,12 @@
 
 namespace ampacity::interval {
 
-// Half-widths in ln(step time): Student's t with 4.66 degrees of freedom, scales 0.0625 (dense) and 0.1467
+// Half-widths in ln(step time): Student's t with 4.60 degrees of freedom, scales 0.0613 (dense) and 0.1445
 // (experts), from 525 rows of 10 sources, each source weighted equally.
-inline constexpr double dense_half_width_50 = 0.0456;
-inline constexpr double dense_half_width_90 = 0.1279;
-inline constexpr double moe_half_width_50 = 0.1072;
-inline constexpr double moe_half_width_90 = 0.3005;
+inline constexpr double dense_half_width_50 = 0.0448;
+inline constexpr double dense_half_width_90 = 0.1259;
+inline constexpr double moe_half_width_50 = 0.1057;
+inline constexpr double moe_half_width_90 = 0.2969;
 inline constexpr double largest_job = 10752;  // accelerators
 // What the rows ran: device family with format, and software.
 inline constexpr std::array<std::string_view, 9> formats{
