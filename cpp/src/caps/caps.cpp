@@ -55,8 +55,8 @@ double usd_per_s(const Cluster& cluster, const Estimate& found) {
 /// parallelism.
 std::int64_t carried(const Layout& layout, double site_w, double provisioned_w) {
   if (site_w <= 0) return layout.accelerators();
-  const auto replica = static_cast<double>(layout.accelerators() / layout.dp);
-  return static_cast<std::int64_t>(std::floor(site_w / (provisioned_w * replica)) * replica);
+  const std::int64_t replica = layout.accelerators() / layout.dp;
+  return static_cast<std::int64_t>(site_w / (provisioned_w * static_cast<double>(replica))) * replica;
 }
 
 CapPoint point_of(const Training& job, const Cluster& cluster, const Layout& layout, double cap_w,
