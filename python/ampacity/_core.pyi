@@ -16,7 +16,10 @@ __all__: list[str] = [
     "Architecture",
     "Bound",
     "Breakdown",
+    "BreakerLevel",
+    "BreakerLoad",
     "Candidate",
+    "CapPoint",
     "Catalogue",
     "Climate",
     "ClimateMonth",
@@ -28,6 +31,7 @@ __all__: list[str] = [
     "CoolingLoop",
     "CriticalDevice",
     "Curtailment",
+    "DeviceStates",
     "Error",
     "Estimate",
     "EstimateColumns",
@@ -37,6 +41,7 @@ __all__: list[str] = [
     "Generation",
     "Grid",
     "GridContract",
+    "HplPower",
     "Infeasible",
     "Interval",
     "InvalidSpec",
@@ -49,6 +54,7 @@ __all__: list[str] = [
     "NetworkCore",
     "Nic",
     "Node",
+    "NodePower",
     "Optic",
     "Partition",
     "PipelineTimeline",
@@ -80,7 +86,10 @@ __all__: list[str] = [
     "Warning",
     "active_w",
     "attention_costs",
+    "best_cap",
     "bill_of_materials",
+    "breaker_loads",
+    "cap_sweep",
     "check_choice",
     "check_collective",
     "check_placement",
@@ -89,13 +98,18 @@ __all__: list[str] = [
     "communicate",
     "computes_in",
     "csv_rows",
+    "device_states",
     "estimate",
     "estimate_all",
     "estimate_fastest",
     "estimate_layouts",
     "gemm_costs",
+    "hpl_power",
     "load_events",
+    "machine_power",
     "nearest_names",
+    "node_power",
+    "peak_over_window_w",
     "pipeline_timeline",
     "place_ranks",
     "search",
@@ -109,6 +123,7 @@ __all__: list[str] = [
     "weather_of_humidity",
     "weather_year",
     "wet_bulb_c",
+    "with_limits",
     "with_measured_kernels",
 ]
 
@@ -316,9 +331,11 @@ class Architecture:
     attention_energy_ratio : float, optional
         energy per FLOP of attention, softmax included, over that of a matrix product. From 0.05 to 4.
     reference_clock_hz : float, optional
-        clock at which energy_j_per_flop is stated; voltage is proportional to the clock above the floor. From 1e+08 to 1e+10.
+        clock at which energy_j_per_flop is stated. From 1e+08 to 1e+10.
     voltage_floor_fraction : float, optional
         share of the reference clock below which the voltage falls no further. From 0 to 1.
+    voltage_slope : float, optional
+        relative change of the voltage over that of the clock, at the reference clock and down to the floor; 1 = proportional. From 0 to 1.
     energy_j_per_flop : float, optional
         energy of a BF16 FLOP at the reference clock, operand delivery included, random data. From 1e-14 to 1e-09.
     fp8_energy_fraction : float, optional
@@ -329,8 +346,16 @@ class Architecture:
         energy of an FP4 FLOP over a BF16 FLOP. From 0.05 to 4.
     memory_j_per_byte : float, optional
         energy of a byte to or from device memory, caches and on-chip paths included. From 0 to 1e-09.
+    on_chip_memory_energy_fraction : float, optional
+        share of memory_j_per_byte spent in caches and on-chip paths, which goes with the square of the voltage; the rest is spent in the memory itself. From 0 to 1.
     active_fraction : float, optional
         share of (power limit - idle) drawn while kernels run, before arithmetic and data. From 0 to 1.
+    clock_power_fraction : float, optional
+        share of the power of active_fraction that goes with clock and square of the voltage (clock tree); the rest is leakage and fixed. From 0 to 1.
+    fp64_energy_j_per_flop : float, optional
+        energy of an FP64 FLOP of matrix products at the clock that the power limit leaves them. From 1e-13 to 1e-09.
+    fp64_sustained_flops_fraction : float, optional
+        FP64 rate of whole machines in HPL over fp64_flops_per_s. From 0.05 to 2.
     communicating_fraction : float, optional
         share of (power limit - idle) drawn inside a collective. From 0 to 1.
     stalled_fraction : float, optional
@@ -379,12 +404,17 @@ class Architecture:
         attention_energy_ratio: float = 1.1,
         reference_clock_hz: float = 1800000000.0,
         voltage_floor_fraction: float = 0.6,
+        voltage_slope: float = 0.7,
         energy_j_per_flop: float = 8e-13,
         fp8_energy_fraction: float = 0.6,
         block_scale_energy_fraction: float = 0.7,
         fp4_energy_fraction: float = 0.45,
         memory_j_per_byte: float = 7e-11,
+        on_chip_memory_energy_fraction: float = 0.5,
         active_fraction: float = 0.13,
+        clock_power_fraction: float = 0.5,
+        fp64_energy_j_per_flop: float = 1e-11,
+        fp64_sustained_flops_fraction: float = 0.65,
         communicating_fraction: float = 0.3,
         stalled_fraction: float = 0.07,
         sustained_fraction: float = 0.83,
@@ -414,12 +444,17 @@ class Architecture:
         attention_energy_ratio: float = ...,
         reference_clock_hz: float = ...,
         voltage_floor_fraction: float = ...,
+        voltage_slope: float = ...,
         energy_j_per_flop: float = ...,
         fp8_energy_fraction: float = ...,
         block_scale_energy_fraction: float = ...,
         fp4_energy_fraction: float = ...,
         memory_j_per_byte: float = ...,
+        on_chip_memory_energy_fraction: float = ...,
         active_fraction: float = ...,
+        clock_power_fraction: float = ...,
+        fp64_energy_j_per_flop: float = ...,
+        fp64_sustained_flops_fraction: float = ...,
         communicating_fraction: float = ...,
         stalled_fraction: float = ...,
         sustained_fraction: float = ...,
@@ -478,6 +513,11 @@ class Architecture:
         energy of a block-scaled FP8 FLOP over a BF16 FLOP
         """
     @property
+    def clock_power_fraction(self) -> float:
+        """
+        share of the power of active_fraction that goes with clock and square of the voltage (clock tree); the rest is leakage and fixed
+        """
+    @property
     def communicating_fraction(self) -> float:
         """
         share of (power limit - idle) drawn inside a collective
@@ -496,6 +536,16 @@ class Architecture:
     def fp4_energy_fraction(self) -> float:
         """
         energy of an FP4 FLOP over a BF16 FLOP
+        """
+    @property
+    def fp64_energy_j_per_flop(self) -> float:
+        """
+        energy of an FP64 FLOP of matrix products at the clock that the power limit leaves them
+        """
+    @property
+    def fp64_sustained_flops_fraction(self) -> float:
+        """
+        FP64 rate of whole machines in HPL over fp64_flops_per_s
         """
     @property
     def fp8_backward_efficiency_fraction(self) -> float:
@@ -528,9 +578,14 @@ class Architecture:
         catalogue name
         """
     @property
+    def on_chip_memory_energy_fraction(self) -> float:
+        """
+        share of memory_j_per_byte spent in caches and on-chip paths, which goes with the square of the voltage; the rest is spent in the memory itself
+        """
+    @property
     def reference_clock_hz(self) -> float:
         """
-        clock at which energy_j_per_flop is stated; voltage is proportional to the clock above the floor
+        clock at which energy_j_per_flop is stated
         """
     @property
     def split_k_overhead_s(self) -> float:
@@ -576,6 +631,11 @@ class Architecture:
     def voltage_floor_fraction(self) -> float:
         """
         share of the reference clock below which the voltage falls no further
+        """
+    @property
+    def voltage_slope(self) -> float:
+        """
+        relative change of the voltage over that of the clock, at the reference clock and down to the floor; 1 = proportional
         """
 
 class Accelerator:
@@ -624,6 +684,14 @@ class Accelerator:
         power limit of the device. From 1 to 100000.
     idle_w : float
         power at rest. From 0 to 100000.
+    power_cap_w : float, optional
+        power limit that the operator sets below tdp_w; 0 = none, the device runs up to tdp_w. From 0 to 100000.
+    locked_clock_hz : float, optional
+        highest clock that the operator allows; 0 = none, the device runs up to boost_clock_hz. From 0 to 1e+10.
+    peak_excursion_ratio : float, optional
+        highest power over tdp_w, for the milliseconds until the limit's controller acts. From 1 to 5.
+    cap_response_s : float, optional
+        time in which the controller brings power back to the limit. From 0 to 10.
     speed_spread_fraction : float, optional
         standard deviation of sustained speed among equal devices. From 0 to 0.5.
     price_usd : float, optional
@@ -669,6 +737,10 @@ class Accelerator:
         scaleup_bytes_per_s: float,
         tdp_w: float,
         idle_w: float,
+        power_cap_w: float = 0.0,
+        locked_clock_hz: float = 0.0,
+        peak_excursion_ratio: float = 1.5,
+        cap_response_s: float = 0.02,
         speed_spread_fraction: float = 0.01,
         price_usd: float = 0.0,
     ) -> None: ...
@@ -697,6 +769,10 @@ class Accelerator:
         scaleup_bytes_per_s: float = ...,
         tdp_w: float = ...,
         idle_w: float = ...,
+        power_cap_w: float = ...,
+        locked_clock_hz: float = ...,
+        peak_excursion_ratio: float = ...,
+        cap_response_s: float = ...,
         speed_spread_fraction: float = ...,
         price_usd: float = ...,
     ) -> Accelerator:
@@ -721,6 +797,11 @@ class Accelerator:
     def boost_clock_hz(self) -> float:
         """
         highest clock
+        """
+    @property
+    def cap_response_s(self) -> float:
+        """
+        time in which the controller brings power back to the limit
         """
     @property
     def fp32_flops_per_s(self) -> float:
@@ -753,6 +834,11 @@ class Accelerator:
         last-level on-chip cache
         """
     @property
+    def locked_clock_hz(self) -> float:
+        """
+        highest clock that the operator allows; 0 = none, the device runs up to boost_clock_hz
+        """
+    @property
     def memory_bytes(self) -> float:
         """
         device memory that software can use
@@ -766,6 +852,16 @@ class Accelerator:
     def name(self) -> str:
         """
         catalogue name
+        """
+    @property
+    def peak_excursion_ratio(self) -> float:
+        """
+        highest power over tdp_w, for the milliseconds until the limit's controller acts
+        """
+    @property
+    def power_cap_w(self) -> float:
+        """
+        power limit that the operator sets below tdp_w; 0 = none, the device runs up to tdp_w
         """
     @property
     def price_usd(self) -> float:
@@ -4037,6 +4133,12 @@ class Layout:
         layers of the last pipeline stage; 0 = as the others. From 0 to 100000.
     uneven_stages : bool, optional
         layers that do not divide are spread one by one over the first virtual stages.
+    front_stages : int, optional
+        pipeline stages, from the first on, that share front_layers one by one; the others share the rest. From 0 to 100000.
+    front_layers : int, optional
+        layers of all front stages together. From 0 to 1e+06.
+    balance : str, optional
+        how a job over several kinds of devices shares its work: slowest (equal shares), micro-batches (replicas on faster kinds take more) or stages (those on the faster kind have more layers). One of ``slowest``, ``micro-batches``, ``stages``.
     schedule : str, optional
         pipeline schedule. One of ``1f1b``, ``gpipe``, ``zb-h1``, ``zb-v``, ``dualpipe``, ``dualpipe-v``.
     recompute : str, optional
@@ -4089,6 +4191,9 @@ class Layout:
         first_stage_layers: int = 0,
         last_stage_layers: int = 0,
         uneven_stages: bool = False,
+        front_stages: int = 0,
+        front_layers: int = 0,
+        balance: str = "slowest",
         schedule: str = "1f1b",
         recompute: str = "none",
         recompute_modules: collections.abc.Sequence[str] = (),
@@ -4118,6 +4223,9 @@ class Layout:
         first_stage_layers: int = ...,
         last_stage_layers: int = ...,
         uneven_stages: bool = ...,
+        front_stages: int = ...,
+        front_layers: int = ...,
+        balance: str = ...,
         schedule: str = ...,
         recompute: str = ...,
         recompute_modules: collections.abc.Sequence[str] = ...,
@@ -4138,6 +4246,11 @@ class Layout:
     def accelerators(self) -> int:
         """
         tp * pp * cp * dp.
+        """
+    @property
+    def balance(self) -> str:
+        """
+        how a job over several kinds of devices shares its work: slowest (equal shares), micro-batches (replicas on faster kinds take more) or stages (those on the faster kind have more layers)
         """
     @property
     def cp(self) -> int:
@@ -4168,6 +4281,16 @@ class Layout:
     def first_stage_layers(self) -> int:
         """
         layers of the first pipeline stage; 0 = as the others
+        """
+    @property
+    def front_layers(self) -> int:
+        """
+        layers of all front stages together
+        """
+    @property
+    def front_stages(self) -> int:
+        """
+        pipeline stages, from the first on, that share front_layers one by one; the others share the rest
         """
     @property
     def last_stage_layers(self) -> int:
@@ -5335,6 +5458,166 @@ class EstimateColumns:
         The job.
         """
 
+class DeviceStates:
+    """
+    Watts of one accelerator by what it does.
+    """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    @property
+    def busy_w(self) -> float:
+        """
+        Large matrix products under the limit (W).
+        """
+    @property
+    def communicating_w(self) -> float:
+        """
+        Inside a collective (W).
+        """
+    @property
+    def excursion_w(self) -> float:
+        """
+        Highest power, for the milliseconds before the controller acts (W).
+        """
+    @property
+    def idle_w(self) -> float:
+        """
+        At rest (W).
+        """
+    @property
+    def limit_w(self) -> float:
+        """
+        Its own limit, or the operator's below it (W).
+        """
+    @property
+    def stalled_w(self) -> float:
+        """
+        Waits, clocks up (W).
+        """
+
+class NodePower:
+    """
+    Power of one node.
+    """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    @property
+    def ac_w(self) -> float:
+        """
+        At the node's inlet (W).
+        """
+    @property
+    def dc_w(self) -> float:
+        """
+        Behind the node's power supplies, fans apart (W).
+        """
+
+class HplPower:
+    """
+    A machine in the High-Performance Linpack benchmark.
+    """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    @property
+    def device_flops_per_s(self) -> float:
+        """
+        FP64 rate of one accelerator over the run (FLOP/s).
+        """
+    @property
+    def device_w(self) -> float:
+        """
+        One accelerator, mean over the run (W).
+        """
+    @property
+    def machine_w(self) -> float:
+        """
+        Nodes and network (W).
+        """
+    @property
+    def nameplate_rule_w(self) -> float:
+        """
+        Accelerators times TDP (W).
+        """
+
+class CapPoint:
+    """
+    A job under one power cap of its accelerators.
+    """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    @property
+    def accelerators(self) -> int:
+        """
+        Accelerators that the site's power carries, in whole replicas.
+        """
+    @property
+    def cap_w(self) -> float:
+        """
+        Power limit of each accelerator (W).
+        """
+    @property
+    def device_mean_w(self) -> float:
+        """
+        One accelerator over a step (W).
+        """
+    @property
+    def energy_fraction(self) -> float:
+        """
+        Of the accelerators for the same work, over that without a cap.
+        """
+    @property
+    def layout(self) -> Layout:
+        """
+        Layout that was priced.
+        """
+    @property
+    def metered_w(self) -> float:
+        """
+        Site power of one accelerator, mean (W).
+        """
+    @property
+    def provisioned_w(self) -> float:
+        """
+        Site power that one accelerator is given (W).
+        """
+    @property
+    def step_time_s(self) -> float:
+        """
+        Step of that layout (s).
+        """
+    @property
+    def throughput_fraction(self) -> float:
+        """
+        Of one accelerator, over that without a cap.
+        """
+    @property
+    def tokens_per_j(self) -> float:
+        """
+        At the meter (tokens/J).
+        """
+    @property
+    def tokens_per_s(self) -> float:
+        """
+        Of all of them (tokens/s).
+        """
+    @property
+    def tokens_per_usd(self) -> float:
+        """
+        Servers, network, plant and energy over their lives (tokens/USD).
+        """
+
 class NetworkCore:
     """
     The compiled part of ``ampacity.Network``.
@@ -5907,6 +6190,11 @@ class Simulation:
         The layout.
         """
     @property
+    def memory_stages(self) -> tuple[StageMemory, ...]:
+        """
+        Memory of the devices of each pipeline stage at its fullest moment, in the order of its tasks.
+        """
+    @property
     def power(self) -> Power:
         """
         Power of accelerators, hosts, network and plant.
@@ -6060,6 +6348,8 @@ class Storage:
         energy out over energy in. From 0.1 to 1.
     smoothing_s : float, optional
         time constant with which the grid follows the load (default: energy over power, the longest that it can hold). From 0.001 to 1e+06.
+    response_s : float, optional
+        time constant of its converter: what is faster it cannot follow (default: 0). From 0 to 60.
     ramp_w_per_s : float, optional
         fastest change that it leaves to the grid (default: any). From 0.001 to 1e+12.
     rest_fraction : float, optional
@@ -6095,6 +6385,7 @@ class Storage:
         power_w_per_accelerator: float = 0.0,
         efficiency_fraction: float = 0.9,
         smoothing_s: float = 0.0,
+        response_s: float = 0.0,
         ramp_w_per_s: float = 0.0,
         rest_fraction: float = 0.5,
         price_usd_per_kwh: float = 0.0,
@@ -6112,6 +6403,7 @@ class Storage:
         power_w_per_accelerator: float = ...,
         efficiency_fraction: float = ...,
         smoothing_s: float = ...,
+        response_s: float = ...,
         ramp_w_per_s: float = ...,
         rest_fraction: float = ...,
         price_usd_per_kwh: float = ...,
@@ -6167,6 +6459,11 @@ class Storage:
     def ramp_w_per_s(self) -> float:
         """
         fastest change that it leaves to the grid (default: any)
+        """
+    @property
+    def response_s(self) -> float:
+        """
+        time constant of its converter: what is faster it cannot follow (default: 0)
         """
     @property
     def rest_fraction(self) -> float:
@@ -6731,6 +7028,163 @@ class ContractMonitor:
         Those that are over, and those that go on, by time.
         """
 
+class BreakerLevel:
+    """
+    Equal breakers of one level of the distribution.
+
+    Parameters
+    ----------
+    name : str
+        level of the distribution.
+    rating_w : float, optional
+        power that it carries for ever (default: the rating of the racks it feeds). From 1 to 1e+10.
+    racks : int, optional
+        racks that one breaker feeds (default: as many as their ratings allow). From 1 to 1e+06.
+    thermal_s : float, optional
+        time constant of its heating (default: 250). From 0.01 to 100000.
+    trip_heat : float, optional
+        heat at which it trips, over that at its rating (default: 1.206; with the time constant a load 10 % above the rating trips after 17 minutes and 40 % after one). From 1 to 100.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every field that is unknown, missing, of a wrong type or out of range.
+
+    See Also
+    --------
+    BreakerLevel.replace : a copy with other values.
+    """
+    @staticmethod
+    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> BreakerLevel:
+        """
+        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
+        """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __init__(
+        self, *, name: str, rating_w: float = 0.0, racks: int = 0, thermal_s: float = 250.0, trip_heat: float = 1.206
+    ) -> None: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def replace(
+        self,
+        *,
+        name: str = ...,
+        rating_w: float = ...,
+        racks: int = ...,
+        thermal_s: float = ...,
+        trip_heat: float = ...,
+    ) -> BreakerLevel:
+        """
+        A copy with other values in these fields.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields as plain Python types.
+        """
+    @property
+    def name(self) -> str:
+        """
+        level of the distribution
+        """
+    @property
+    def racks(self) -> int:
+        """
+        racks that one breaker feeds (default: as many as their ratings allow)
+        """
+    @property
+    def rating_w(self) -> float:
+        """
+        power that it carries for ever (default: the rating of the racks it feeds)
+        """
+    @property
+    def thermal_s(self) -> float:
+        """
+        time constant of its heating (default: 250)
+        """
+    @property
+    def trip_heat(self) -> float:
+        """
+        heat at which it trips, over that at its rating (default: 1.206; with the time constant a load 10 % above the rating trips after 17 minutes and 40 % after one)
+        """
+
+class BreakerLoad:
+    """
+    What the breakers of one level that feed one pipeline stage see.
+    """
+    def __repr__(self) -> str: ...
+    @property
+    def breakers(self) -> int:
+        """
+        As many see the same.
+        """
+    @property
+    def controlled_trips_at_s(self) -> float:
+        """
+        When it trips with them (s); negative: never.
+        """
+    @property
+    def controlled_w(self) -> float:
+        """
+        Highest with controllers (W).
+        """
+    @property
+    def highest_at_s(self) -> float:
+        """
+        When (s).
+        """
+    @property
+    def highest_w(self) -> float:
+        """
+        Highest mean of a second without controllers (W).
+        """
+    @property
+    def level(self) -> str:
+        """
+        Name of the level.
+        """
+    @property
+    def mean_w(self) -> float:
+        """
+        Mean without controllers (W).
+        """
+    @property
+    def over_fraction(self) -> float:
+        """
+        Share of the time above the rating, without controllers.
+        """
+    @property
+    def overloaded(self) -> bool:
+        """
+        Whether the highest load is above the rating.
+        """
+    @property
+    def racks(self) -> int:
+        """
+        Racks behind each.
+        """
+    @property
+    def rating_w(self) -> float:
+        """
+        What each carries for ever (W).
+        """
+    @property
+    def slowed_fraction(self) -> float:
+        """
+        Speed that controllers up to this level cost.
+        """
+    @property
+    def stage(self) -> int:
+        """
+        Pipeline stage that their racks work on.
+        """
+    @property
+    def trips_at_s(self) -> float:
+        """
+        When it trips without controllers (s); negative: never.
+        """
+
 def active_w(device: Accelerator) -> float:
     """
     Watts while kernels run, before arithmetic and data.
@@ -6745,6 +7199,18 @@ def attention_costs(
     Seconds and joules of attention cores; ``shape``: batch, queries, keys, heads, kv_heads, head_dim, value_dim, seen_fraction. See ``ampacity.attention``.
     """
 
+def best_cap(
+    job: Training,
+    cluster: Cluster,
+    layouts: collections.abc.Sequence[Layout],
+    site_w: typing.SupportsFloat | typing.SupportsIndex,
+    provision: str,
+    objective: str,
+) -> CapPoint:
+    """
+    The best cap and layout; see ``ampacity.power.best_cap``.
+    """
+
 def bill_of_materials(
     cluster: Cluster,
 ) -> tuple[
@@ -6752,6 +7218,30 @@ def bill_of_materials(
 ]:
     """
     What ``ampacity.bill_of_materials`` is made of.
+    """
+
+def breaker_loads(
+    simulation: Simulation,
+    levels: collections.abc.Sequence[BreakerLevel],
+    *,
+    control: bool,
+    period_s: typing.SupportsFloat | typing.SupportsIndex,
+    duration_s: typing.SupportsFloat | typing.SupportsIndex,
+) -> list[BreakerLoad]:
+    """
+    What breakers see of a simulated step that repeats itself.
+    """
+
+def cap_sweep(
+    job: Training,
+    cluster: Cluster,
+    layout: Layout,
+    caps_w: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+    site_w: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+    provision: str = "peak",
+) -> list[CapPoint]:
+    """
+    The job under each cap; see ``ampacity.power.cap_sweep``.
     """
 
 def check_choice(**kwargs: typing.Any) -> None:
@@ -6821,6 +7311,11 @@ def csv_rows(columns: collections.abc.Sequence[typing.Annotated[numpy.typing.Arr
     Rows of comma-separated values.
     """
 
+def device_states(device: Accelerator) -> DeviceStates:
+    """
+    Watts by what the accelerator does; see ``ampacity.power.device_states``.
+    """
+
 def estimate(job: Training, cluster: Cluster, layout: Layout) -> Estimate:
     """
     Predicts one training step and the run made of it; see ``ampacity.estimate``.
@@ -6854,14 +7349,38 @@ def gemm_costs(
     Seconds and joules of matrix products; see ``ampacity.gemm``.
     """
 
+def hpl_power(
+    cluster: Cluster,
+    accelerators: typing.SupportsInt | typing.SupportsIndex,
+    flops_per_s: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+) -> HplPower:
+    """
+    A machine in HPL; see ``ampacity.power.hpl_power``.
+    """
+
 def load_events(estimate: Estimate, cluster: Cluster) -> LoadEvents:
     """
     Checkpoints and failures as the closed form of the run has them.
     """
 
+def machine_power(cluster: Cluster, accelerators: typing.SupportsInt | typing.SupportsIndex) -> Power:
+    """
+    Power of accelerators that are all at their limit, with their share of hosts, network and plant.
+    """
+
 def nearest_names(name: str, known: collections.abc.Sequence[str]) -> list[str]:
     """
     The names that are spelled most like ``name``, nearest first (at most three).
+    """
+
+def node_power(node: Node, device_w: typing.SupportsFloat | typing.SupportsIndex) -> NodePower:
+    """
+    Power of a node whose accelerators draw that each.
+    """
+
+def peak_over_window_w(device: Accelerator, window_s: typing.SupportsFloat | typing.SupportsIndex) -> float:
+    """
+    Highest mean power over a window; see ``ampacity.power.peak_over_window_w``.
     """
 
 def pipeline_timeline(
@@ -6910,6 +7429,7 @@ def simulate(
     speed_fraction: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     exclude: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
     threads: int,
+    progress: collections.abc.Callable[[float], typing.Any] | None = None,
 ) -> Simulation:
     """
     See ``ampacity.simulate``.
@@ -6996,6 +7516,15 @@ def wet_bulb_c(
 ) -> float:
     """
     Thermodynamic wet-bulb temperature (C).
+    """
+
+def with_limits(
+    cluster: Cluster,
+    cap_w: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+    locked_clock_hz: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+) -> Cluster:
+    """
+    The cluster with a cap and a locked clock; see ``ampacity.power.with_limits``.
     """
 
 def with_measured_kernels(
