@@ -132,7 +132,7 @@ def slow_step(sim, replica):
 def test_every_task_is_where_the_slow_reference_has_it():
     cluster = alike()
     letters = {"forward": "F", "backward": "B", "input-gradient": "I", "weight-gradient": "W"}
-    seen = {"schedules": set(), "peers": set(), "uneven": 0}
+    schedules, peers, uneven = set(), set(), 0
     for seed, (job, found) in enumerate(questions(2, 300, cluster, largest=4, replicas=(1, 2))):
         tied = found.zero_stage == 3 or found.ep > found.tp * found.cp
         layout = found.replace(zero_stage=1, ep=1) if tied else found
@@ -147,9 +147,9 @@ def test_every_task_is_where_the_slow_reference_has_it():
         # Sums in another order, and quantiles from another library.
         np.testing.assert_allclose(np.transpose([fast.start_s, fast.end_s]), expected, rtol=1e-9, atol=1e-12)
         assert sim.replica_end_s[replica] == fast.makespan_s
-        seen["schedules"].add(layout.schedule)
-        seen["peers"].add(layout.tp * layout.cp)
-        seen["uneven"] += layout.uneven_stages or layout.first_stage_layers + layout.last_stage_layers > 0
-    assert seen["schedules"] == set(SCHEDULES)
-    assert len(seen["peers"]) >= 5
-    assert seen["uneven"] >= 40
+        schedules.add(layout.schedule)
+        peers.add(layout.tp * layout.cp)
+        uneven += layout.uneven_stages or layout.first_stage_layers + layout.last_stage_layers > 0
+    assert schedules == set(SCHEDULES)
+    assert len(peers) >= 5
+    assert uneven >= 40
