@@ -149,6 +149,34 @@ class FatTreeWiring final : public Wiring {
     return climb(ends, top, 0, 0, choice, links);
   }
 
+  bool route_hashed(std::uint32_t source, std::uint32_t destination, std::span<const std::uint64_t> hashes,
+                    std::vector<std::uint32_t>& links) const override {
+    if (up_[0] != 1) return false;
+    const std::uint32_t from = place_of(source);
+    const std::uint32_t to = place_of(destination);
+    links.push_back(first_[0] + from);
+    links.push_back(first_[tiers_] + first_[0] + to);
+    std::array<std::uint32_t, most_tiers> up{};
+    std::array<std::uint32_t, most_tiers> down{};
+    std::size_t top = 1;
+    for (; from / below_[top] != to / below_[top]; ++top) {
+      up[top] = first_[top] + from / below_[top] * replicas_[top] * up_[top];
+      down[top] = first_[tiers_] + first_[top] + to / below_[top] * replicas_[top] * up_[top];
+    }
+    std::size_t at = links.size();
+    links.resize(at + 2 * (top - 1) * hashes.size());
+    for (const std::uint64_t hash : hashes) {
+      std::uint32_t replica = 0;
+      for (std::size_t tier = 1; tier < top; ++tier) {
+        const auto p = static_cast<std::uint32_t>(base::random_bits(hash, tier, 0) % up_[tier]);
+        links[at++] = up[tier] + replica * up_[tier] + p;
+        links[at++] = down[tier] + replica * up_[tier] + p;
+        replica += p * replicas_[tier];
+      }
+    }
+    return true;
+  }
+
  private:
   struct Ends {
     std::uint32_t from;

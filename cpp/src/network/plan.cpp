@@ -38,6 +38,12 @@ std::uint32_t Network::Plan::reverse(std::uint32_t link) const {
   return link / cables * cables + wiring->reverse(link % cables);
 }
 
+std::uint32_t Network::Plan::reverse_trunk(std::uint32_t trunk) const {
+  const std::uint32_t each = wiring->trunks();
+  const std::uint32_t index = trunk - visible_links();
+  return visible_links() + index / each * each + (index % each + each / 2) % each;
+}
+
 std::size_t Network::Plan::tier(std::uint32_t link) const {
   if (link >= domain_first()) return 0;
   return wiring->tier(link % wiring->cables()) + (options.domain > 1 ? 1 : 0);

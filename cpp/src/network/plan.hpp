@@ -55,6 +55,8 @@ struct Network::Plan {
   [[nodiscard]] network::LinkEnds ends(std::uint32_t link) const;
   /// The other direction of a visible link.
   [[nodiscard]] std::uint32_t reverse(std::uint32_t link) const;
+  /// The same of a trunk of a fat tree: its trunks upwards come first.
+  [[nodiscard]] std::uint32_t reverse_trunk(std::uint32_t trunk) const;
   /// Place of a visible link in `Network::tiers()`.
   [[nodiscard]] std::size_t tier(std::uint32_t link) const;
 

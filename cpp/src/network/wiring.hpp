@@ -87,6 +87,12 @@ class Wiring {
   /// Appends the links between two different endpoints; false where failed links cut them off.
   virtual bool route(std::uint32_t source, std::uint32_t destination, const PathChoice& choice,
                      std::vector<std::uint32_t>& links) const = 0;
+  /// The links of hashed flows between the same endpoints (`route` with `Routing::ecmp`) where nothing has failed:
+  /// first the two that all have in common, then those of each, equally many. False where that cannot be said so.
+  virtual bool route_hashed(std::uint32_t /*source*/, std::uint32_t /*destination*/,
+                            std::span<const std::uint64_t> /*hashes*/, std::vector<std::uint32_t>& /*links*/) const {
+    return false;
+  }
 };
 
 [[nodiscard]] std::shared_ptr<const Wiring> make_fat_tree(const FatTree& shape);

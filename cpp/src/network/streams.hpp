@@ -1,0 +1,142 @@
+// Streams of messages that run at once, in groups that wait for their slowest: how much longer each group takes than
+// with the network to itself.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <vector>
+
+#include "network/plan.hpp"
+
+namespace ampacity::network {
+
+/// How streams find their way, and what one of them carries where nothing is in its way.
+struct StreamRules {
+  Routing routing = Routing::ecmp;
+  std::uint64_t seed = 0;
+  std::uint32_t queue_pairs = 1;  ///< equal parts of every stream that are hashed by themselves
+  double bytes_per_s = 0;         ///< of a stream of demand 1
+  std::size_t threads = 1;        ///< that share the work; results do not depend on it
+  std::function<bool()> proceed;  ///< asked now and then (may be empty); false stops the work
+};
+
+/// A stream for which failures leave no way.
+struct CutOff {
+  std::uint32_t source;
+  std::uint32_t destination;
+  std::uint32_t group;
+};
+
+/// What became of groups of streams.
+struct GroupPaces {
+  static constexpr std::uint32_t no_link = std::numeric_limits<std::uint32_t>::max();
+
+  std::vector<float> slowdown;      ///< time over that without others; infinite where failures cut a stream off
+  std::vector<std::uint32_t> link;  ///< that limits the group; `no_link` where none does
+  bool exact = true;                ///< false: see `Streams::solve`
+  std::vector<CutOff> cut_off;      ///< where `link` does not say why a group never ends
+};
+
+/// Memory that one kind of communication after the other uses.
+class StreamMemory {
+ public:
+  explicit StreamMemory(const Network::Plan& plan);
+
+  std::vector<double> link_bytes;  ///< of every link, trunks included: what streams carried
+
+ private:
+  friend class Streams;
+  struct Stream {
+    std::uint32_t source;
+    std::uint32_t destination;
+    std::uint32_t group;
+    float demand;
+    double bytes;
+    bool back;
+  };
+  /// The load of the fullest link of streams that follow each other in one group.
+  struct Fullest {
+    std::uint32_t group;
+    std::uint32_t link;
+    float load;
+  };
+  /// Streams that one thread routes.
+  struct Block {
+    std::vector<std::uint32_t> links;
+    std::vector<std::uint32_t> end;  ///< of every stream, in `links`
+    std::vector<std::uint32_t>
+        whole;  ///< of every stream: its first links, which carry all of it; others one part each
+    std::vector<CutOff> cut_off;
+    std::vector<Fullest> fullest;
+    std::size_t crowded = 0;  ///< links of streams that are too full
+    std::vector<std::uint64_t> hashes;
+  };
+
+  double slowest_bytes_per_s_ = 0;  // of all links; 0 where some are not whole
+  std::vector<float> load_;         // of every link, in streams of demand 1
+  std::vector<Stream> streams_;
+  std::vector<Block> blocks_;
+};
+
+/// The streams of a group pass data on to one another (a ring, an exchange), so they all go at one pace: to the fluid
+/// engine a group is one flow that loads each link as often as its streams cross it. Groups all start together.
+class Streams {
+ public:
+  /// `streams`: about how many there will be.
+  Streams(const Network::Plan& plan, const StreamRules& rules, std::size_t groups, std::size_t streams,
+          StreamMemory& memory);
+
+  /// `demand` is the share of `bytes_per_s` that the stream would take alone, `bytes` what it carries in all. With
+  /// `back` it is the way back of a stream from `destination` to `source`, over the same cables where they work.
+  void add(std::uint32_t source, std::uint32_t destination, std::uint32_t group, double demand, double bytes,
+           bool back = false) {
+    memory_.streams_.push_back({source, destination, group, static_cast<float>(demand), bytes, back});
+  }
+
+  /// Only links that would carry more than they can limit anybody; max-min fair rates on those, solved again whenever a
+  /// group ends. Where more than a few hundred thousand streams meet on such links (hashed routing on very large
+  /// clusters), a group's slowdown is the load of the fullest of its links: the first round of progressive filling,
+  /// exact for the slowest group and an upper bound for the others.
+  /// To be asked once. \throws Cancelled
+  [[nodiscard]] GroupPaces solve();
+
+ private:
+  struct Share {
+    std::uint32_t group;
+    std::uint32_t link;
+    float demand;
+  };
+
+  using Block = StreamMemory::Block;
+  using Stream = StreamMemory::Stream;
+
+  void route(std::size_t block);
+  bool add_links(std::uint32_t source, std::uint32_t destination, Block& block, std::uint32_t& whole) const;
+  bool add_back(const Stream& stream, Block& block, std::uint32_t& whole) const;
+  bool add_hashed(std::uint32_t source, std::uint32_t destination, std::uint64_t flow, Block& block) const;
+  void load_links();
+  [[nodiscard]] bool find_full_links();
+  void find_fullest(std::size_t block);
+  template <class Work>
+  void each_block(const Work& work);
+  /// Visits streams of a block with each of their links and the share of it that goes there.
+  template <class Visit>
+  void each_link(std::size_t block, const Visit& visit) const;
+  [[nodiscard]] std::vector<Share> crowded() const;
+  void run(std::vector<Share> shares, GroupPaces& paces) const;
+
+  const Network::Plan& plan_;
+  StreamRules rules_;
+  std::uint32_t parts_;
+  std::size_t groups_;
+  StreamMemory& memory_;
+};
+
+/// The other direction of a cable, or of a trunk of a fat tree.
+[[nodiscard]] std::uint32_t back_of(const Network::Plan& plan, std::uint32_t link);
+/// What streams carry by the links that users know: that of trunks spread over the cables that are left of them.
+void spread_over_cables(const Network::Plan& plan, std::vector<double>& link_bytes);
+
+}  // namespace ampacity::network

@@ -1,0 +1,118 @@
+// Streams of groups that go at one pace: hashed routes, loads of links, who limits whom.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <numeric>
+#include <vector>
+
+#include "network/streams.hpp"
+
+using namespace ampacity;
+using namespace ampacity::network;
+using doctest::Approx;
+
+namespace {
+
+/// 1,024 endpoints below leaves of 16 with `uplinks` cables each.
+Network tree(std::int64_t uplinks, double oversubscribed = 1) {
+  FatTree shape;
+  shape.down = {16, 8, 8};
+  shape.up = {1, uplinks, static_cast<std::int64_t>(8 / oversubscribed)};
+  shape.link_bytes_per_s = {50e9};
+  return Network::fat_tree(shape);
+}
+
+GroupPaces ring_of_neighbours(const Network& network, const StreamRules& rules, std::vector<double>& bytes,
+                              std::uint32_t stride) {
+  StreamMemory memory(network.plan());
+  const auto endpoints = static_cast<std::uint32_t>(network.endpoints());
+  Streams streams(network.plan(), rules, stride, endpoints, memory);
+  for (std::uint32_t from = 0; from < endpoints; ++from) {
+    streams.add(from, (from + stride) % endpoints, from % stride, 1, 1e9);
+  }
+  GroupPaces paces = streams.solve();
+  spread_over_cables(network.plan(), memory.link_bytes);
+  bytes = memory.link_bytes;
+  return paces;
+}
+
+}  // namespace
+
+TEST_CASE("hashed routes of all parts are those of each part") {
+  const Network network = tree(16);
+  const Network::Plan& plan = network.plan();
+  for (std::uint32_t i = 0; i < 2000; ++i) {
+    const std::uint32_t source = i * 7919 % 1024;
+    const std::uint32_t destination = (i * 104729 + 1) % 1024;
+    if (source == destination) continue;
+    std::vector<std::uint64_t> hashes(5);
+    std::iota(hashes.begin(), hashes.end(), std::uint64_t{i} << 20U);
+    std::vector<std::uint32_t> together;
+    REQUIRE(plan.wiring->route_hashed(source, destination, hashes, together));
+    std::vector<std::uint32_t> apart;
+    double latency_s = 0;
+    for (std::size_t part = 0; part < hashes.size(); ++part) {
+      std::vector<std::uint32_t> one;
+      REQUIRE(plan.route(source, destination, {Routing::ecmp, hashes[part], 0, nullptr}, one, latency_s));
+      apart.insert(apart.end(), one.begin() + (part == 0 ? 0 : 2), one.end());
+    }
+    CHECK(together == apart);
+  }
+}
+
+TEST_CASE("a group goes at the pace of its most crowded link") {
+  // All 16 cards below a leaf send to the next leaf over 4 sprayed uplinks.
+  std::vector<double> bytes;
+  const GroupPaces paces = ring_of_neighbours(tree(4), {Routing::spray, 0, 1, 50e9, 1, {}}, bytes, 16);
+  CHECK(paces.exact);
+  for (const float slowdown : paces.slowdown) CHECK(slowdown == Approx(4));
+  // 1,024 streams of 1 GB over four cables each: endpoints, leaves up and down; every eighth leaf over one more tier.
+  CHECK(std::accumulate(bytes.begin(), bytes.end(), 0.0) == Approx(1024 * 1e9 * (4 + 2.0 / 8)).epsilon(1e-12));
+}
+
+TEST_CASE("only groups on crowded links are slowed down, and what they leave goes to others") {
+  const Network network = tree(4);
+  StreamMemory memory(network.plan());
+  Streams streams(network.plan(), {Routing::spray, 0, 1, 50e9, 1, {}}, 3, 16, memory);
+  // Group 0: 6 streams out of leaf 0; group 1: 2 streams out of leaf 0, and 6 of its 8 into leaf 2 cross none of that;
+  // group 2 stays in leaf 3.
+  for (std::uint32_t i = 0; i < 6; ++i) streams.add(i, 16 + i, 0, 1, 1);
+  for (std::uint32_t i = 0; i < 2; ++i) streams.add(8 + i, 32 + i, 1, 1, 1);
+  for (std::uint32_t i = 0; i < 4; ++i) streams.add(48 + i, 49 + i, 2, 1, 1);
+  const GroupPaces paces = streams.solve();
+  // Eight streams at one pace on four cables.
+  CHECK(paces.slowdown[0] == Approx(2));
+  CHECK(paces.slowdown[1] == Approx(2));
+  CHECK(paces.slowdown[2] == 1);
+  CHECK(paces.link[0] == paces.link[1]);
+  CHECK(paces.link[2] == GroupPaces::no_link);
+}
+
+TEST_CASE("paces and bytes do not depend on the number of threads") {
+  const Network network = tree(16);
+  std::vector<double> bytes;
+  std::vector<double> same;
+  const GroupPaces one = ring_of_neighbours(network, {Routing::ecmp, 5, 6, 50e9, 1, {}}, bytes, 16);
+  const GroupPaces four = ring_of_neighbours(network, {Routing::ecmp, 5, 6, 50e9, 4, {}}, same, 16);
+  CHECK(one.slowdown == four.slowdown);
+  CHECK(one.link == four.link);
+  CHECK(bytes == same);
+  CHECK(*std::max_element(one.slowdown.begin(), one.slowdown.end()) > 1.2F);
+}
+
+TEST_CASE("a card at half rate halves the pace of its group, and the way back uses the same cables") {
+  const Network whole = tree(16);
+  const std::vector<std::int64_t> card{5};
+  const Network half = whole.with_links_at(card, 0.5);
+  for (const bool back : {false, true}) {
+    StreamMemory memory(half.plan());
+    Streams streams(half.plan(), {Routing::ecmp, 0, 4, 50e9, 1, {}}, 2, 4, memory);
+    streams.add(back ? 20 : 5, back ? 5 : 20, 0, 1, 1, back);
+    streams.add(6, 21, 1, 1, 1, back);
+    const GroupPaces paces = streams.solve();
+    // Link 5 is the cable up from endpoint 5: the way back does not use it.
+    CHECK(paces.slowdown[0] == Approx(back ? 1 : 2));
+    CHECK(paces.slowdown[1] == 1);
+  }
+}
