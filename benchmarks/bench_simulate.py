@@ -39,6 +39,9 @@ def _step(benchmark: Any, peak_rss_bytes: Callable[..., int], devices: int, most
     # Every device has its own tasks, and the slowest of them all holds up the step as the closed form expects.
     assert len(set(sim.devices["busy_s"][:1000].tolist())) == 1000
     assert sim.step_time_s == pytest.approx(sim.estimate.step_time_s, rel=0.02)
+    # Pipeline messages and gradients of all groups are streams on the links: 16 hashed parts each, 7:1 above the pods.
+    assert sim.devices["sent_bytes"].min() > 0
+    assert sim.devices["wait_network_s"].max() > 0
     peak = peak_rss_bytes(_run, devices)
     benchmark.extra_info["peak_rss_bytes"] = peak
     assert peak < most_bytes
@@ -63,6 +66,13 @@ def test_step_1048576_two_threads(benchmark: Any) -> None:
     """The same on two threads."""
     sim = benchmark(_run, 1_048_576, 2)
     assert sim.step_time_s == pytest.approx(sim.estimate.step_time_s, rel=0.02)
+
+
+def test_links_131072(benchmark: Any) -> None:
+    """Bytes and utilisation of every link of that step, a million rows."""
+    sim = _run(131_072)
+    links = benchmark(sim._core.links)
+    assert len(links[0]) > 1_000_000
 
 
 def test_power_trace_131072(benchmark: Any) -> None:

@@ -94,8 +94,17 @@ def test_progress_says_what_is_left_and_wipes_its_line():
 def test_text_and_variability():
     text = answer(*ASK, "--variability", "none")
     assert "device speeds    1.000 to 1.000" in text
-    assert "waiting for replicas         0.0%" in text
-    assert "warning: seconds of communication are those of the closed form" in text
+    assert "waiting for peers            0.0%" in text
+    assert "waiting for the network" in text
+    assert "critical link" in text  # hashed paths collide
+    assert "warning: groups of one kind (pipeline messages, gradients, experts) send all at once" in text
+
+
+def test_failed_cables():
+    whole, failed = (strict_json(answer(*ASK, "--json", *more)) for more in ((), ("--fail-links", "5%")))
+    assert failed["network_health"]["failed_fraction"] == 0.05
+    assert failed["step_time_s"] != whole["step_time_s"]
+    assert failed["critical_device"]["link_wait_s"] > 0
 
 
 def test_a_seed_is_a_seed():

@@ -16,8 +16,9 @@ SCHEDULES = list(reference.ORDERS)
 
 
 def alike(spread=0.0):
-    """Return 16,384 H100 of that spread."""
+    """Return 16,384 H100 of that spread on a network without hash collisions or tapered tiers."""
     cluster = amp.cluster("meta-llama3-16k")
+    cluster = cluster.replace(fabric=cluster.fabric.replace(routing="spray", oversubscription=1.0, pod_accelerators=0))
     partition = cluster.partitions[0]
     gpu = partition.node.accelerator.replace(speed_spread_fraction=spread)
     return cluster.replace(partitions=[partition.replace(node=partition.node.replace(accelerator=gpu))])

@@ -81,6 +81,7 @@ from ampacity._failure_study import FailureStudy, PatternStudy, TrafficResult, f
 from ampacity._files import load_catalogue
 from ampacity._jobs import Jobs, simulate_jobs, starting_at
 from ampacity._kernels import KernelCost, attention, gemm, streaming
+from ampacity._links import LinkColumns, NetworkHealth
 from ampacity._lookup import (
     accelerator,
     architecture,
@@ -167,12 +168,14 @@ __all__ = [
     "KernelCost",
     "Layout",
     "LayoutEstimates",
+    "LinkColumns",
     "LoadPoint",
     "MeasuredKernels",
     "Memory",
     "Model",
     "Network",
     "NetworkEvent",
+    "NetworkHealth",
     "NetworkTier",
     "Nic",
     "Node",

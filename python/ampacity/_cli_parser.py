@@ -149,6 +149,9 @@ def make_parser() -> argparse.ArgumentParser:
         "--threads", type=_count, default=1, metavar="N", help="threads that share the work (default 1; 0: all cores)"
     )
     simulate.add_argument(
+        "--fail-links", type=_share, metavar="SHARE", help="cables of the highest tier that fail at random: 1%% or 0.01"
+    )
+    simulate.add_argument(
         "--out",
         metavar="DIR",
         help="also write summary.json, the columns of devices, replicas, power (1 ms), stages and racks, a trace of the "

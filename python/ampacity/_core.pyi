@@ -52,6 +52,7 @@ __all__: list[str] = [
     "Memory",
     "Model",
     "NetworkCore",
+    "NetworkHealth",
     "Nic",
     "Node",
     "NodePower",
@@ -6064,6 +6065,16 @@ class CriticalDevice:
         Its rank.
         """
     @property
+    def link(self) -> int:
+        """
+        The link that adds most to the critical path beyond what its communication takes with the network to itself; -1: none.
+        """
+    @property
+    def link_wait_s(self) -> float:
+        """
+        What it adds (s).
+        """
+    @property
     def on_path_s(self) -> float:
         """
         Compute on the critical path in which the others of its group wait for it (s).
@@ -6121,6 +6132,23 @@ class Simulation:
         """
         The group of each device.
         """
+    def links(
+        self,
+    ) -> tuple[
+        numpy.typing.NDArray[numpy.int64],
+        numpy.typing.NDArray[numpy.int64],
+        numpy.typing.NDArray[numpy.int64],
+        numpy.typing.NDArray[numpy.float64],
+        numpy.typing.NDArray[numpy.float64],
+        numpy.typing.NDArray[numpy.float64],
+    ]:
+        """
+        Tier, both ends, bytes, utilisation and rate of every link.
+        """
+    def network(self) -> NetworkCore | None:
+        """
+        The network as it was during the step; None where its links are not simulated one by one.
+        """
     def power_trace(
         self, resolution_s: typing.SupportsFloat | typing.SupportsIndex
     ) -> tuple[
@@ -6146,9 +6174,9 @@ class Simulation:
         """
         Compute seconds of each task of one device.
         """
-    def task_fixed_s(self, stage: int) -> numpy.typing.NDArray[numpy.float64]:
+    def task_fixed_s(self, stage: int, replica: int = 0) -> numpy.typing.NDArray[numpy.float64]:
         """
-        Seconds of each task of a stage that do not depend on the device.
+        Seconds of each task of a stage of one replica that do not depend on the device.
         """
     def timeline(self, replica: int) -> PipelineTimeline:
         """
@@ -6214,6 +6242,20 @@ class Simulation:
         """
         What is not modelled or assumed, in words.
         """
+
+class NetworkHealth:
+    """
+    The compiled part of ``ampacity.NetworkHealth``.
+    """
+    def __init__(
+        self,
+        failed_fraction: typing.SupportsFloat | typing.SupportsIndex,
+        tier: int,
+        links: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        link_fraction: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        nics: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        nic_fraction: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    ) -> None: ...
 
 class PowerFloor:
     """
@@ -7428,6 +7470,7 @@ def simulate(
     fail_slow_speed_fraction: typing.SupportsFloat | typing.SupportsIndex,
     speed_fraction: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     exclude: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+    network: NetworkHealth,
     threads: int,
     progress: collections.abc.Callable[[float], typing.Any] | None = None,
 ) -> Simulation:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from ampacity._core import Cluster, Estimate, InvalidSpec, Layout, Problem, Training
+from ampacity._core import Cluster, Estimate, Layout, Training
 from ampacity._estimate import estimate
+from ampacity._links import tier_of
 from ampacity._network import Network
 from ampacity._network_results import NetworkTier, Transfer
 
@@ -195,7 +196,7 @@ def fail_links(
     import numpy as np
 
     before = Network.of(cluster)
-    place = _tier(before, tier)
+    place = tier_of(before, tier)
     links = before.random_cables(place, fraction, seed=seed)
     after = before.with_links_at(links, 0.0)
     ranks = np.arange(cluster.accelerators)
@@ -229,22 +230,6 @@ def fail_links(
         patterns=patterns,
         estimates=None if job is None else _estimates(job, cluster, layout, patterns),
     )
-
-
-def _tier(network: Network, tier: int | str) -> int:
-    names = [found.name for found in network.tiers]
-    first = 1 if names[0] == "scale-up domain" else 0
-    if tier == "spine":
-        return len(names) - 1
-    if tier == "leaf":
-        return first
-    if isinstance(tier, str) and tier in names:
-        return names.index(tier)
-    number = int(tier) if isinstance(tier, int) or tier.isdecimal() else -1
-    if 0 <= number < len(names):
-        return number
-    rule = f"must be spine, leaf, or one of {', '.join(names)} (0 to {len(names) - 1})"
-    raise InvalidSpec([Problem(path="tier", value=repr(tier), rule=rule, hint="")])
 
 
 def _task(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ampacity import _core
 from ampacity._core import Cluster, Layout, Training
 from ampacity._devices import COLUMNS
+from ampacity._links import LinkColumns, NetworkHealth, core_health, health_dict
 from ampacity._simulate_files import load, save
 from ampacity._simulate_summary import html_of, summary_of
 from ampacity._simulation_views import SimulationViews
@@ -27,13 +28,15 @@ class Simulation(SimulationViews):
     up the step most, ``estimate`` the closed form of the same question, ``warnings`` what is not modelled.
     """
 
-    __slots__ = ("_exclude", "_given_speeds", "_seed", "_threads", "_variability")
+    __slots__ = ("_exclude", "_given_speeds", "_links", "_network_health", "_seed", "_threads", "_variability")
 
     _seed: int
     _variability: Variability
     _given_speeds: Any
     _exclude: tuple[int, ...]
     _threads: int
+    _network_health: NetworkHealth | None
+    _links: list[LinkColumns]
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class Simulation(SimulationViews):
         exclude: tuple[int, ...],
         threads: int,
         progress: Callable[[float], object] | None = None,
+        network_health: NetworkHealth | None = None,
     ) -> None:
         import numpy as np
 
@@ -63,6 +67,7 @@ class Simulation(SimulationViews):
             fail_slow_speed_fraction=variability.fail_slow_speed_fraction,
             speed_fraction=speeds,
             exclude=list(exclude),
+            network=core_health(network_health, cluster),
             threads=threads,
             progress=progress,
         )
@@ -73,6 +78,8 @@ class Simulation(SimulationViews):
             _given_speeds=None if speed_fraction is None else speeds,
             _exclude=exclude,
             _threads=threads,
+            _network_health=network_health,
+            _links=[],
         )
 
     @property
@@ -85,6 +92,31 @@ class Simulation(SimulationViews):
         """How devices differ."""
         return self._variability
 
+    @property
+    def network_health(self) -> NetworkHealth | None:
+        """What of the network has failed; None: nothing."""
+        return self._network_health
+
+    @property
+    def links(self) -> LinkColumns:
+        """Columns of all links between scale-up domains, made when first asked for.
+
+        Examples
+        --------
+        What the cards send is what the cables of the accelerators carry:
+
+        >>> import ampacity as amp
+        >>> job = amp.Training("llama-3.1-8b", global_batch=128, seq_len=8192)
+        >>> sim = amp.simulate(job, amp.cluster("meta-llama3-16k"), amp.Layout(tp=8, dp=16))
+        >>> links = sim.links
+        >>> sent = links["bytes"][links["from_node"] < sim.cluster.accelerators].sum()
+        >>> bool(abs(sent / sim.devices["sent_bytes"].sum() - 1) < 1e-9)
+        True
+        """
+        if not self._links:
+            self._links.append(LinkColumns(self._core))
+        return self._links[0]
+
     def what_if(
         self,
         *,
@@ -94,6 +126,8 @@ class Simulation(SimulationViews):
         job: Training | None = None,
         cluster: Cluster | None = None,
         layout: Layout | None = None,
+        network_health: NetworkHealth | None = None,
+        links: Mapping[int, float] | None = None,
     ) -> Simulation:
         """Return the same step with a change and the same random draws.
 
@@ -103,6 +137,10 @@ class Simulation(SimulationViews):
             Devices that run at the mean speed instead of their own (jitter stays), beside those excluded before.
         variability, speed_fraction, job, cluster, layout
             As in `simulate`; what is None stays as it was.
+        network_health
+            As in `simulate`.
+        links
+            What is left of the rate of single links, beside those that were not whole before.
 
         Returns
         -------
@@ -123,6 +161,9 @@ class Simulation(SimulationViews):
         True
         """
         more = (exclude,) if isinstance(exclude, int) else tuple(exclude)
+        health = self._network_health if network_health is None else network_health
+        if links is not None:
+            health = (NetworkHealth() if health is None else health).with_links(links)
         return Simulation(
             self.job if job is None else job,
             self.cluster if cluster is None else cluster,
@@ -132,6 +173,7 @@ class Simulation(SimulationViews):
             speed_fraction=self._given_speeds if speed_fraction is None else speed_fraction,
             exclude=(*self._exclude, *more),
             threads=self._threads,
+            network_health=health,
         )
 
     def summary(self) -> dict[str, Any]:
@@ -146,6 +188,7 @@ class Simulation(SimulationViews):
             "layout": self.layout.to_dict(),
             "variability": dataclasses.asdict(self._variability),
             "excluded": list(self._exclude),
+            "network_health": None if self._network_health is None else health_dict(self._network_health),
         }
 
     def to_pandas(self) -> pd.DataFrame:
@@ -180,6 +223,7 @@ class Simulation(SimulationViews):
             "speed_fraction": self._given_speeds,
             "exclude": self._exclude,
             "threads": self._threads,
+            "network_health": self._network_health,
         }
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -221,13 +265,16 @@ def simulate(
     variability: Variability | str = "typical",
     speed_fraction: ArrayLike | None = None,
     threads: int = 1,
+    network_health: NetworkHealth | None = None,
     progress: Callable[[float], object] | None = None,
 ) -> Simulation:
     """Simulate one training step with every accelerator an individual.
 
     Each device has a speed of its own and a jitter in each of its tasks. Within a task the devices of its tensor- and
     context-parallel group (and of replicas over which experts or sharded weights are spread) wait for the slowest; the
-    stages of a pipeline wait for one another as the schedule has it; replicas meet at the end of the step.
+    stages of a pipeline wait for one another as the schedule has it; replicas meet at the end of the step. What groups
+    send between scale-up domains are flows on the links of the cluster's fat tree: a group whose links are crowded, failed
+    or hit by hash collisions takes longer than with the network to itself.
 
     Parameters
     ----------
@@ -245,6 +292,8 @@ def simulate(
         Speed of each device over the mean, in rank order (default: drawn).
     threads
         How many threads share the replicas; 0: as many as the machine has. Results do not depend on it.
+    network_health
+        What of the network has failed or runs at less than its rate; None: nothing.
     progress
         Called about every tenth of a second with the share of the step that is solved.
 
@@ -289,5 +338,6 @@ def simulate(
         speed_fraction=speed_fraction,
         exclude=(),
         threads=threads,
+        network_health=network_health,
         progress=progress,
     )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ampacity._columns import Columns, Table, frozen
 from ampacity._core import Cluster, Error, Layout, Training, __version__
 from ampacity._files import file_error
+from ampacity._links import NetworkHealth, health_dict, health_from
 from ampacity._variability import Variability
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def save(sim: SimulationViews, path: str | os.PathLike[str], options: Mapping[st
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, NetworkHealth):
+        return health_dict(value)
     return dataclasses.asdict(value) if isinstance(value, Variability) else value
 
 
@@ -65,6 +68,7 @@ def load(path: str | os.PathLike[str], make: Callable[..., Simulation]) -> Simul
             key.removeprefix("option_"): value for key, value in saved.items() if key.startswith("option_")
         }
         options["variability"] = Variability(**options["variability"])
+        options["network_health"] = health_from(options.get("network_health"))
         options["exclude"] = tuple(options["exclude"])
         job, layout = Training.from_dict(question["job"]), Layout.from_dict(question["layout"])
         sim = make(job, Cluster.from_dict(question["cluster"]), layout, **options)

@@ -26,6 +26,7 @@ _OPTIMIZER = "#5D3A9B"
 _ACTIVITIES = {
     "busy_s": "#0072B2",
     "communication_s": "#E69F00",
+    "wait_network_s": "#F6CF8F",
     "host_s": "#CC79A7",
     "wait_peers_s": "#D55E00",
     "wait_pipeline_s": "#D9D9D9",

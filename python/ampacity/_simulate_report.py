@@ -58,5 +58,9 @@ def _lines(sim: Simulation, ascii_only: bool) -> Iterator[str]:
         f"{critical['speed_fraction']:.3f} of the mean speed; without it the step takes "
         f"{seconds_text(critical['step_time_without_s'])} ({gain:.2%} less)"
     )
+    if critical["link"] >= 0:
+        name = sim.links.name(critical["link"])
+        wait = seconds_text(critical["link_wait_s"])
+        yield f"critical link    {critical['link']:,} ({name}) adds {wait} to the critical path"
     yield ""
     yield from (f"warning: {text}" for text in found["warnings"])

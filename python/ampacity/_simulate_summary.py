@@ -52,6 +52,8 @@ def summary_of(sim: Simulation) -> dict[str, Any]:
             "speed_fraction": critical.speed_fraction,
             "on_path_s": critical.on_path_s,
             "step_time_without_s": critical.step_time_without_s,
+            "link": critical.link,
+            "link_wait_s": critical.link_wait_s,
         },
         "warnings": list(sim.warnings),
     }

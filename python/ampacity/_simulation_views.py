@@ -241,9 +241,12 @@ class SimulationViews(Immutable):
         """
         return self._core.task_compute_s(device)
 
-    def task_fixed_s(self, stage: int) -> np.ndarray[Any, Any]:
-        """Return what of each of the same tasks does not depend on the device: communication, host, imbalance (s)."""
-        return self._core.task_fixed_s(stage)
+    def task_fixed_s(self, stage: int, replica: int = 0) -> np.ndarray[Any, Any]:
+        """Return what of each of the same tasks does not depend on the device: communication, host, imbalance (s).
+
+        Replicas differ where they meet crowded or failed links.
+        """
+        return self._core.task_fixed_s(stage, replica)
 
 
 def _ranks(devices: int | Sequence[int]) -> list[int]:

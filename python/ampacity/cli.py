@@ -66,6 +66,7 @@ def _estimate(options: argparse.Namespace) -> None:
 def _simulate(options: argparse.Namespace) -> None:
     from ampacity import _simulate_files, _simulate_report
     from ampacity._ask import find
+    from ampacity._links import NetworkHealth
     from ampacity._progress import ProgressBar
     from ampacity._simulate import simulate
 
@@ -73,6 +74,8 @@ def _simulate(options: argparse.Namespace) -> None:
     if result.global_batch != job.global_batch:
         job = job.replace(global_batch=result.global_batch)
     given = {"seed": options.seed, "variability": options.variability, "threads": options.threads}
+    if options.fail_links is not None:
+        given["network_health"] = NetworkHealth(failed_fraction=options.fail_links)
     with ProgressBar(f"simulating {result.layout.accelerators:,} devices") as progress:
         sim = simulate(job, cluster, result.layout, progress=progress, **given)
     if options.out is not None:

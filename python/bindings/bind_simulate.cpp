@@ -11,7 +11,7 @@ namespace {
 std::unique_ptr<Simulation> run(const Training& job, const Cluster& cluster, const Layout& layout, std::uint64_t seed,
                                 double device_spread_fraction, double task_jitter_fraction, double fail_slow_fraction,
                                 double fail_slow_speed_fraction, const Doubles& speed_fraction,
-                                std::vector<std::int64_t> exclude, std::size_t threads,
+                                std::vector<std::int64_t> exclude, const NetworkHealth& network, std::size_t threads,
                                 const std::optional<py::typing::Callable<py::object(double)>>& progress) {
   SimulateOptions options;
   options.seed = seed;
@@ -19,6 +19,7 @@ std::unique_ptr<Simulation> run(const Training& job, const Cluster& cluster, con
   const std::span<const double> speeds = values_of(speed_fraction);
   options.speed_fraction.assign(speeds.begin(), speeds.end());
   options.exclude = std::move(exclude);
+  options.network = network;
   options.threads = threads;
   if (progress) {
     // Only a pointer: the interpreter is not held where options are moved.
@@ -85,6 +86,20 @@ Slices slices(const Simulation& self, const std::vector<std::int64_t>& devices) 
   return Slices(list);
 }
 
+/// Columns of the links, in the order of `LinkColumns`.
+using Links = py::typing::Tuple<py::array_t<std::int64_t>, py::array_t<std::int64_t>, py::array_t<std::int64_t>,
+                                py::array_t<double>, py::array_t<double>, py::array_t<double>>;
+Links links_of(const Simulation& self) {
+  LinkColumns links = [&] {
+    const py::gil_scoped_release release;
+    return self.links();
+  }();
+  return Links(py::make_tuple(read_only(std::move(links.tier)), read_only(std::move(links.from)),
+                              read_only(std::move(links.to)), read_only(std::move(links.bytes)),
+                              read_only(std::move(links.utilisation_fraction)),
+                              read_only(std::move(links.bytes_per_s))));
+}
+
 }  // namespace
 
 void bind_simulate(py::module_& module) {
@@ -100,6 +115,10 @@ void bind_simulate(py::module_& module) {
                     "Compute on the critical path in which the others of its group wait for it (s).")
       .def_readonly("step_time_without_s", &Critical::step_time_without_s,
                     "Step time if it ran at the mean speed, all other draws the same (s).")
+      .def_readonly("link", &Critical::link,
+                    "The link that adds most to the critical path beyond what its communication takes with the network "
+                    "to itself; -1: none.")
+      .def_readonly("link_wait_s", &Critical::link_wait_s, "What it adds (s).")
       .def("__repr__", [](const Critical& self) {
         return "<CriticalDevice " + std::to_string(self.device) + " of replica " + std::to_string(self.replica) +
                ", stage " + std::to_string(self.stage) + ", at " + std::to_string(self.speed_fraction) +
@@ -166,12 +185,31 @@ void bind_simulate(py::module_& module) {
           "task_compute_s", [](const S& self, std::int64_t device) { return read_only(self.task_compute_s(device)); },
           py::arg("device").noconvert(), "Compute seconds of each task of one device.")
       .def(
-          "task_fixed_s", [](const S& self, std::int64_t stage) { return read_only(self.task_fixed_s(stage)); },
-          py::arg("stage").noconvert(), "Seconds of each task of a stage that do not depend on the device.");
+          "task_fixed_s",
+          [](const S& self, std::int64_t stage, std::int64_t replica) {
+            return read_only(self.task_fixed_s(stage, replica));
+          },
+          py::arg("stage").noconvert(), py::arg("replica").noconvert() = 0,
+          "Seconds of each task of a stage of one replica that do not depend on the device.")
+      .def(
+          "network",
+          [](const S& self) { return self.network() == nullptr ? std::nullopt : std::optional(*self.network()); },
+          "The network as it was during the step; None where its links are not simulated one by one.")
+      .def("links", &links_of, "Tier, both ends, bytes, utilisation and rate of every link.");
+  py::class_<NetworkHealth>(module, "NetworkHealth", "The compiled part of ``ampacity.NetworkHealth``.")
+      .def(py::init([](double failed_fraction, std::int64_t tier, const Integers& links, const Doubles& link_fraction,
+                       const Integers& nics, const Doubles& nic_fraction) {
+             const auto whole = [](const Integers& a) { return std::vector(values_of(a).begin(), values_of(a).end()); };
+             const auto real = [](const Doubles& a) { return std::vector(values_of(a).begin(), values_of(a).end()); };
+             return NetworkHealth{failed_fraction,     tier,        whole(links),
+                                  real(link_fraction), whole(nics), real(nic_fraction)};
+           }),
+           py::arg("failed_fraction"), py::arg("tier").noconvert(), py::arg("links"), py::arg("link_fraction"),
+           py::arg("nics"), py::arg("nic_fraction"));
   module.def("simulate", &run, py::arg("job"), py::arg("cluster"), py::arg("layout"), py::kw_only(),
              py::arg("seed").noconvert(), py::arg("device_spread_fraction"), py::arg("task_jitter_fraction"),
              py::arg("fail_slow_fraction"), py::arg("fail_slow_speed_fraction"), py::arg("speed_fraction"),
-             py::arg("exclude"), py::arg("threads").noconvert(), py::arg("progress") = py::none(),
+             py::arg("exclude"), py::arg("network"), py::arg("threads").noconvert(), py::arg("progress") = py::none(),
              "See ``ampacity.simulate``.");
 }
 

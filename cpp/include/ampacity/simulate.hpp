@@ -14,6 +14,7 @@
 #include "ampacity/cluster.hpp"
 #include "ampacity/estimate.hpp"
 #include "ampacity/layout.hpp"
+#include "ampacity/network.hpp"
 #include "ampacity/pipeline.hpp"
 #include "ampacity/simulation_views.hpp"
 #include "ampacity/training.hpp"
@@ -35,10 +36,23 @@ struct Variability {
   [[nodiscard]] static Variability none() { return {0, 0, 0, 1}; }
 };
 
+/// State of the network while a step runs. Failed cables are gone around where routing can.
+struct NetworkHealth {
+  double failed_fraction = 0;  ///< share of the cables of `tier` that have failed in both directions, drawn by the seed
+  std::int64_t tier = -1;      ///< place in `Network::tiers()`; negative: the highest
+  std::vector<std::int64_t> links;    ///< links (one direction of a cable) that run at `link_fraction` of their rate
+  std::vector<double> link_fraction;  ///< 0: failed
+  std::vector<std::int64_t> nics;     ///< accelerators whose network cards run at `nic_fraction` of their rate
+  std::vector<double> nic_fraction;
+
+  [[nodiscard]] bool whole() const { return failed_fraction == 0 && links.empty() && nics.empty(); }
+};
+
 /// How to run a simulation.
 struct SimulateOptions {
   std::uint64_t seed = 0;
   Variability variability;
+  NetworkHealth network;
   /// Speed of each device over the mean, in rank order; empty: drawn.
   std::vector<double> speed_fraction;
   /// Devices that run at the mean speed, whatever was drawn or given.
@@ -59,6 +73,21 @@ struct CriticalDevice {
   double speed_fraction = 1;
   double on_path_s = 0;            ///< compute on the critical path in which the others of its group wait for it
   double step_time_without_s = 0;  ///< step time if it ran at the mean speed, all other draws the same
+  /// The link that holds up the step most: of those that limit communication on the critical path the one that adds
+  /// most to it beyond what it takes with the network to itself; -1: none.
+  std::int64_t link = -1;
+  double link_wait_s = 0;  ///< what it adds
+};
+
+/// What the links of the network carried in a step, by their numbers in `Simulation::network()`. Switches are numbered
+/// behind the endpoints, which are the accelerators of the cluster.
+struct LinkColumns {
+  std::vector<std::int64_t> tier;  ///< place in `Network::tiers()`
+  std::vector<std::int64_t> from;
+  std::vector<std::int64_t> to;
+  std::vector<double> bytes;
+  std::vector<double> utilisation_fraction;  ///< of its rate over the step
+  std::vector<double> bytes_per_s;           ///< its rate, failures included
 };
 
 /// Watts over a step, means of equal bins of time; the last bin ends with the step and is shorter.
@@ -107,6 +136,12 @@ class Simulation {
   [[nodiscard]] std::span<const double> column(std::string_view key) const;
   /// When the pipeline of each replica is done, seconds from the start of the step.
   [[nodiscard]] std::span<const double> replica_end_s() const;
+  /// The network as it was during the step; none where the links of the fabric are not simulated one by one (tori,
+  /// dragonflies, single nodes).
+  [[nodiscard]] const Network* network() const;
+  /// What its links carried; made when asked for, empty without a network. Traffic inside scale-up domains is not
+  /// counted.
+  [[nodiscard]] LinkColumns links() const;
 
   /// Joules by level; their sum is the integral of the watts at the meter.
   [[nodiscard]] StepEnergy energy() const;
@@ -130,9 +165,9 @@ class Simulation {
   /// one another (DualPipe) are one task.
   /// \throws InvalidSpec
   [[nodiscard]] std::vector<double> task_compute_s(std::int64_t device) const;
-  /// Seconds of each of the same tasks that do not depend on the device: communication, host, imbalance.
+  /// Seconds of each of the same tasks of one replica that do not depend on the device: communication, host, imbalance.
   /// \throws InvalidSpec
-  [[nodiscard]] std::vector<double> task_fixed_s(std::int64_t stage) const;
+  [[nodiscard]] std::vector<double> task_fixed_s(std::int64_t stage, std::int64_t replica = 0) const;
 
  private:
   struct Parts;

@@ -72,7 +72,7 @@ RankWatts rank_watts(const Simulation& simulation, const Accelerator& device) {
     const double waiting_s = of("host_s") + of("wait_peers_s") + of("wait_pipeline_s") + of("wait_replicas_s");
     const double busy_s = of("busy_s") - optimizer_s;
     const double kernels_j = of("joules") - optimizer_s * watts.optimizer_w - waiting_s * watts.stalled_w -
-                             of("communication_s") * watts.communicating_w;
+                             (of("communication_s") + of("wait_network_s")) * watts.communicating_w;
     watts.busy_w.push_back(busy_s > 0 ? std::clamp(kernels_j / busy_s, watts.stalled_w, device.tdp_w)
                                       : watts.stalled_w);
   }

@@ -22,6 +22,8 @@ constexpr float full = 1 + 1e-4F;
 constexpr std::size_t most_shares = 300'000;
 // Streams that one thread routes at a time.
 constexpr std::size_t block_streams = 4096;
+// Blocks worked on by one thread between two questions whether to go on.
+constexpr std::size_t blocks_between_questions = 16;
 // So many kinds of groups that ends within a thousandth of the time count as one.
 constexpr std::size_t many_kinds = 1000;
 
@@ -58,6 +60,11 @@ void Streams::each_block(const Work& work) {
     };
   });
   if (!done) throw Cancelled("the simulation of flows was stopped");
+}
+
+void Streams::ask(std::size_t block) const {
+  if ((block + 1) % blocks_between_questions != 0 || !rules_.proceed || rules_.proceed()) return;
+  throw Cancelled("the simulation of flows was stopped");
 }
 
 void Streams::route(std::size_t index) {
@@ -147,6 +154,7 @@ void Streams::load_links() {
       memory_.load_[link] += static_cast<float>(share) * stream.demand;
       memory_.link_bytes[link] += share * stream.bytes;
     });
+    ask(index);
   }
 }
 
@@ -191,6 +199,7 @@ std::vector<Streams::Share> Streams::crowded() const {
       if (memory_.load_[link] <= full) return;
       shares.push_back({stream.group, link, static_cast<float>(share) * stream.demand});
     });
+    ask(index);
   }
   return shares;
 }

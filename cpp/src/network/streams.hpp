@@ -116,6 +116,8 @@ class Streams {
   bool add_links(std::uint32_t source, std::uint32_t destination, Block& block, std::uint32_t& whole) const;
   bool add_back(const Stream& stream, Block& block, std::uint32_t& whole) const;
   bool add_hashed(std::uint32_t source, std::uint32_t destination, std::uint64_t flow, Block& block) const;
+  /// Whether to go on, every few blocks; throws where not.
+  void ask(std::size_t block) const;
   void load_links();
   [[nodiscard]] bool find_full_links();
   void find_fullest(std::size_t block);

@@ -1,29 +1,41 @@
 #include "simulate/critical.hpp"
 
 #include <algorithm>
+#include <map>
 #include <vector>
 
 namespace ampacity::simulation {
 namespace {
 
-/// Slots of the critical path: each started when the one before it was done or its message arrived.
-std::vector<bool> critical_path(const SetSolver& solver, const Plan& plan) {
+constexpr std::size_t no_message = 2;
+
+/// Visits the slots of the critical path, last first: each started when the one before it was done, or when that one of
+/// its messages arrived.
+template <class Visit>
+void follow(const SetSolver& solver, const Plan& plan, const Visit& visit) {
   const std::span<const double> ends = solver.ends_s();
-  std::vector<bool> on_path(plan.slots.size(), false);
   auto at = static_cast<std::size_t>(std::max_element(ends.begin(), ends.end()) - ends.begin());
   while (at != 0) {
-    on_path[at] = true;
     const Slot& slot = plan.slots[at];
     std::size_t before = slot.first_of_rank ? 0 : at - 1;
     double ready_s = ends[before];
+    std::size_t message = no_message;
     for (std::size_t i = 0; i < slot.needs.size(); ++i) {
       const auto sender = static_cast<std::size_t>(slot.needs[i]);
-      if (ends[sender] + slot.delay_s[i] <= ready_s) continue;
-      ready_s = ends[sender] + slot.delay_s[i];
+      const double arrival_s = ends[sender] + slot.delay_s[i] + solver.network_delay_s()[at][i];
+      if (arrival_s <= ready_s) continue;
+      ready_s = arrival_s;
       before = sender;
+      message = i;
     }
+    visit(at, message);
     at = before;
   }
+}
+
+std::vector<bool> critical_path(const SetSolver& solver, const Plan& plan) {
+  std::vector<bool> on_path(plan.slots.size(), false);
+  follow(solver, plan, [&](std::size_t at, std::size_t) { on_path[at] = true; });
   return on_path;
 }
 
@@ -66,6 +78,22 @@ Critical critical_device(SetSolver& solver, const Plan& plan, const Places& plac
   solver.solve_pipeline();
   found.end_without_s = solver.end_s();
   speeds[found.device] = speed;
+  return found;
+}
+
+CriticalLink critical_link(const SetSolver& solver, const Plan& plan, const Slowed& slowed, const Traffic& traffic,
+                           std::size_t set) {
+  std::map<std::uint32_t, double> waits_s;
+  follow(solver, plan, [&](std::size_t at, std::size_t message) {
+    if (solver.network_s()[at] > 0) waits_s[slowed.link_of(set, at)] += solver.network_s()[at];
+    if (message == no_message || solver.network_delay_s()[at][message] <= 0) return;
+    waits_s[slowed.link_of_message(set, at, message)] += solver.network_delay_s()[at][message];
+  });
+  if (slowed.longest_end_s() > 0) waits_s[traffic.ends.link[slowed.last_device()]] += slowed.longest_end_s();
+  CriticalLink found;
+  for (const auto& [link, wait_s] : waits_s) {
+    if (link != network::GroupPaces::no_link && wait_s > found.wait_s) found = {link, wait_s};
+  }
   return found;
 }
 

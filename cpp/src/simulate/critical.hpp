@@ -5,6 +5,8 @@
 #include <span>
 
 #include "simulate/replicas.hpp"
+#include "simulate/slowed.hpp"
+#include "simulate/traffic.hpp"
 
 namespace ampacity::simulation {
 
@@ -19,5 +21,13 @@ struct Critical {
 /// set as it were if the critical device ran at the mean speed.
 [[nodiscard]] Critical critical_device(SetSolver& solver, const Plan& plan, const Places& places, std::size_t set,
                                        std::span<double> speeds);
+
+/// What the network adds to the critical path of a set that is solved, by the link that limits it.
+struct CriticalLink {
+  std::uint32_t link = network::GroupPaces::no_link;
+  double wait_s = 0;
+};
+[[nodiscard]] CriticalLink critical_link(const SetSolver& solver, const Plan& plan, const Slowed& slowed,
+                                         const Traffic& traffic, std::size_t set);
 
 }  // namespace ampacity::simulation

@@ -8,6 +8,15 @@
 
 namespace ampacity::simulation {
 
+namespace {
+
+/// A link as users know it: of a trunk its first cable.
+std::int64_t visible(const Network::Plan& network, std::uint32_t link) {
+  return link < network.visible_links() ? link : network.cables_of(link).front();
+}
+
+}  // namespace
+
 /// Fills the columns of the devices of one stage of one set. What they do adds up to the step.
 void Run::fill_rank(std::size_t set, std::int64_t rank, double last_s) {
   const auto index = static_cast<std::size_t>(rank);
@@ -19,7 +28,8 @@ void Run::fill_rank(std::size_t set, std::int64_t rank, double last_s) {
   const double end_s = replica_end_s[set * static_cast<std::size_t>(places.together)];
   const double communication_s = sums.communication_s + end.replicas.exposed_s + end.norm_s;
   const double host_s = sums.host_s + end.offload_s + plan.overhead_s;
-  const double pipeline_s = end_s - slowest_s - sums.fixed_s();
+  const double tasks_network_s = network_s[set * plan.ranks.size() + index];
+  const double pipeline_s = end_s - slowest_s - sums.fixed_s() - tasks_network_s;
   // Kinds of devices differ behind the pipelines too.
   const double replicas_s = last_s - end_s + (longest_tail_s - plan.tail_s(sums));
   const Watts& w = crew.watts[index];
@@ -31,13 +41,21 @@ void Run::fill_rank(std::size_t set, std::int64_t rank, double last_s) {
   for (std::size_t d = first; d < first + places.group(); ++d) {
     const double computing_s = column(Key::busy)[d];
     const double peers_s = slowest_s - computing_s + sums.imbalance_s;
-    const double device_j = computing_s * w.busy_w + peers_s * w.stalled_w + fixed_j;
+    // Who is done with its reduction waits for the slowest one.
+    const double end_network_s = slowed.end_s(d);
+    const double others_s = slowed.longest_end_s() - end_network_s;
+    const double waiting_s = tasks_network_s + end_network_s;
+    const double device_j =
+        computing_s * w.busy_w + (peers_s + others_s) * w.stalled_w + waiting_s * w.communicating_w + fixed_j;
     column(Key::busy)[d] = computing_s + end.optimizer.seconds;
     column(Key::communication)[d] = communication_s;
     column(Key::host)[d] = host_s;
     column(Key::peers)[d] = peers_s;
     column(Key::pipeline)[d] = pipeline_s;
-    column(Key::replicas)[d] = replicas_s;
+    column(Key::replicas)[d] = replicas_s + others_s;
+    column(Key::network)[d] = waiting_s;
+    column(Key::sent)[d] = traffic.sent_bytes.empty() ? 0 : traffic.sent_bytes[d];
+    column(Key::received)[d] = traffic.received_bytes.empty() ? 0 : traffic.received_bytes[d];
     column(Key::joules)[d] = device_j;
     column(Key::mean_w)[d] = device_j / step_time_s;
     column(Key::memory)[d] = memory_bytes;
@@ -57,7 +75,7 @@ double Run::latest_s() const {
 
 void Run::finish() {
   const double last_s = latest_s();
-  step_time_s = last_s + longest_tail_s;
+  step_time_s = last_s + longest_tail_s + slowed.longest_end_s();
   const std::size_t portion =
       1 + devices_between_questions / (places.group() * static_cast<std::size_t>(places.stages));
   share(places.sets(), portion, [&](std::size_t from, std::size_t to) {
@@ -93,8 +111,10 @@ void Run::find_critical() {
   for (std::size_t other = 1; other < places.sets(); ++other) {
     if (latest_s(other, replica_end_s[other * together]) > latest_s(set, replica_end_s[set * together])) set = other;
   }
-  SetSolver solver(crew_of(set).plan, places, draws);
+  SetSolver solver = this->solver();
+  solver.use(crew_of(set).plan);
   solver.solve(set, column(Key::speed));
+  const CriticalLink limit = critical_link(solver, solver.plan(), slowed, traffic, set);
   const Critical found = critical_device(solver, solver.plan(), places, set, column(Key::speed));
   double end_s = latest_s(set, found.end_without_s);
   for (std::size_t other = 0; other < places.sets(); ++other) {
@@ -106,7 +126,9 @@ void Run::find_critical() {
               found.rank,
               column(Key::speed)[found.device],
               found.on_path_s,
-              end_s + longest_tail_s};
+              end_s + longest_tail_s + slowed.longest_end_s(),
+              traffic.network && limit.wait_s > 0 ? visible(traffic.network->plan(), limit.link) : -1,
+              limit.wait_s};
 }
 
 }  // namespace ampacity::simulation

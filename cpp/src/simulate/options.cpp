@@ -6,6 +6,7 @@
 
 #include "ampacity/error.hpp"
 #include "base/text.hpp"
+#include "simulate/network_health.hpp"
 #include "workload/stages.hpp"
 
 namespace ampacity::simulation {
@@ -74,6 +75,7 @@ void check_options(const SimulateOptions& options, const Layout& layout) {
   check("variability.fail_slow_fraction", v.fail_slow_fraction, share_range, problems);
   check("variability.fail_slow_speed_fraction", v.fail_slow_speed_fraction, {0.01, 1}, problems);
   check_speeds(options.speed_fraction, layout.accelerators(), problems);
+  check_health(options.network, layout.accelerators(), problems);
   for (const std::int64_t d : options.exclude) {
     if (d >= 0 && d < layout.accelerators()) continue;
     problems.push_back(
@@ -82,7 +84,8 @@ void check_options(const SimulateOptions& options, const Layout& layout) {
   if (!problems.empty()) throw InvalidSpec(std::move(problems));
 }
 
-std::vector<std::string> warnings_of(const Layout& layout, const SimulateOptions& options, const Estimate& estimate) {
+std::vector<std::string> warnings_of(const Layout& layout, const SimulateOptions& options, const Estimate& estimate,
+                                     const Traffic& traffic) {
   std::vector<std::string> warnings;
   warnings.reserve(estimate.warnings.size() + 6);
   for (const Warning& warning : estimate.warnings) warnings.push_back(warning.text());
@@ -93,12 +96,23 @@ std::vector<std::string> warnings_of(const Layout& layout, const SimulateOptions
         " of each task's compute is assumed: no distribution measured at scale is "
         "published");
   }
-  say("seconds of communication are those of the closed form: flows of different replicas are not simulated together, "
-      "and neither links nor network cards differ");
-  say("devices differ in speed only: temperatures, power caps and clocks are not simulated one by one, and a slower "
-      "device draws the same watts for longer");
   const bool mixed = std::any_of(estimate.warnings.begin(), estimate.warnings.end(),
                                  [](const Warning& warning) { return warning.caveat == Caveat::mixed_generations; });
+  if (mixed) {
+    say("seconds of communication are those of the closed form: flows of different replicas are not simulated together "
+        "where a job spans kinds of devices, and neither links nor network cards differ");
+  } else if (!traffic.network) {
+    say("seconds of communication are those of the closed form: the links of this fabric are not simulated one by one");
+  } else {
+    say("groups of one kind (pipeline messages, gradients, experts) send all at once, kinds one after the other; "
+        "switches inside scale-up domains hold nobody up");
+  }
+  if (!traffic.exact) {
+    say("too many streams meet on crowded links to solve all of their rates: groups other than the slowest go at the "
+        "pace of their fullest link, as if the others on it were held up nowhere else");
+  }
+  say("devices differ in speed only: temperatures, power caps and clocks are not simulated one by one, and a slower "
+      "device draws the same watts for longer");
   if (mixed) {
     say("replicas are filled into the kinds of devices one by one (stages, with balance = stages): those that lie on "
         "several count as the slowest kind of them, and messages between kinds go at the pace of the slower links");

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ampacity/simulate.hpp"
+#include "simulate/traffic.hpp"
 
 namespace ampacity::simulation {
 
@@ -20,6 +21,6 @@ void check_resolution(double resolution_s, double step_time_s);
 
 /// What the simulation of this job leaves out or assumes, and the estimate's warnings. In words.
 [[nodiscard]] std::vector<std::string> warnings_of(const Layout& layout, const SimulateOptions& options,
-                                                   const Estimate& estimate);
+                                                   const Estimate& estimate, const Traffic& traffic);
 
 }  // namespace ampacity::simulation

@@ -244,15 +244,40 @@ class Builder {
   std::vector<std::int32_t> backward_;
 };
 
-}  // namespace
+network::Links slowed(network::Links links, double slowdown) {
+  links.scaleout_bytes_per_s /= slowdown;
+  return links;
+}
 
-Plan plan_of(const Training& job, const Layout& layout, const step::StageDevices& devices) {
-  const workload::StageLayers stages = workload::stage_layers(job.model, layout);
+/// The parts with one kind of communication at another pace.
+void slow_down(double step::PassTime::* kind, const step::PartTimes& slower, step::PartTimes& parts) {
+  parts.dense.forward.*kind = slower.dense.forward.*kind;
+  parts.dense.backward.*kind = slower.dense.backward.*kind;
+  parts.moe.forward.*kind = slower.moe.forward.*kind;
+  parts.moe.backward.*kind = slower.moe.backward.*kind;
+  parts.embedding.*kind = slower.embedding.*kind;
+  parts.head.*kind = slower.head.*kind;
+}
+
+step::PartTimes parts_of(const Training& job, const Layout& layout, const Accelerator& device,
+                         const network::Links& links, const Slower& slower) {
+  step::PartTimes parts = step::part_times(job, layout, device, links);
+  const auto one = [&](double step::PassTime::* kind, double slowdown) {
+    if (slowdown != 1) slow_down(kind, step::part_times(job, layout, device, slowed(links, slowdown)), parts);
+  };
+  one(&step::PassTime::tp_comm_s, slower.tensor);
+  one(&step::PassTime::cp_comm_s, slower.context);
+  one(&step::PassTime::ep_comm_s, slower.experts);
+  one(&step::PassTime::dp_comm_s, slower.shards);
+  return parts;
+}
+
+/// What a replica does when messages between its stages take that long.
+Plan built(const Training& job, const Layout& layout, const step::StageDevices& devices,
+           const workload::StageLayers& stages, const step::StageTransfers& transfers) {
   Plan plan;
   plan.micro_batches = workload::micro_batches(job.global_batch, layout);
   plan.order = schedule::order_of(layout.schedule, layout.pp, layout.vp, plan.micro_batches);
-  const step::StageTransfers transfers =
-      step::pipeline_work(job, layout, devices, stages, static_cast<double>(plan.micro_batches)).transfers;
   const StageTable table(job, layout, devices, stages);
   Builder(job, layout, table, transfers, plan).build();
   for (const bool front : {true, false}) {
@@ -261,6 +286,36 @@ Plan plan_of(const Training& job, const Layout& layout, const step::StageDevices
   }
   plan.overhead_s = job.software.step_overhead_s;
   return plan;
+}
+
+step::StageTransfers transfers_of(const Training& job, const Layout& layout, const step::StageDevices& devices,
+                                  const workload::StageLayers& stages) {
+  const auto batches = static_cast<double>(workload::micro_batches(job.global_batch, layout));
+  return step::pipeline_work(job, layout, devices, stages, batches).transfers;
+}
+
+}  // namespace
+
+Plan plan_of(const Training& job, const Layout& layout, const step::StageDevices& devices) {
+  const workload::StageLayers stages = workload::stage_layers(job.model, layout);
+  return built(job, layout, devices, stages, transfers_of(job, layout, devices, stages));
+}
+
+Plan plan_of(const Training& job, const Layout& layout, const Accelerator& device, const network::Links& links,
+             const Slower& slower) {
+  const workload::StageLayers stages = workload::stage_layers(job.model, layout);
+  const step::PartTimes parts = parts_of(job, layout, device, links, slower);
+  const network::Links between = slowed(links, slower.stages);
+  const step::OnKind messages{device, between, parts};
+  const step::OnKind kind{device, links, parts};
+  return built(job, layout, {kind, kind}, stages, transfers_of(job, layout, {messages, messages}, stages));
+}
+
+double exposed_end_s(const Training& job, const Layout& layout, const Accelerator& device, const network::Links& links,
+                     double slower) {
+  const step::PartTimes parts = step::part_times(job, layout, device, links);
+  return step::step_end(job, layout, device, slowed(links, slower), parts, workload::stage_layers(job.model, layout))
+      .replicas.exposed_s;
 }
 
 }  // namespace ampacity::simulation

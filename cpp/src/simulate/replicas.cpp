@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "simulate/slowed.hpp"
 #include "workload/stages.hpp"
 
 namespace ampacity::simulation {
@@ -11,13 +12,17 @@ Places places_of(const Layout& layout) {
   return {layout.tp * layout.cp, layout.dp, layout.pp, workload::replicas_together(layout), false};
 }
 
-SetSolver::SetSolver(const Plan& plan, const Places& places, const Draws& draws) : places_(&places), draws_(draws) {
+SetSolver::SetSolver(const Plan& plan, const Places& places, const Draws& draws, const Slowed* slowed)
+    : places_(&places), draws_(draws), slowed_(slowed) {
   use(plan);
 }
 
 void SetSolver::use(const Plan& plan) {
   if (plan_ == &plan) return;
   plan_ = &plan;
+  network_s_.assign(plan.slots.size(), 0);
+  network_delay_s_.assign(plan.slots.size(), {});
+  crowded_ = false;
   mean_s_.clear();
   for (const Slot& slot : plan.slots) mean_s_.push_back(slot.compute_s);
   compute_s_.assign(plan.slots.size(), 0);
@@ -27,8 +32,25 @@ void SetSolver::use(const Plan& plan) {
 }
 
 void SetSolver::solve(std::size_t set, std::span<const double> speeds, std::span<double> busy_s) {
+  slow_down(set);
   for (std::int64_t rank = 0; rank < places_->stages; ++rank) solve_rank(set, rank, speeds, busy_s);
   solve_pipeline();
+}
+
+void SetSolver::slow_down(std::size_t set) {
+  const bool crowded = slowed_ != nullptr && slowed_->any_in(set);
+  if (crowded) {
+    slowed_->fill(set, network_s_, network_delay_s_);
+  } else if (crowded_) {
+    std::fill(network_s_.begin(), network_s_.end(), 0.0);
+    std::fill(network_delay_s_.begin(), network_delay_s_.end(), std::array<double, 2>{});
+  }
+  crowded_ = crowded;
+}
+
+double SetSolver::rank_network_s(std::int64_t rank) const {
+  const auto index = static_cast<std::size_t>(rank);
+  return std::accumulate(network_s_.begin() + plan_->begin[index], network_s_.begin() + plan_->begin[index + 1], 0.0);
 }
 
 void SetSolver::solve_rank(std::size_t set, std::int64_t rank, std::span<const double> speeds,
@@ -98,9 +120,11 @@ void SetSolver::solve_pipeline() {
   for (const std::int32_t at : plan_->sequence) {
     const Slot& slot = slots[at];
     const double free_s = slot.first_of_rank ? 0 : ends[at - 1];
-    const double first_s = ends[slot.needs[0]] + slot.delay_s[0];
-    const double second_s = ends[slot.needs[1]] + slot.delay_s[1];
-    ends[at] = std::max({free_s, first_s, second_s}) + compute_s_[static_cast<std::size_t>(at)] + slot.fixed_s;
+    const auto index = static_cast<std::size_t>(at);
+    const std::array<double, 2>& later_s = network_delay_s_[index];
+    const double first_s = ends[slot.needs[0]] + slot.delay_s[0] + later_s[0];
+    const double second_s = ends[slot.needs[1]] + slot.delay_s[1] + later_s[1];
+    ends[at] = std::max({free_s, first_s, second_s}) + compute_s_[index] + slot.fixed_s + network_s_[index];
     end_s_ = std::max(end_s_, ends[at]);
   }
 }

@@ -1,6 +1,7 @@
 // The pipelines of replicas that wait for one another in each task, solved task by task.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -10,6 +11,8 @@
 #include "simulate/plan.hpp"
 
 namespace ampacity::simulation {
+
+class Slowed;
 
 /// Where the devices of a step lie in its columns.
 struct Places {
@@ -46,7 +49,8 @@ struct Draws {
 /// Solves sets of replicas one after the other; belongs to one thread. Slots are those of the plan.
 class SetSolver {
  public:
-  SetSolver(const Plan& plan, const Places& places, const Draws& draws);
+  /// `slowed`: what crowded links add; none: nothing.
+  SetSolver(const Plan& plan, const Places& places, const Draws& draws, const Slowed* slowed = nullptr);
 
   /// From now on sets work by that plan.
   void use(const Plan& plan);
@@ -57,6 +61,8 @@ class SetSolver {
   void solve(std::size_t set, std::span<const double> speeds, std::span<double> busy_s = {});
   /// Durations of one rank only.
   void solve_rank(std::size_t set, std::int64_t rank, std::span<const double> speeds, std::span<double> busy_s = {});
+  /// What crowded links add to the tasks of a set.
+  void slow_down(std::size_t set);
   /// From now on also keeps the sum of all devices of a group for each slot.
   void keep_sums() {
     keeps_sums_ = true;
@@ -70,6 +76,11 @@ class SetSolver {
   [[nodiscard]] double slowest_compute_s(std::int64_t rank) const { return rank_s_[static_cast<std::size_t>(rank)]; }
   [[nodiscard]] std::span<const double> compute_s() const { return compute_s_; }
   [[nodiscard]] std::span<const double> ends_s() const { return ends_s_; }
+  /// What crowded links add to each slot, and to the messages that it waits for.
+  [[nodiscard]] std::span<const double> network_s() const { return network_s_; }
+  [[nodiscard]] std::span<const std::array<double, 2>> network_delay_s() const { return network_delay_s_; }
+  /// The sum over the slots of a rank.
+  [[nodiscard]] double rank_network_s(std::int64_t rank) const;
   /// Compute of all devices of the group of a slot (`keep_sums`).
   [[nodiscard]] std::span<const double> sums_s() const { return sums_s_; }
 
@@ -85,6 +96,10 @@ class SetSolver {
   const Plan* plan_ = nullptr;
   const Places* places_;
   Draws draws_;
+  const Slowed* slowed_;
+  std::vector<double> network_s_;
+  std::vector<std::array<double, 2>> network_delay_s_;
+  bool crowded_ = false;
   std::vector<double> mean_s_;  // compute of each slot on a device of mean speed
   std::vector<double> compute_s_;
   std::vector<double> sums_s_;

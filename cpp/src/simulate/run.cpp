@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 
+#include "simulate/network_health.hpp"
 #include "simulate/options.hpp"
 #include "step/pace.hpp"
 #include "workload/memory.hpp"
@@ -46,8 +47,8 @@ void Run::plan_crews() {
     const std::array<std::size_t, 2> kinds =
         by_stages ? std::array<std::size_t, 2>{0, 1} : std::array{crew.kind, crew.kind};
     const Training share = step::with_micro_batches(job, layout, crew.micro_batches);
-    const network::Links front = step::links_of(job, cluster, cluster.partitions[kinds[0]]);
-    const network::Links rest = step::links_of(job, cluster, cluster.partitions[kinds[1]]);
+    const network::Links front = links_on(kinds[0]);
+    const network::Links rest = links_on(kinds[1]);
     const step::PartTimes front_parts = step::part_times(share, layout, device(kinds[0]), front);
     const step::PartTimes rest_parts =
         by_stages ? step::part_times(share, layout, device(kinds[1]), rest) : front_parts;
@@ -102,16 +103,42 @@ void Run::prepare() {
   check_options(options, layout);
   places = places_of(layout);
   plan_crews();
+  prepare_network();
   draws = {options.seed, options.variability.task_jitter_fraction, &table};
   columns = std::make_unique_for_overwrite<double[]>(infos.size() * places.devices());
   replica_end_s.resize(static_cast<std::size_t>(places.replicas));
   slowest_compute_s.resize(places.sets() * static_cast<std::size_t>(places.stages));
+  network_s.resize(slowest_compute_s.size());
   if (options.speed_fraction.empty()) {
     draw_speeds();
   } else {
     std::copy(options.speed_fraction.begin(), options.speed_fraction.end(), column(Key::speed).begin());
   }
   for (const std::int64_t d : options.exclude) column(Key::speed)[static_cast<std::size_t>(d)] = 1;
+}
+
+/// Flows of a job that spans kinds of devices are not simulated: its communication has the seconds of the closed form.
+bool Run::has_flows() const {
+  return has_links(cluster) && !step::spans_kinds(cluster, layout);
+}
+
+/// Where flows on the links say how crowded they are, the closed form's expectation stays out.
+network::Links Run::links_on(std::size_t kind) const {
+  network::Links links = step::links_of(job, cluster, cluster.partitions[kind]);
+  if (has_flows()) links.paths = {};
+  return links;
+}
+
+void Run::prepare_network() {
+  if (!has_flows()) {
+    if (!options.network.whole()) throw_no_links(cluster);
+    return;
+  }
+  const CrewRun& crew = crews.front();
+  const network::Links links = links_on(crew.kinds[0]);
+  const TrafficQuestion question{job, cluster, layout, device(crew.kinds[0]), links, crew.plan, places, options};
+  traffic = traffic_of(question);
+  slowed = Slowed(question, traffic);
 }
 
 void Run::keep(const SetSolver& solver, std::size_t set) {
@@ -121,6 +148,7 @@ void Run::keep(const SetSolver& solver, std::size_t set) {
   const auto ranks = static_cast<std::size_t>(places.stages);
   for (std::size_t rank = 0; rank < ranks; ++rank) {
     slowest_compute_s[set * ranks + rank] = solver.slowest_compute_s(static_cast<std::int64_t>(rank));
+    network_s[set * ranks + rank] = solver.rank_network_s(static_cast<std::int64_t>(rank));
   }
 }
 
@@ -133,7 +161,7 @@ void Run::solve_sets(SetSolver& solver, std::size_t from, std::size_t to) {
     const Plan& plan = crew_of(set).plan;
     solved_mean = solved_mean && &plan == &solver.plan();
     solver.use(plan);
-    bool mean = draws.jitter_fraction <= 0;
+    bool mean = draws.jitter_fraction <= 0 && !slowed.any_in(set);
     for (std::int64_t rank = 0; rank < places.stages && mean; ++rank) {
       const auto begin = speeds.begin() + static_cast<std::ptrdiff_t>(places.first_device(set, rank));
       mean = std::all_of(begin, begin + static_cast<std::ptrdiff_t>(places.group()), [](double s) { return s == 1; });
@@ -162,7 +190,7 @@ void Run::solve() {
   };
   share(
       places.sets(), portion,
-      [this, &done, solver = SetSolver(crews.front().plan, places, draws)](std::size_t from, std::size_t to) mutable {
+      [this, &done, solver = this->solver()](std::size_t from, std::size_t to) mutable {
         solve_sets(solver, from, to);
         done += to - from;
       },

@@ -18,6 +18,8 @@
 #include "simulate/columns.hpp"
 #include "simulate/plan.hpp"
 #include "simulate/replicas.hpp"
+#include "simulate/slowed.hpp"
+#include "simulate/traffic.hpp"
 #include "simulate/watts.hpp"
 
 namespace ampacity::simulation {
@@ -53,11 +55,14 @@ struct Run {
   Estimate estimate;
   std::vector<CrewRun> crews;
   Places places;
+  Traffic traffic;
+  Slowed slowed;
   JitterTable table;
   Draws draws;
   std::unique_ptr<double[]> columns;
   std::vector<double> replica_end_s;
   std::vector<double> slowest_compute_s;  // set by set, rank by rank
+  std::vector<double> network_s;          // the same: what crowded links add to its tasks
   double longest_tail_s = 0;
   double step_time_s = 0;
   double joules = 0;
@@ -98,6 +103,11 @@ struct Run {
   void plan_crews();
   void draw_speeds();
   void prepare();
+  void prepare_network();
+  [[nodiscard]] bool has_flows() const;
+  [[nodiscard]] network::Links links_on(std::size_t kind) const;
+  /// Works by the plan of the first crew.
+  [[nodiscard]] SetSolver solver() const { return {crews.front().plan, places, draws, &slowed}; }
   void solve();
   void solve_sets(SetSolver& solver, std::size_t from, std::size_t to);
   void keep(const SetSolver& solver, std::size_t set);
@@ -106,6 +116,7 @@ struct Run {
   [[nodiscard]] std::vector<power::KindWatts> watts_by_kind() const;
   void find_critical();
   [[nodiscard]] WattBins pipelines_w(double resolution_s) const;
+  void add_slow_ends(WattBins& bins, std::size_t crew, std::size_t rank, double start_s) const;
   [[nodiscard]] PowerTrace trace(double resolution_s) const;
 };
 

@@ -27,7 +27,7 @@ Simulation::Simulation(Training job, Cluster cluster, const Layout& layout, Simu
   p.solve();
   p.finish();
   p.find_critical();
-  p.warnings = simulation::warnings_of(p.layout, p.options, p.estimate);
+  p.warnings = simulation::warnings_of(p.layout, p.options, p.estimate, p.traffic);
   p.options.progress = nullptr;  // of this call
 }
 Simulation::~Simulation() = default;
@@ -80,6 +80,13 @@ std::span<const double> Simulation::replica_end_s() const {
   return parts_->replica_end_s;
 }
 
+const Network* Simulation::network() const {
+  return parts_->traffic.network ? &*parts_->traffic.network : nullptr;
+}
+LinkColumns Simulation::links() const {
+  return simulation::link_columns(parts_->traffic, parts_->step_time_s);
+}
+
 std::span<const double> Simulation::column(std::string_view key) const {
   std::vector<std::string> known;
   for (std::size_t i = 0; i < simulation::infos.size(); ++i) {
@@ -121,7 +128,8 @@ PipelineTimeline Simulation::timeline(std::int64_t replica) const {
   simulation::check_index("replica", replica, p.places.replicas);
   const auto set = static_cast<std::size_t>(replica / p.places.together);
   const simulation::Plan& plan = p.crew_of(set).plan;
-  SetSolver solver(plan, p.places, p.draws);
+  SetSolver solver = p.solver();
+  solver.use(plan);
   solver.solve(set, p.column(simulation::Key::speed));
   PipelineTimeline timeline;
   for (std::size_t at = 1; at < plan.slots.size(); ++at) {
@@ -135,7 +143,7 @@ PipelineTimeline Simulation::timeline(std::int64_t replica) const {
       timeline.stage.push_back(step.stage);
       timeline.micro_batch.push_back(step.micro_batch);
       timeline.kind.push_back(step.kind);
-      timeline.start_s.push_back(end_s - solver.compute_s()[at] - slot.fixed_s);
+      timeline.start_s.push_back(end_s - solver.compute_s()[at] - slot.fixed_s - solver.network_s()[at]);
       timeline.end_s.push_back(end_s);
     }
   }
@@ -148,18 +156,25 @@ std::vector<double> Simulation::task_compute_s(std::int64_t device) const {
   const auto d = static_cast<std::size_t>(device);
   const std::int64_t rank = device / (p.places.peers * p.places.replicas);
   const std::int64_t set = device / p.places.peers % p.places.replicas / p.places.together;
-  return SetSolver(p.crew_of(static_cast<std::size_t>(set)).plan, p.places, p.draws)
-      .device_compute_s(d, rank, p.column(simulation::Key::speed)[d]);
+  SetSolver solver = p.solver();
+  solver.use(p.crew_of(static_cast<std::size_t>(set)).plan);
+  return solver.device_compute_s(d, rank, p.column(simulation::Key::speed)[d]);
 }
 
-std::vector<double> Simulation::task_fixed_s(std::int64_t stage) const {
+std::vector<double> Simulation::task_fixed_s(std::int64_t stage, std::int64_t replica) const {
   const Parts& p = *parts_;
   simulation::check_index("stage", stage, p.places.stages);
+  simulation::check_index("replica", replica, p.places.replicas);
+  const auto set = static_cast<std::size_t>(replica / p.places.together);
+  const simulation::Plan& plan = p.crew_of(set).plan;
+  SetSolver solver = p.solver();
+  solver.use(plan);
+  solver.slow_down(set);
   std::vector<double> seconds;
   const auto rank = static_cast<std::size_t>(stage);
-  const simulation::Plan& plan = p.crews.front().plan;
   for (std::int32_t at = plan.begin[rank]; at < plan.begin[rank + 1]; ++at) {
-    seconds.push_back(plan.slots[static_cast<std::size_t>(at)].fixed_s);
+    const auto slot = static_cast<std::size_t>(at);
+    seconds.push_back(plan.slots[slot].fixed_s + solver.network_s()[slot]);
   }
   return seconds;
 }

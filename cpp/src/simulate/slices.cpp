@@ -51,16 +51,21 @@ DeviceSlices slices_of(const Run& run, const CrewRun& crew, const SetSolver& sol
     const schedule::Step& step = plan.order.steps[static_cast<std::size_t>(slot.first_step)];
     const Task task{step.stage, step.micro_batch, static_cast<std::int32_t>(step.kind)};
     const double slowest_s = solver.compute_s()[first + i];
-    writer.wait_until(Key::pipeline, solver.ends_s()[first + i] - slot.fixed_s - slowest_s, w.stalled_w);
+    const double network_s = solver.network_s()[first + i];
+    writer.wait_until(Key::pipeline, solver.ends_s()[first + i] - slot.fixed_s - network_s - slowest_s, w.stalled_w);
     writer.add(Key::busy, own_s[i], w.busy_w, task);
     writer.add(Key::peers, slowest_s - own_s[i], w.stalled_w, task);
     writer.add(Key::communication, slot.communication_s, w.communicating_w, task);
+    writer.add(Key::network, network_s, w.communicating_w, task);
     writer.add(Key::host, slot.host_s, w.stalled_w, task);
     writer.add(Key::peers, slot.fixed_s - slot.communication_s - slot.host_s, w.stalled_w, task);
   }
   writer.wait_until(Key::pipeline, solver.end_s(), w.stalled_w);
   writer.wait_until(Key::replicas, run.latest_s() + (run.longest_tail_s - plan.tail_s(sums)), w.stalled_w);
   writer.add(Key::communication, end.replicas.exposed_s + end.norm_s, w.communicating_w);
+  const double network_s = run.slowed.end_s(device);
+  writer.add(Key::network, network_s, w.communicating_w);
+  writer.add(Key::replicas, run.slowed.longest_end_s() - network_s, w.stalled_w);
   writer.add(Key::busy, end.optimizer.seconds, w.optimizer_w);
   writer.add(Key::host, end.offload_s + plan.overhead_s, w.stalled_w);
   return writer.take();
@@ -70,7 +75,7 @@ DeviceSlices slices_of(const Run& run, const CrewRun& crew, const SetSolver& sol
 
 std::vector<DeviceSlices> slices_of(const Run& run, std::span<const std::int64_t> devices) {
   const Places& places = run.places;
-  SetSolver solver(run.crews.front().plan, places, run.draws);
+  SetSolver solver = run.solver();
   std::size_t solved = places.sets();
   std::vector<DeviceSlices> found;
   for (const std::int64_t device : devices) {

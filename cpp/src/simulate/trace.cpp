@@ -23,22 +23,33 @@ WattBins Run::pipelines_w(double resolution_s) const {
   // A block may take long: the calling thread also asks within it.
   const std::thread::id caller = std::this_thread::get_id();
   const std::size_t portion = 1 + sets / (blocks * questions_of_block);
-  share(blocks, 1,
-        [&, solver = SetSolver(crews.front().plan, places, draws)](std::size_t from, std::size_t to) mutable {
-          solver.keep_sums();
-          for (std::size_t block = from; block < to; ++block) {
-            for (std::size_t set = sets * block / blocks; set < sets * (block + 1) / blocks; ++set) {
-              const bool asks = set % portion == 0 && options.proceed && std::this_thread::get_id() == caller;
-              if (asks && !options.proceed()) throw Cancelled("the trace of the power was stopped");
-              const CrewRun& crew = crew_of(set);
-              solver.use(crew.plan);
-              solver.solve(set, column(Key::speed));
-              add_set(solver, crew.plan, places, crew.watts, block == 0 ? bins : block_bins[block - 1]);
-            }
-          }
-        });
+  share(blocks, 1, [&, solver = this->solver()](std::size_t from, std::size_t to) mutable {
+    solver.keep_sums();
+    for (std::size_t block = from; block < to; ++block) {
+      for (std::size_t set = sets * block / blocks; set < sets * (block + 1) / blocks; ++set) {
+        const bool asks = set % portion == 0 && options.proceed && std::this_thread::get_id() == caller;
+        if (asks && !options.proceed()) throw Cancelled("the trace of the power was stopped");
+        const CrewRun& crew = crew_of(set);
+        solver.use(crew.plan);
+        solver.solve(set, column(Key::speed));
+        add_set(solver, crew.plan, places, crew.watts, block == 0 ? bins : block_bins[block - 1]);
+      }
+    }
+  });
   for (const WattBins& block : block_bins) bins += block;
   return bins;
+}
+
+/// What crowded links add to the reductions of a stage of a crew.
+void Run::add_slow_ends(WattBins& bins, std::size_t crew, std::size_t rank, double start_s) const {
+  if (slowed.longest_end_s() <= 0) return;
+  const Watts& w = crews[crew].watts[rank];
+  const std::size_t first = places.first_device(crews[crew].first_set, static_cast<std::int64_t>(rank));
+  const std::size_t end = first + static_cast<std::size_t>(devices_of_stage(crew));
+  for (std::size_t d = first; d < end; ++d) {
+    const double longer_s = slowed.end_s(d);
+    if (longer_s > 0) bins.add(start_s, longer_s, w.communicating_w - w.stalled_w);
+  }
 }
 
 PowerTrace Run::trace(double resolution_s) const {
@@ -54,9 +65,11 @@ PowerTrace Run::trace(double resolution_s) const {
       // Behind the slowest pipeline: reductions, optimizer, host.
       const step::StepEnd& end = crews[c].plan.end_of(sums);
       const double start_s = last_s + (longest_tail_s - crews[c].plan.tail_s(sums));
-      const double network_s = end.replicas.exposed_s + end.norm_s;
-      bins.add(start_s, network_s, devices * (w.communicating_w - w.stalled_w));
-      bins.add(start_s + network_s, end.optimizer.seconds, devices * (w.optimizer_w - w.stalled_w));
+      const double exposed_s = end.replicas.exposed_s + end.norm_s;
+      bins.add(start_s, exposed_s, devices * (w.communicating_w - w.stalled_w));
+      add_slow_ends(bins, c, rank, start_s + exposed_s);
+      const double optimizer_s = start_s + exposed_s + slowed.longest_end_s();
+      bins.add(optimizer_s, end.optimizer.seconds, devices * (w.optimizer_w - w.stalled_w));
       supplies += devices * cluster.partitions[crews[c].kind_of(sums)].node.psu_efficiency_fraction;
     }
   }
