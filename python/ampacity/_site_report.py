@@ -44,7 +44,9 @@ def _breakers(power: SitePower) -> list[str]:
             f"{si(value, 'W'):>12}" for value in (level.rating_w, level.mean_w, level.peak_w, level.nameplate_w)
         )
         lines.append(f"  {level.level:<16}{level.count:>9,}{watts}{level.overloaded_peak:>12,}")
-    lines.append(f"  {power.halls:,} halls in {power.buildings:,} buildings (overloaded: breakers whose rating the peak passes)")
+    lines.append(
+        f"  {power.halls:,} halls in {power.buildings:,} buildings (overloaded: breakers whose rating the peak passes)"
+    )
     return lines
 
 
