@@ -178,3 +178,32 @@ def test_several_jobs_share_a_cluster():
         amp.simulate_jobs([(large_job, big), (large_job, big)], cluster)
     with pytest.raises(amp.InvalidSpec, match="must be between"):
         amp.starting_at(cluster, 200_000)
+
+
+def test_each_kind_has_its_own_silicon_heat_and_limits():
+    cluster = mixed()
+    h100, b200 = (partition.node.accelerator for partition in cluster.partitions)
+    for layout in balances(amp.Layout(tp=4, pp=4, dp=32, schedule="1f1b", zero_stage=1)):
+        sim = amp.simulate(JOB, cluster, layout, seed=3)
+        devices = sim.devices
+        first = devices["kind"] == 0
+        assert 0 < first.sum() < first.size
+        for kind, gpu in ((first, h100), (~first, b200)):
+            assert (devices["cap_w"][kind] == gpu.tdp_w).all()
+            # Liquid: 18 degrees over the inlet at the limit; leakage of what waits more than the mean is left out.
+            rise_c = 18 / gpu.tdp_w * devices["mean_w"][kind]
+            np.testing.assert_allclose(devices["temperature_c"][kind] - devices["inlet_c"][kind], rise_c, atol=1)
+        trace = sim.power_trace(1e-2)
+        assert (trace.accelerators_w * trace.seconds).sum() == pytest.approx(sim.joules, rel=1e-9)
+        last = first.size - 1
+        slices = sim.slices([0, last])
+        joules = (slices["end_s"] - slices["start_s"]) * slices["watts"]
+        for device in (0, last):
+            assert joules[slices["device"] == device].sum() == pytest.approx(devices["joules"][device], rel=1e-9)
+        # A limit between those of the kinds is one of the second kind only.
+        caps = np.where(first, 650.0, 900.0)
+        capped = sim.what_if(devices={"cap_w": caps})
+        assert (capped.devices["peak_w"] <= caps).all()
+        assert capped.step_time_s > sim.step_time_s
+        with pytest.raises(amp.InvalidSpec, match=r"cap_w\[\d+\] = 900.*must be between"):
+            sim.what_if(devices={"cap_w": np.full(first.size, 900.0)})

@@ -113,6 +113,28 @@ def test_a_seed_is_a_seed():
     assert first["step_time_s"] != other["step_time_s"]
 
 
+def test_caps_steps_and_telemetry(tmp_path):
+    free, capped = (strict_json(answer(*ASK, "--json", *more)) for more in ((), ("--cap-w", "500")))
+    assert capped["step_time_s"] > free["step_time_s"]
+    assert capped["mean_w"]["highest"] <= 500
+    text = answer(*ASK, "--steps", "3", "--warm-up")
+    assert "steps            3," in text
+    assert "°C" in text
+    caps = tmp_path / "caps.csv"
+    caps.write_text("cap_w\n" + "600\n" * 4096, encoding="utf-8")
+    found = strict_json(answer(*ASK, "--json", "--variability", str(caps)))
+    assert found["telemetry"] == str(caps)
+    assert len(found["steps"]["step_time_s"]) == 1
+    assert "idles at 70 W" in refused(*ASK, "--cap-w", "60")
+    assert "did you mean cap_w" in refused(*ASK, "--variability", str(_wrong(tmp_path)))
+
+
+def _wrong(folder):
+    path = folder / "wrong.csv"
+    path.write_text("capw\n600\n", encoding="utf-8")
+    return path
+
+
 def test_mistakes():
     assert "did you mean typical?" in refused(*ASK, "--variability", "typcal")
     assert "layout.tp" in refused(*ASK[:-2], "--tp", "7")

@@ -169,9 +169,13 @@ def test_progress_rises_to_one_and_may_raise():
 def test_saved_simulations_come_back(tmp_path):
     question = small()
     speeds = np.linspace(0.9, 1.1, 8)
+    telemetry = tmp_path / "devices.csv"
+    telemetry.write_text("power_w\n" + "".join(f"{600 + 10 * d}\n" for d in range(8)), encoding="utf-8")
     for name, sim in {
         "drawn": amp.simulate(*question, seed=4, variability=amp.Variability(fail_slow_fraction=0.2)),
         "given": amp.simulate(*question, speed_fraction=speeds).what_if(exclude=2),
+        "several steps": amp.simulate(*question, devices={"power_fraction": speeds}, cap_w=500, steps=3, warm_up=True),
+        "measured": amp.simulate(*question, variability=str(telemetry)),
     }.items():
         path = tmp_path / f"{name}.npz"
         sim.save(path)

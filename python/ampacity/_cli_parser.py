@@ -112,6 +112,26 @@ def _add_flags(parser: argparse.ArgumentParser, title: str, flags: dict[str, str
         group.add_argument(flag, dest=key, type=kind, metavar=metavar, help=text)
 
 
+def _add_devices(simulate: argparse.ArgumentParser) -> None:
+    """Add what a simulation is told of its devices and steps."""
+    simulate.add_argument("--seed", type=_count, default=0, metavar="N", help="of all random draws (default 0)")
+    simulate.add_argument(
+        "--variability",
+        default="typical",
+        metavar="NAME",
+        help="how devices differ: typical (default), none, or a .csv file of telemetry",
+    )
+    simulate.add_argument("--cap-w", type=float, metavar="W", help="power limit of every accelerator (W)")
+    simulate.add_argument(
+        "--steps",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="steps one after the other (default 1); dies warm up or cool",
+    )
+    simulate.add_argument("--warm-up", action="store_true", help="start with idle dies")
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     from ampacity._validation import KINDS
@@ -141,10 +161,7 @@ def make_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     _add_question(simulate)
-    simulate.add_argument("--seed", type=_count, default=0, metavar="N", help="of all random draws (default 0)")
-    simulate.add_argument(
-        "--variability", default="typical", metavar="NAME", help="how devices differ: typical (default) or none"
-    )
+    _add_devices(simulate)
     simulate.add_argument(
         "--threads", type=_count, default=1, metavar="N", help="threads that share the work (default 1; 0: all cores)"
     )

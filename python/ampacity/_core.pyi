@@ -695,6 +695,14 @@ class Accelerator:
         time in which the controller brings power back to the limit. From 0 to 10.
     speed_spread_fraction : float, optional
         standard deviation of sustained speed among equal devices. From 0 to 0.5.
+    power_spread_fraction : float, optional
+        standard deviation of power at the same clock among equal devices; drawn no wider than speed_spread_fraction allows at the power limit. From 0 to 0.3.
+    leakage_fraction : float, optional
+        share of the power with clocks up, before arithmetic and data, that leaks at design temperature. From 0 to 1.
+    leakage_per_c : float, optional
+        relative growth of leakage with each degree Celsius of the die. From 0 to 0.1.
+    throttle_c : float, optional
+        die temperature (degrees Celsius) above which the device lowers its clock. From 40 to 150.
     price_usd : float, optional
         price of one device; 0 = unknown. From 0 to 1e+07.
 
@@ -743,6 +751,10 @@ class Accelerator:
         peak_excursion_ratio: float = 1.5,
         cap_response_s: float = 0.02,
         speed_spread_fraction: float = 0.01,
+        power_spread_fraction: float = 0.04,
+        leakage_fraction: float = 0.45,
+        leakage_per_c: float = 0.02,
+        throttle_c: float = 85.0,
         price_usd: float = 0.0,
     ) -> None: ...
     def __repr__(self) -> str: ...
@@ -775,6 +787,10 @@ class Accelerator:
         peak_excursion_ratio: float = ...,
         cap_response_s: float = ...,
         speed_spread_fraction: float = ...,
+        power_spread_fraction: float = ...,
+        leakage_fraction: float = ...,
+        leakage_per_c: float = ...,
+        throttle_c: float = ...,
         price_usd: float = ...,
     ) -> Accelerator:
         """
@@ -835,6 +851,16 @@ class Accelerator:
         last-level on-chip cache
         """
     @property
+    def leakage_fraction(self) -> float:
+        """
+        share of the power with clocks up, before arithmetic and data, that leaks at design temperature
+        """
+    @property
+    def leakage_per_c(self) -> float:
+        """
+        relative growth of leakage with each degree Celsius of the die
+        """
+    @property
     def locked_clock_hz(self) -> float:
         """
         highest clock that the operator allows; 0 = none, the device runs up to boost_clock_hz
@@ -863,6 +889,11 @@ class Accelerator:
     def power_cap_w(self) -> float:
         """
         power limit that the operator sets below tdp_w; 0 = none, the device runs up to tdp_w
+        """
+    @property
+    def power_spread_fraction(self) -> float:
+        """
+        standard deviation of power at the same clock among equal devices; drawn no wider than speed_spread_fraction allows at the power limit
         """
     @property
     def price_usd(self) -> float:
@@ -898,6 +929,11 @@ class Accelerator:
     def tf32_flops_per_s(self) -> float:
         """
         dense TF32 peak; 0 = unsupported
+        """
+    @property
+    def throttle_c(self) -> float:
+        """
+        die temperature (degrees Celsius) above which the device lowers its clock
         """
     @property
     def title(self) -> str:
@@ -1171,6 +1207,10 @@ class Node:
         nodes in one rack. From 0.01 to 1000.
     cooling : str, optional
         how the heat leaves the node. One of ``air``, ``liquid``, ``immersion``.
+    thermal_resistance_c_per_w : float, optional
+        die of an accelerator over the air or liquid that enters the node, degrees Celsius a watt; 0 = that of its cooling. From 0 to 10.
+    thermal_time_constant_s : float, optional
+        time constant of an accelerator's heat sink or cold plate; 0 = that of its cooling. From 0 to 100000.
     price_usd : float, optional
         price of one node without network; 0 = unknown. From 0 to 1e+09.
 
@@ -1223,6 +1263,8 @@ class Node:
         nameplate_w: float = 0.0,
         nodes_per_rack: float = 1.0,
         cooling: str = "air",
+        thermal_resistance_c_per_w: float = 0.0,
+        thermal_time_constant_s: float = 0.0,
         price_usd: float = 0.0,
     ) -> None: ...
     def __repr__(self) -> str: ...
@@ -1259,6 +1301,8 @@ class Node:
         nameplate_w: float = ...,
         nodes_per_rack: float = ...,
         cooling: str = ...,
+        thermal_resistance_c_per_w: float = ...,
+        thermal_time_constant_s: float = ...,
         price_usd: float = ...,
     ) -> Node:
         """
@@ -1412,6 +1456,16 @@ class Node:
     def supply_capacity_w(self) -> float:
         """
         output of all its supplies or shelves; 0 = twice its power at full load
+        """
+    @property
+    def thermal_resistance_c_per_w(self) -> float:
+        """
+        die of an accelerator over the air or liquid that enters the node, degrees Celsius a watt; 0 = that of its cooling
+        """
+    @property
+    def thermal_time_constant_s(self) -> float:
+        """
+        time constant of an accelerator's heat sink or cold plate; 0 = that of its cooling
         """
     @property
     def title(self) -> str:
@@ -2686,6 +2740,14 @@ class Site:
         conversion, cooling and breakers.
     generation : generation, optional
         generators and batteries of the site.
+    supply_air_c : float, optional
+        temperature (degrees Celsius) of the air that enters air-cooled nodes, mean of the hall. From -20 to 60.
+    supply_liquid_c : float, optional
+        temperature (degrees Celsius) of the liquid that enters liquid-cooled nodes, mean of the hall. From -20 to 80.
+    air_spread_c : float, optional
+        standard deviation of that of air between racks (degrees Celsius). From 0 to 30.
+    liquid_spread_c : float, optional
+        standard deviation of that of liquid between racks (degrees Celsius). From 0 to 30.
 
     Raises
     ------
@@ -2724,6 +2786,10 @@ class Site:
         climate: Climate | str | collections.abc.Mapping[str, typing.Any] = ...,
         plant: Plant | str | collections.abc.Mapping[str, typing.Any] = ...,
         generation: Generation | collections.abc.Mapping[str, typing.Any] = ...,
+        supply_air_c: float = 27.0,
+        supply_liquid_c: float = 32.0,
+        air_spread_c: float = 2.0,
+        liquid_spread_c: float = 0.5,
     ) -> None: ...
     def __repr__(self) -> str: ...
     def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
@@ -2747,6 +2813,10 @@ class Site:
         climate: Climate | str | collections.abc.Mapping[str, typing.Any] = ...,
         plant: Plant | str | collections.abc.Mapping[str, typing.Any] = ...,
         generation: Generation | collections.abc.Mapping[str, typing.Any] = ...,
+        supply_air_c: float = ...,
+        supply_liquid_c: float = ...,
+        air_spread_c: float = ...,
+        liquid_spread_c: float = ...,
     ) -> Site:
         """
         A copy with other values in these fields.
@@ -2754,6 +2824,11 @@ class Site:
     def to_dict(self) -> dict[str, typing.Any]:
         """
         The fields as plain Python types.
+        """
+    @property
+    def air_spread_c(self) -> float:
+        """
+        standard deviation of that of air between racks (degrees Celsius)
         """
     @property
     def climate(self) -> Climate:
@@ -2784,6 +2859,11 @@ class Site:
     def hall_power_w(self) -> float:
         """
         IT nameplate of one hall: what its main switchboard carries (default: 2.5 MW, Dynamo)
+        """
+    @property
+    def liquid_spread_c(self) -> float:
+        """
+        standard deviation of that of liquid between racks (degrees Celsius)
         """
     @property
     def location(self) -> str:
@@ -2829,6 +2909,16 @@ class Site:
     def storage_w_per_accelerator(self) -> float:
         """
         storage and management power
+        """
+    @property
+    def supply_air_c(self) -> float:
+        """
+        temperature (degrees Celsius) of the air that enters air-cooled nodes, mean of the hall
+        """
+    @property
+    def supply_liquid_c(self) -> float:
+        """
+        temperature (degrees Celsius) of the liquid that enters liquid-cooled nodes, mean of the hall
         """
     @property
     def title(self) -> str:
@@ -6170,6 +6260,17 @@ class Simulation:
         """
         Activity, stage, micro-batch, kind, start, end (s) and watts of what each device did.
         """
+    def steps(
+        self,
+    ) -> tuple[
+        numpy.typing.NDArray[numpy.float64],
+        numpy.typing.NDArray[numpy.float64],
+        numpy.typing.NDArray[numpy.float64],
+        numpy.typing.NDArray[numpy.float64],
+    ]:
+        """
+        Step time (s), joules, mean and hottest temperature of the dies (degrees Celsius) of each step.
+        """
     def task_compute_s(self, device: int) -> numpy.typing.NDArray[numpy.float64]:
         """
         Compute seconds of each task of one device.
@@ -7468,9 +7569,17 @@ def simulate(
     task_jitter_fraction: typing.SupportsFloat | typing.SupportsIndex,
     fail_slow_fraction: typing.SupportsFloat | typing.SupportsIndex,
     fail_slow_speed_fraction: typing.SupportsFloat | typing.SupportsIndex,
+    power_spread_fraction: typing.SupportsFloat | typing.SupportsIndex,
+    inlet_spread_c: typing.SupportsFloat | typing.SupportsIndex,
     speed_fraction: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    power_fraction: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    inlet_c: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    temperature_c: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    cap_w: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     exclude: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
     network: NetworkHealth,
+    steps: int,
+    warm_up: bool,
     threads: int,
     progress: collections.abc.Callable[[float], typing.Any] | None = None,
 ) -> Simulation:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ampacity import _core
 from ampacity._core import Cluster, Layout, Training
 from ampacity._devices import COLUMNS
+from ampacity._given import core_options, given_columns
 from ampacity._links import LinkColumns, NetworkHealth, core_health, health_dict
 from ampacity._simulate_files import load, save
 from ampacity._simulate_summary import html_of, summary_of
@@ -16,6 +17,7 @@ from ampacity._simulation_views import SimulationViews
 from ampacity._variability import Variability, variability_named
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from numpy.typing import ArrayLike
 
@@ -28,12 +30,24 @@ class Simulation(SimulationViews):
     up the step most, ``estimate`` the closed form of the same question, ``warnings`` what is not modelled.
     """
 
-    __slots__ = ("_exclude", "_given_speeds", "_links", "_network_health", "_seed", "_threads", "_variability")
+    __slots__ = (
+        "_exclude",
+        "_given",
+        "_links",
+        "_network_health",
+        "_seed",
+        "_steps",
+        "_threads",
+        "_variability",
+        "_warm_up",
+    )
 
     _seed: int
     _variability: Variability
-    _given_speeds: Any
+    _given: dict[str, np.ndarray[Any, Any]]
     _exclude: tuple[int, ...]
+    _steps: int
+    _warm_up: bool
     _threads: int
     _network_health: NetworkHealth | None
     _links: list[LinkColumns]
@@ -46,37 +60,35 @@ class Simulation(SimulationViews):
         *,
         seed: int,
         variability: Variability,
-        speed_fraction: ArrayLike | None,
+        given: dict[str, np.ndarray[Any, Any]],
         exclude: tuple[int, ...],
+        steps: int,
+        warm_up: bool,
         threads: int,
         progress: Callable[[float], object] | None = None,
         network_health: NetworkHealth | None = None,
     ) -> None:
-        import numpy as np
-
-        speeds = np.empty(0) if speed_fraction is None else np.array(speed_fraction, dtype=float, ndmin=1)
-        spread = variability.device_spread_fraction
         core = _core.simulate(
             job,
             cluster,
             layout,
             seed=seed,
-            device_spread_fraction=-1.0 if spread is None else spread,
-            task_jitter_fraction=variability.task_jitter_fraction,
-            fail_slow_fraction=variability.fail_slow_fraction,
-            fail_slow_speed_fraction=variability.fail_slow_speed_fraction,
-            speed_fraction=speeds,
             exclude=list(exclude),
             network=core_health(network_health, cluster),
+            steps=steps,
+            warm_up=warm_up,
             threads=threads,
             progress=progress,
+            **core_options(variability, given),
         )
         self._fix(
             _core=core,
             _seed=seed,
             _variability=variability,
-            _given_speeds=None if speed_fraction is None else speeds,
+            _given=given,
             _exclude=exclude,
+            _steps=steps,
+            _warm_up=warm_up,
             _threads=threads,
             _network_health=network_health,
             _links=[],
@@ -123,6 +135,10 @@ class Simulation(SimulationViews):
         exclude: int | Sequence[int] = (),
         variability: Variability | str | None = None,
         speed_fraction: ArrayLike | None = None,
+        devices: Mapping[str, ArrayLike] | None = None,
+        cap_w: float | None = None,
+        steps: int | None = None,
+        warm_up: bool | None = None,
         job: Training | None = None,
         cluster: Cluster | None = None,
         layout: Layout | None = None,
@@ -135,8 +151,8 @@ class Simulation(SimulationViews):
         ----------
         exclude
             Devices that run at the mean speed instead of their own (jitter stays), beside those excluded before.
-        variability, speed_fraction, job, cluster, layout
-            As in `simulate`; what is None stays as it was.
+        variability, speed_fraction, devices, cap_w, steps, warm_up, job, cluster, layout
+            As in `simulate`; what is None stays as it was. Columns of ``devices`` replace those of their name.
         network_health
             As in `simulate`.
         links
@@ -170,8 +186,10 @@ class Simulation(SimulationViews):
             self.layout if layout is None else layout,
             seed=self._seed,
             variability=self._variability if variability is None else variability_named(variability),
-            speed_fraction=self._given_speeds if speed_fraction is None else speed_fraction,
+            given=self._given | given_columns(speed_fraction, devices, cap_w),
             exclude=(*self._exclude, *more),
+            steps=self._steps if steps is None else steps,
+            warm_up=self._warm_up if warm_up is None else warm_up,
             threads=self._threads,
             network_health=health,
         )
@@ -186,9 +204,11 @@ class Simulation(SimulationViews):
 
         return self.summary() | {
             "layout": self.layout.to_dict(),
-            "variability": dataclasses.asdict(self._variability),
+            "variability": dataclasses.asdict(dataclasses.replace(self._variability, telemetry=None)),
+            "telemetry": None if self._variability.telemetry is None else str(self._variability.telemetry),
             "excluded": list(self._exclude),
             "network_health": None if self._network_health is None else health_dict(self._network_health),
+            "steps": self.steps.to_lists(),
         }
 
     def to_pandas(self) -> pd.DataFrame:
@@ -220,8 +240,10 @@ class Simulation(SimulationViews):
         return {
             "seed": self._seed,
             "variability": self._variability,
-            "speed_fraction": self._given_speeds,
+            "given": self._given,
             "exclude": self._exclude,
+            "steps": self._steps,
+            "warm_up": self._warm_up,
             "threads": self._threads,
             "network_health": self._network_health,
         }
@@ -264,13 +286,18 @@ def simulate(
     seed: int = 0,
     variability: Variability | str = "typical",
     speed_fraction: ArrayLike | None = None,
+    devices: Mapping[str, ArrayLike] | None = None,
+    cap_w: float | None = None,
+    steps: int = 1,
+    warm_up: bool = False,
     threads: int = 1,
     network_health: NetworkHealth | None = None,
     progress: Callable[[float], object] | None = None,
 ) -> Simulation:
     """Simulate one training step with every accelerator an individual.
 
-    Each device has a speed of its own and a jitter in each of its tasks. Within a task the devices of its tensor- and
+    Each device has silicon, an inlet temperature and a power limit of its own, from which its clock, temperature and watts
+    follow, and a jitter in each of its tasks. Within a task the devices of its tensor- and
     context-parallel group (and of replicas over which experts or sharded weights are spread) wait for the slowest; the
     stages of a pipeline wait for one another as the schedule has it; replicas meet at the end of the step. What groups
     send between scale-up domains are flows on the links of the cluster's fat tree: a group whose links are crowded, failed
@@ -287,9 +314,20 @@ def simulate(
     seed
         Of all random draws; a device's draws depend on seed and rank only.
     variability
-        ``"typical"``, ``"none"`` or a `Variability`.
+        ``"typical"``, ``"none"``, a telemetry file (``.csv``, see `Variability.from_telemetry`) or a `Variability`.
     speed_fraction
         Speed of each device over the mean, in rank order (default: drawn).
+    devices
+        Columns of single devices in rank order, instead of draws: ``speed_fraction`` (whatever causes it),
+        ``power_fraction`` (power at the same clock over the mean device's), ``inlet_c`` or ``temperature_c`` (air or liquid
+        that reaches the device, or its die at work; degrees Celsius), ``cap_w`` (power limit, W).
+    cap_w
+        Power limit of all devices (W; default: the accelerator's).
+    steps
+        How many steps, one after the other: dies warm up or cool down, jitter is new in each. ``steps`` of the result
+        holds a row for each, everything else describes the last one.
+    warm_up
+        Start with idle dies instead of the temperatures of endless such steps.
     threads
         How many threads share the replicas; 0: as many as the machine has. Results do not depend on it.
     network_health
@@ -335,8 +373,10 @@ def simulate(
         layout,
         seed=seed,
         variability=variability_named(variability),
-        speed_fraction=speed_fraction,
+        given=given_columns(speed_fraction, devices, cap_w),
         exclude=(),
+        steps=steps,
+        warm_up=warm_up,
         threads=threads,
         network_health=network_health,
         progress=progress,

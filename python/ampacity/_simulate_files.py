@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from ampacity._columns import Columns, Table, frozen
 from ampacity._core import Cluster, Error, Layout, Training, __version__
 from ampacity._files import file_error
+from ampacity._given import GIVEN
 from ampacity._links import NetworkHealth, health_dict, health_from
+from ampacity._telemetry import Telemetry
 from ampacity._variability import Variability
 
 if TYPE_CHECKING:
@@ -34,16 +36,16 @@ def save(sim: SimulationViews, path: str | os.PathLike[str], options: Mapping[st
     """Write question and columns to one ``.npz`` without pickle."""
     import numpy as np
 
-    arrays = {key: value for key, value in options.items() if isinstance(value, np.ndarray)}
+    given = options["given"]
     question = {
         "ampacity": __version__,
         "job": sim.job.to_dict(),
         "cluster": sim.cluster.to_dict(),
         "layout": sim.layout.to_dict(),
-        "options": {key: _plain(value) for key, value in options.items() if key not in arrays},
+        "options": {key: _plain(value) for key, value in options.items() if key != "given"},
     }
     columns: dict[str, Any] = {f"devices_{key}": sim.devices[key] for key in sim.devices}
-    columns |= {f"option_{key}": value for key, value in arrays.items()}
+    columns |= {f"given_{key}": value for key, value in given.items()}
     columns["replica_end_s"] = sim.replica_end_s
     columns["question"] = np.frombuffer(json.dumps(question, allow_nan=False).encode(), dtype=np.uint8)
     try:
@@ -59,15 +61,21 @@ def _plain(value: object) -> object:
     return dataclasses.asdict(value) if isinstance(value, Variability) else value
 
 
+def _variability(saved: dict[str, Any]) -> Variability:
+    if saved["telemetry"] is not None:
+        columns = tuple((key, tuple(values)) for key, values in saved["telemetry"]["columns"])
+        saved = saved | {"telemetry": Telemetry(saved["telemetry"]["path"], columns)}
+    return Variability(**saved)
+
+
 def load(path: str | os.PathLike[str], make: Callable[..., Simulation]) -> Simulation:
     """Return the simulation of a saved question, and make sure that it gives the saved columns."""
     saved = _read(path)
     try:
         question = json.loads(saved["question"].tobytes())
-        options = question["options"] | {
-            key.removeprefix("option_"): value for key, value in saved.items() if key.startswith("option_")
-        }
-        options["variability"] = Variability(**options["variability"])
+        options = question["options"]
+        options["given"] = {key: saved[f"given_{key}"] for key in GIVEN if f"given_{key}" in saved}
+        options["variability"] = _variability(options["variability"])
         options["network_health"] = health_from(options.get("network_health"))
         options["exclude"] = tuple(options["exclude"])
         job, layout = Training.from_dict(question["job"]), Layout.from_dict(question["layout"])

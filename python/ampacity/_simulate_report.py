@@ -40,6 +40,12 @@ def _lines(sim: Simulation, ascii_only: bool) -> Iterator[str]:
     yield f"site             {figure(sim.power.facility_mean_mw)} MW mean at the meter"
     speeds = found["speed_fraction"]
     yield f"device speeds    {speeds['lowest']:.3f} to {speeds['highest']:.3f} of the mean"
+    dies = found["temperature_c"]
+    yield f"dies             {dies['lowest']:.1f} to {dies['highest']:.1f} °C"
+    steps = sim.steps
+    if steps.rows > 1:
+        times = steps["step_time_s"]
+        yield f"steps            {steps.rows:,}, {seconds_text(times.min())} to {seconds_text(times.max())}; the last one:"
     ends = found["replica_end_s"]
     yield f"pipelines end    {seconds_text(ends['first'])} to {seconds_text(ends['last'])} after the start"
     yield ""

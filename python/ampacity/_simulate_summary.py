@@ -39,6 +39,7 @@ def summary_of(sim: Simulation) -> dict[str, Any]:
         "mean_device": {key: float(devices[key].mean()) for key in seconds_columns()},
         "speed_fraction": _extremes(devices["speed_fraction"]),
         "mean_w": _extremes(devices["mean_w"]),
+        "temperature_c": _extremes(devices["temperature_c"]),
         "devices": {key: _extremes(devices[key]) | {"mean": float(devices[key].mean())} for key in COLUMNS},
         "replica_end_s": {
             "first": float(sim.replica_end_s.min()),

@@ -23,6 +23,7 @@ from ampacity._core import (
 )
 from ampacity._devices import DeviceColumns, DeviceSlices, GroupColumns, PowerTrace
 from ampacity._perfetto import write_perfetto
+from ampacity._steps import StepTable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,6 +76,11 @@ class SimulationViews(Immutable):
     def estimate(self) -> Estimate:
         """The closed form of the same question."""
         return self._core.estimate
+
+    @property
+    def steps(self) -> StepTable:
+        """Time, energy and temperatures of all steps; everything else describes the last one."""
+        return StepTable(self._core)
 
     @property
     def critical(self) -> CriticalDevice:

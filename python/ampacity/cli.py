@@ -76,6 +76,7 @@ def _simulate(options: argparse.Namespace) -> None:
     given = {"seed": options.seed, "variability": options.variability, "threads": options.threads}
     if options.fail_links is not None:
         given["network_health"] = NetworkHealth(failed_fraction=options.fail_links)
+    given |= {"cap_w": options.cap_w, "steps": options.steps, "warm_up": options.warm_up}
     with ProgressBar(f"simulating {result.layout.accelerators:,} devices") as progress:
         sim = simulate(job, cluster, result.layout, progress=progress, **given)
     if options.out is not None:

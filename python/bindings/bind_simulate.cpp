@@ -10,16 +10,28 @@ namespace {
 
 std::unique_ptr<Simulation> run(const Training& job, const Cluster& cluster, const Layout& layout, std::uint64_t seed,
                                 double device_spread_fraction, double task_jitter_fraction, double fail_slow_fraction,
-                                double fail_slow_speed_fraction, const Doubles& speed_fraction,
-                                std::vector<std::int64_t> exclude, const NetworkHealth& network, std::size_t threads,
+                                double fail_slow_speed_fraction, double power_spread_fraction, double inlet_spread_c,
+                                const Doubles& speed_fraction, const Doubles& power_fraction, const Doubles& inlet_c,
+                                const Doubles& temperature_c, const Doubles& cap_w, std::vector<std::int64_t> exclude,
+                                const NetworkHealth& network, std::int64_t steps, bool warm_up, std::size_t threads,
                                 const std::optional<py::typing::Callable<py::object(double)>>& progress) {
+  const auto column = [](const Doubles& values) {
+    const std::span<const double> all = values_of(values);
+    return std::vector<double>(all.begin(), all.end());
+  };
   SimulateOptions options;
   options.seed = seed;
-  options.variability = {device_spread_fraction, task_jitter_fraction, fail_slow_fraction, fail_slow_speed_fraction};
-  const std::span<const double> speeds = values_of(speed_fraction);
-  options.speed_fraction.assign(speeds.begin(), speeds.end());
+  options.variability = {device_spread_fraction,   task_jitter_fraction,  fail_slow_fraction,
+                         fail_slow_speed_fraction, power_spread_fraction, inlet_spread_c};
+  options.speed_fraction = column(speed_fraction);
+  options.power_fraction = column(power_fraction);
+  options.inlet_c = column(inlet_c);
+  options.temperature_c = column(temperature_c);
+  options.cap_w = column(cap_w);
   options.exclude = std::move(exclude);
   options.network = network;
+  options.steps = steps;
+  options.warm_up = warm_up;
   options.threads = threads;
   if (progress) {
     // Only a pointer: the interpreter is not held where options are moved.
@@ -100,6 +112,13 @@ Links links_of(const Simulation& self) {
                               read_only(std::move(links.bytes_per_s))));
 }
 
+Trace steps(const Simulation& self) {
+  StepColumns columns = self.steps();
+  return Trace(py::make_tuple(read_only(std::move(columns.step_time_s)), read_only(std::move(columns.joules)),
+                              read_only(std::move(columns.mean_temperature_c)),
+                              read_only(std::move(columns.hottest_temperature_c))));
+}
+
 }  // namespace
 
 void bind_simulate(py::module_& module) {
@@ -177,6 +196,8 @@ void bind_simulate(py::module_& module) {
       .def("slices", &slices, py::arg("devices"),
            "Activity, stage, micro-batch, kind, start, end (s) and watts of what each device did.")
       .def_property_readonly("energy", &S::energy, "Joules from the accelerators to the meter.")
+      .def("steps", &steps,
+           "Step time (s), joules, mean and hottest temperature of the dies (degrees Celsius) of each step.")
       .def("power_trace", &power_trace, py::arg("resolution_s"),
            "Length of each bin (s), and watts of accelerators, IT equipment and facility.")
       .def("timeline", &S::timeline, py::arg("replica").noconvert(), py::call_guard<py::gil_scoped_release>(),
@@ -208,9 +229,11 @@ void bind_simulate(py::module_& module) {
            py::arg("nics"), py::arg("nic_fraction"));
   module.def("simulate", &run, py::arg("job"), py::arg("cluster"), py::arg("layout"), py::kw_only(),
              py::arg("seed").noconvert(), py::arg("device_spread_fraction"), py::arg("task_jitter_fraction"),
-             py::arg("fail_slow_fraction"), py::arg("fail_slow_speed_fraction"), py::arg("speed_fraction"),
-             py::arg("exclude"), py::arg("network"), py::arg("threads").noconvert(), py::arg("progress") = py::none(),
-             "See ``ampacity.simulate``.");
+             py::arg("fail_slow_fraction"), py::arg("fail_slow_speed_fraction"), py::arg("power_spread_fraction"),
+             py::arg("inlet_spread_c"), py::arg("speed_fraction"), py::arg("power_fraction"), py::arg("inlet_c"),
+             py::arg("temperature_c"), py::arg("cap_w"), py::arg("exclude"), py::arg("network"),
+             py::arg("steps").noconvert(), py::arg("warm_up"), py::arg("threads").noconvert(),
+             py::arg("progress") = py::none(), "See ``ampacity.simulate``.");
 }
 
 }  // namespace ampacity::python

@@ -39,6 +39,14 @@ struct Accelerator {
   double peak_excursion_ratio = 1.5;
   double cap_response_s = 0.02;
   double speed_spread_fraction = 0.01;
+  // Silicon and heat: engineering estimates for large devices. Leakage of an H100 is 0.45 x 158 W at design temperature
+  // and grows by 0.2 % of the power limit a degree; dies of a 205 W processor 17 to 22 degrees cooler drew 11 W less,
+  // 0.27 % (Jalili et al., ISCA 2021; recalled). Growth: 2 % rather than 1.2 % since Llama 3's days lost 1 to 2 % of
+  // throughput (arXiv:2407.21783; 1.2 % gives 0.58 %). An A100 may work at up to 85 degrees (nvidia-smi).
+  double power_spread_fraction = 0.04;
+  double leakage_fraction = 0.45;
+  double leakage_per_c = 0.02;
+  double throttle_c = 85;
   double price_usd = 0;
   std::shared_ptr<const MeasuredKernels> measured;  ///< corrects kernels near measured shapes; no field of documents
 
@@ -79,6 +87,15 @@ struct Accelerator {
                  "time in which the controller brings power back to the limit"),
         optional("speed_spread_fraction", &S::speed_spread_fraction, Range{0, 0.5},
                  "standard deviation of sustained speed among equal devices"),
+        optional("power_spread_fraction", &S::power_spread_fraction, Range{0, 0.3},
+                 "standard deviation of power at the same clock among equal devices; drawn no wider than "
+                 "speed_spread_fraction allows at the power limit"),
+        optional("leakage_fraction", &S::leakage_fraction, Range{0, 1},
+                 "share of the power with clocks up, before arithmetic and data, that leaks at design temperature"),
+        optional("leakage_per_c", &S::leakage_per_c, Range{0, 0.1},
+                 "relative growth of leakage with each degree Celsius of the die"),
+        optional("throttle_c", &S::throttle_c, Range{40, 150},
+                 "die temperature (degrees Celsius) above which the device lowers its clock"),
         optional("price_usd", &S::price_usd, Range{0, 1e7}, "price of one device; 0 = unknown")};
   }
   /// Clocks of data-centre GPUs go down to 210-345 MHz of about 2 GHz (nvidia-smi -q -d SUPPORTED_CLOCKS).

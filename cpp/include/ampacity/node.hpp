@@ -77,6 +77,8 @@ struct Node {
   double nameplate_w = 0;
   double nodes_per_rack = 1;
   Cooling cooling = Cooling::air;
+  double thermal_resistance_c_per_w = 0;
+  double thermal_time_constant_s = 0;
   double price_usd = 0;
 
   static constexpr std::string_view kind = "node";
@@ -122,6 +124,12 @@ struct Node {
         optional("nameplate_w", &S::nameplate_w, Range{0, 1e7}, "rated maximum power; 0 = unknown"),
         optional("nodes_per_rack", &S::nodes_per_rack, Range{0.01, 1e3}, "nodes in one rack"),
         optional("cooling", &S::cooling, "how the heat leaves the node"),
+        optional(
+            "thermal_resistance_c_per_w", &S::thermal_resistance_c_per_w, Range{0, 10},
+            "die of an accelerator over the air or liquid that enters the node, degrees Celsius a watt; 0 = that of "
+            "its cooling"),
+        optional("thermal_time_constant_s", &S::thermal_time_constant_s, Range{0, 1e5},
+                 "time constant of an accelerator's heat sink or cold plate; 0 = that of its cooling"),
         optional("price_usd", &S::price_usd, Range{0, 1e9}, "price of one node without network; 0 = unknown")};
   }
   friend bool operator==(const Node&, const Node&) = default;

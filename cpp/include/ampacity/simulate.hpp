@@ -24,6 +24,7 @@ namespace ampacity {
 /// How devices differ from one another and from task to task.
 struct Variability {
   /// Standard deviation of sustained speed among equal devices; negative: the accelerator's (`speed_spread_fraction`).
+  /// What power and temperature do not cause of it is drawn by itself, so that nothing counts twice.
   double device_spread_fraction = -1;
   /// Standard deviation of one task's compute (a pass of one micro-batch through one stage) on one device, over its
   /// mean. An assumption: no distribution measured at scale is published.
@@ -31,6 +32,12 @@ struct Variability {
   double fail_slow_fraction = 0;  ///< share of devices that run at `fail_slow_speed_fraction` of their speed
   /// SC22 (Sinha et al., "Not all GPUs are created equal") saw outliers that took 1.5 times as long.
   double fail_slow_speed_fraction = 1 / 1.5;
+  /// Standard deviation of power at the same clock among equal devices; negative: the accelerator's
+  /// (`power_spread_fraction`), or none where `device_spread_fraction` is given.
+  double power_spread_fraction = -1;
+  /// Standard deviation of inlet temperature between racks (degrees Celsius); negative: the site's, with the gradient
+  /// inside of nodes, or none where `device_spread_fraction` is given. 0: no gradient at all.
+  double inlet_spread_c = -1;
 
   [[nodiscard]] static Variability typical() { return {}; }
   [[nodiscard]] static Variability none() { return {0, 0, 0, 1}; }
@@ -53,10 +60,19 @@ struct SimulateOptions {
   std::uint64_t seed = 0;
   Variability variability;
   NetworkHealth network;
-  /// Speed of each device over the mean, in rank order; empty: drawn.
-  std::vector<double> speed_fraction;
-  /// Devices that run at the mean speed, whatever was drawn or given.
+  /// Columns of the devices in rank order; empty: drawn, or the same for all.
+  std::vector<double> speed_fraction;  ///< speed over the mean under the common limit, whatever causes it: power and
+                                       ///< inlets are not drawn then
+  std::vector<double> power_fraction;  ///< power at a clock over that of the mean device
+  std::vector<double> inlet_c;         ///< temperature of the air or liquid that reaches the device (degrees Celsius)
+  std::vector<double> temperature_c;   ///< of the die, measured at work: the inlet follows (where it is not given)
+  std::vector<double> cap_w;           ///< power limit; one value stands for all devices
+  /// Mean devices, whatever was drawn or given: as warm as the hall, at the common limit.
   std::vector<std::int64_t> exclude;
+  /// How many steps, one after the other: dies warm up or cool down, jitter is new in each. All but `Simulation::steps`
+  /// describes the last one.
+  std::int64_t steps = 1;
+  bool warm_up = false;     ///< start with idle dies, not with the temperatures of endless such steps
   std::size_t threads = 1;  ///< 0: as many as the machine has; results do not depend on it
   /// Called now and then by the calling thread; false stops the simulation (`Cancelled` is thrown).
   std::function<bool()> proceed;
@@ -88,6 +104,14 @@ struct LinkColumns {
   std::vector<double> bytes;
   std::vector<double> utilisation_fraction;  ///< of its rate over the step
   std::vector<double> bytes_per_s;           ///< its rate, failures included
+};
+
+/// Steps one after the other, in columns.
+struct StepColumns {
+  std::vector<double> step_time_s;
+  std::vector<double> joules;                 ///< of all accelerators
+  std::vector<double> mean_temperature_c;     ///< of the dies, during the step
+  std::vector<double> hottest_temperature_c;  ///< of the hottest die
 };
 
 /// Watts over a step, means of equal bins of time; the last bin ends with the step and is shorter.
@@ -128,6 +152,9 @@ class Simulation {
   [[nodiscard]] const std::vector<StageMemory>& memory_stages() const;
   /// What the simulation does not model or assumes, and the estimate's warnings.
   [[nodiscard]] const std::vector<std::string>& warnings() const;
+
+  /// All steps; one row unless more were asked for.
+  [[nodiscard]] const StepColumns& steps() const;
 
   [[nodiscard]] std::size_t devices() const;
   /// Columns of the devices in their order; `doc` has meaning and unit.

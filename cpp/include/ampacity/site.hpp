@@ -47,6 +47,10 @@ struct Site {
   Climate climate;
   Plant plant;
   Generation generation;
+  double supply_air_c = 27;
+  double supply_liquid_c = 32;
+  double air_spread_c = 2;
+  double liquid_spread_c = 0.5;
 
   static constexpr std::string_view kind = "site";
   static constexpr auto fields() {
@@ -73,7 +77,15 @@ struct Site {
                  "IT nameplate of one hall: what its main switchboard carries (default: 2.5 MW, Dynamo)"),
         optional("climate", &S::climate, "the weather there"),
         optional("plant", &S::plant, "conversion, cooling and breakers"),
-        optional("generation", &S::generation, "generators and batteries of the site")};
+        optional("generation", &S::generation, "generators and batteries of the site"),
+        optional("supply_air_c", &S::supply_air_c, Range{-20, 60},
+                 "temperature (degrees Celsius) of the air that enters air-cooled nodes, mean of the hall"),
+        optional("supply_liquid_c", &S::supply_liquid_c, Range{-20, 80},
+                 "temperature (degrees Celsius) of the liquid that enters liquid-cooled nodes, mean of the hall"),
+        optional("air_spread_c", &S::air_spread_c, Range{0, 30},
+                 "standard deviation of that of air between racks (degrees Celsius)"),
+        optional("liquid_spread_c", &S::liquid_spread_c, Range{0, 30},
+                 "standard deviation of that of liquid between racks (degrees Celsius)")};
   }
   friend bool operator==(const Site&, const Site&) = default;
 };

@@ -23,6 +23,14 @@ enum class Key : std::size_t {
   received,
   memory,
   kind,
+  power,
+  inlet,
+  cap,
+  temperature,
+  clock,
+  busy_w,
+  peak_w,
+  leak_w,
   count
 };
 inline constexpr std::array<ColumnInfo, static_cast<std::size_t>(Key::count)> infos{{
@@ -40,6 +48,14 @@ inline constexpr std::array<ColumnInfo, static_cast<std::size_t>(Key::count)> in
     {"received_bytes", "received over its network cards in the step (bytes)"},
     {"memory_bytes", "memory of the device at its fullest moment (bytes)"},
     {"kind", "partition of the cluster whose devices it is one of (index)"},
+    {"power_fraction", "power at the same clock over that of the mean device"},
+    {"inlet_c", "temperature of the air or liquid that reaches the device (degrees Celsius)"},
+    {"cap_w", "power limit (W)"},
+    {"temperature_c", "temperature of the die (degrees Celsius)"},
+    {"clock_hz", "clock that power limit and temperature allow in large matrix products (Hz)"},
+    {"busy_w", "mean power while kernels run (W)"},
+    {"peak_w", "power in its hungriest kernels, large matrix products (W)"},
+    {"leak_w", "leakage above that of the mean device at the design's inlet, part of all its watts (W)"},
 }};
 
 }  // namespace ampacity::simulation

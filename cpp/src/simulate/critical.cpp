@@ -59,7 +59,7 @@ Lead lead_of(const SetSolver& solver, const Plan& plan, const std::vector<bool>&
 }  // namespace
 
 Critical critical_device(SetSolver& solver, const Plan& plan, const Places& places, std::size_t set,
-                         std::span<double> speeds) {
+                         std::span<double> speeds, std::span<const double> mean_speeds) {
   const std::vector<bool> on_path = critical_path(solver, plan);
   Critical found;
   double most_behind_s = -1;
@@ -73,7 +73,7 @@ Critical critical_device(SetSolver& solver, const Plan& plan, const Places& plac
     }
   }
   const double speed = speeds[found.device];
-  speeds[found.device] = 1;
+  speeds[found.device] = mean_speeds[static_cast<std::size_t>(found.rank)];
   solver.solve_rank(set, found.rank, speeds);
   solver.solve_pipeline();
   found.end_without_s = solver.end_s();

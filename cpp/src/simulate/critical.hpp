@@ -18,9 +18,9 @@ struct Critical {
   double end_without_s = 0;
 };
 /// Follows the critical path of the set back from its last task. Leaves `speeds` as they were, and the solver with the
-/// set as it were if the critical device ran at the mean speed.
+/// set as it were if the critical device ran at the mean speed of its rank.
 [[nodiscard]] Critical critical_device(SetSolver& solver, const Plan& plan, const Places& places, std::size_t set,
-                                       std::span<double> speeds);
+                                       std::span<double> speeds, std::span<const double> mean_speeds);
 
 /// What the network adds to the critical path of a set that is solved, by the link that limits it.
 struct CriticalLink {

@@ -29,16 +29,21 @@ JitterTable::JitterTable() {
   for (float& value : values_) value = static_cast<float>(scale * static_cast<double>(value));
 }
 
+double normal_draw(std::uint64_t seed, std::uint64_t entity, std::uint64_t stream) {
+  return base::normal_quantile(uniform(base::random_bits(seed, entity, stream)));
+}
+
+bool fails_slow(std::uint64_t seed, const Variability& variability, std::uint64_t device) {
+  return variability.fail_slow_fraction > 0 &&
+         uniform(base::random_bits(seed, device, fail_slow)) < variability.fail_slow_fraction;
+}
+
 double drawn_speed(std::uint64_t seed, const Variability& variability, std::uint64_t device) {
   double fraction = 1;
   if (variability.device_spread_fraction > 0) {
-    const double deviation = base::normal_quantile(uniform(base::random_bits(seed, device, speed)));
-    fraction = std::max(slowest_speed, 1 + variability.device_spread_fraction * deviation);
+    fraction = std::max(slowest_speed, 1 + variability.device_spread_fraction * normal_draw(seed, device, speed));
   }
-  if (variability.fail_slow_fraction > 0 &&
-      uniform(base::random_bits(seed, device, fail_slow)) < variability.fail_slow_fraction) {
-    fraction *= variability.fail_slow_speed_fraction;
-  }
+  if (fails_slow(seed, variability, device)) fraction *= variability.fail_slow_speed_fraction;
   return fraction;
 }
 

@@ -24,10 +24,24 @@ class JitterTable {
 };
 
 /// Streams of random numbers of a device; those of its tasks come behind.
-enum Stream : std::uint64_t { speed, fail_slow, first_task };
+enum Stream : std::uint64_t {
+  speed,
+  fail_slow,
+  first_task,
+  silicon = std::uint64_t{1} << 62U,
+  rack_inlet,
+  row_inlet,
+  row_gradient,
+  later_step
+};
+
+/// A standard normal deviation of its own for each key.
+[[nodiscard]] double normal_draw(std::uint64_t seed, std::uint64_t entity, std::uint64_t stream);
 
 /// The speed of a device over the mean, drawn; never below a tenth of the mean but for devices that fail slow.
 [[nodiscard]] double drawn_speed(std::uint64_t seed, const Variability& variability, std::uint64_t device);
+/// Whether the device fails slow.
+[[nodiscard]] bool fails_slow(std::uint64_t seed, const Variability& variability, std::uint64_t device);
 
 /// Calls `use(index, deviation)` for each of so many tasks of a device, in order: standard normal deviations.
 template <class Use>

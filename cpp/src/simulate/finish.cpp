@@ -45,8 +45,9 @@ void Run::fill_rank(std::size_t set, std::int64_t rank, double last_s) {
     const double end_network_s = slowed.end_s(d);
     const double others_s = slowed.longest_end_s() - end_network_s;
     const double waiting_s = tasks_network_s + end_network_s;
-    const double device_j =
-        computing_s * w.busy_w + (peers_s + others_s) * w.stalled_w + waiting_s * w.communicating_w + fixed_j;
+    const double beside_j = (peers_s + others_s) * w.stalled_w + waiting_s * w.communicating_w + fixed_j +
+                            column(Key::leak_w)[d] * (step_time_s - computing_s);
+    const double device_j = computing_s * column(Key::busy_w)[d] + column(Key::power)[d] * beside_j;
     column(Key::busy)[d] = computing_s + end.optimizer.seconds;
     column(Key::communication)[d] = communication_s;
     column(Key::host)[d] = host_s;
@@ -83,12 +84,13 @@ void Run::finish() {
       for (std::int64_t rank = 0; rank < places.stages; ++rank) fill_rank(set, rank, last_s);
     }
   });
+  joules = 0;
   for (const double device_j : column(Key::joules)) joules += device_j;
-  power = power::cluster_power(cluster, watts_by_kind());
+  power = power::cluster_power(priced, watts_by_kind());
 }
 
 std::vector<power::KindWatts> Run::watts_by_kind() const {
-  std::vector<power::KindWatts> kinds(cluster.partitions.size());
+  std::vector<power::KindWatts> kinds(priced.partitions.size());
   for (std::size_t kind = 0; kind < kinds.size(); ++kind) {
     kinds[kind] = {kind, 0, {0, compute::busiest_w(device(kind)), compute::stalled_w(device(kind))}};
   }
@@ -115,7 +117,8 @@ void Run::find_critical() {
   solver.use(crew_of(set).plan);
   solver.solve(set, column(Key::speed));
   const CriticalLink limit = critical_link(solver, solver.plan(), slowed, traffic, set);
-  const Critical found = critical_device(solver, solver.plan(), places, set, column(Key::speed));
+  const Critical found =
+      critical_device(solver, solver.plan(), places, set, column(Key::speed), crew_of(set).mean_speed);
   double end_s = latest_s(set, found.end_without_s);
   for (std::size_t other = 0; other < places.sets(); ++other) {
     if (other != set) end_s = std::max(end_s, latest_s(other, replica_end_s[other * together]));

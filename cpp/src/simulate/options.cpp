@@ -7,6 +7,8 @@
 #include "ampacity/error.hpp"
 #include "base/text.hpp"
 #include "simulate/network_health.hpp"
+#include "simulate/replicas.hpp"
+#include "simulate/response.hpp"
 #include "workload/stages.hpp"
 
 namespace ampacity::simulation {
@@ -16,6 +18,9 @@ constexpr Range spread_range{0, 0.5};
 constexpr Range jitter_range{0, 0.25};  // tasks 3.7 deviations off still take time
 constexpr Range share_range{0, 1};
 constexpr Range speed_range{0.01, 100};
+constexpr Range power_range{0.1, 10};
+constexpr Range inlet_range{-40, 120};
+constexpr std::int64_t most_steps = 1'000'000;
 
 void check(const std::string& path, double value, Range range, std::vector<Problem>& problems) {
   if (value >= range.minimum && value <= range.maximum) return;
@@ -32,20 +37,21 @@ std::string percent(double fraction) {
   return buffer;
 }
 
-void check_speeds(const std::vector<double>& speeds, std::int64_t devices, std::vector<Problem>& problems) {
-  if (speeds.empty()) return;
-  if (static_cast<std::int64_t>(speeds.size()) != devices) {
-    problems.push_back({"speed_fraction",
-                        base::number_text(static_cast<std::int64_t>(speeds.size())) + " values",
-                        "must have one value for each of the " + base::number_text(devices) +
-                            " accelerators of the "
-                            "layout",
-                        {}});
+/// A column of the devices: one value for each, in its range; the first that is not is named.
+void check_column(const std::string& name, const std::vector<double>& column, Range range, std::int64_t devices,
+                  std::vector<Problem>& problems) {
+  if (column.empty()) return;
+  if (static_cast<std::int64_t>(column.size()) != devices) {
+    problems.push_back(
+        {name,
+         base::number_text(static_cast<std::int64_t>(column.size())) + " values",
+         "must have one value for each of the " + base::number_text(devices) + " accelerators of the layout",
+         {}});
     return;
   }
-  for (std::size_t d = 0; d < speeds.size(); ++d) {
+  for (std::size_t d = 0; d < column.size(); ++d) {
     const std::size_t before = problems.size();
-    check("speed_fraction[" + std::to_string(d) + "]", speeds[d], speed_range, problems);
+    check(name + "[" + std::to_string(d) + "]", column[d], range, problems);
     if (problems.size() > before) return;
   }
 }
@@ -66,6 +72,28 @@ void check_resolution(double resolution_s, double step_time_s) {
                       {}}});
 }
 
+void check_cap(const std::string& path, double cap_w, const Accelerator& device, std::vector<Problem>& problems) {
+  const std::size_t before = problems.size();
+  check(path, cap_w, {least_limit_w(device), device.tdp_w}, problems);
+  if (problems.size() == before) return;
+  problems.back().hint = device.name + " idles at " + base::number_text(device.idle_w) +
+                         " W, and draws the lowest limit before it computes anything";
+}
+
+Cluster limited(const Cluster& cluster, const SimulateOptions& options) {
+  if (options.cap_w.size() != 1) return cluster;
+  const double cap_w = options.cap_w.front();
+  std::vector<Problem> problems;
+  Cluster other = cluster;
+  for (Partition& partition : other.partitions) {
+    Accelerator& device = partition.node.accelerator;
+    check_cap("cap_w", cap_w, device, problems);
+    device.power_cap_w = cap_w;
+  }
+  if (!problems.empty()) throw InvalidSpec(std::move(problems));
+  return other;
+}
+
 void check_options(const SimulateOptions& options, const Layout& layout) {
   std::vector<Problem> problems;
   const Variability& v = options.variability;
@@ -74,7 +102,22 @@ void check_options(const SimulateOptions& options, const Layout& layout) {
   check("variability.task_jitter_fraction", v.task_jitter_fraction, jitter_range, problems);
   check("variability.fail_slow_fraction", v.fail_slow_fraction, share_range, problems);
   check("variability.fail_slow_speed_fraction", v.fail_slow_speed_fraction, {0.01, 1}, problems);
-  check_speeds(options.speed_fraction, layout.accelerators(), problems);
+  if (!(v.power_spread_fraction < 0)) {
+    check("variability.power_spread_fraction", v.power_spread_fraction, {0, 0.3}, problems);
+  }
+  if (!(v.inlet_spread_c < 0)) check("variability.inlet_spread_c", v.inlet_spread_c, {0, 30}, problems);
+  const std::int64_t devices = layout.accelerators();
+  check_column("speed_fraction", options.speed_fraction, speed_range, devices, problems);
+  check_column("power_fraction", options.power_fraction, power_range, devices, problems);
+  check_column("inlet_c", options.inlet_c, inlet_range, devices, problems);
+  check_column("temperature_c", options.temperature_c, inlet_range, devices, problems);
+  if (options.steps < 1 || options.steps > most_steps) {
+    problems.push_back(
+        {"steps", base::number_text(options.steps), "must be between 1 and " + base::number_text(most_steps), {}});
+  }
+  if (options.cap_w.size() != 1) {
+    check_column("cap_w", options.cap_w, {1, 1e5}, devices, problems);
+  }
   check_health(options.network, layout.accelerators(), problems);
   for (const std::int64_t d : options.exclude) {
     if (d >= 0 && d < layout.accelerators()) continue;
@@ -111,8 +154,7 @@ std::vector<std::string> warnings_of(const Layout& layout, const SimulateOptions
     say("too many streams meet on crowded links to solve all of their rates: groups other than the slowest go at the "
         "pace of their fullest link, as if the others on it were held up nowhere else");
   }
-  say("devices differ in speed only: temperatures, power caps and clocks are not simulated one by one, and a slower "
-      "device draws the same watts for longer");
+  say("spreads of silicon and of inlet temperatures, leakage and thermal resistances are engineering estimates");
   if (mixed) {
     say("replicas are filled into the kinds of devices one by one (stages, with balance = stages): those that lie on "
         "several count as the slowest kind of them, and messages between kinds go at the pace of the slower links");

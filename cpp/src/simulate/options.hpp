@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "ampacity/error.hpp"
 #include "ampacity/simulate.hpp"
 #include "simulate/traffic.hpp"
 
@@ -12,6 +13,13 @@ namespace ampacity::simulation {
 
 /// \throws InvalidSpec naming everything that is wrong with the options.
 void check_options(const SimulateOptions& options, const Layout& layout);
+
+/// Appends what is wrong with the power limit of a device.
+void check_cap(const std::string& path, double cap_w, const Accelerator& device, std::vector<Problem>& problems);
+
+/// The cluster with all accelerators under the common limit of `options.cap_w`, where it is one value.
+/// \throws InvalidSpec where a device could not work under it
+[[nodiscard]] Cluster limited(const Cluster& cluster, const SimulateOptions& options);
 
 /// \throws InvalidSpec where an index is not in [0, count).
 void check_index(const char* path, std::int64_t index, std::int64_t count);

@@ -28,7 +28,7 @@ void SetSolver::use(const Plan& plan) {
   compute_s_.assign(plan.slots.size(), 0);
   ends_s_.assign(plan.slots.size(), 0);
   rank_s_.assign(plan.ranks.size(), 0);
-  if (keeps_sums_) sums_s_.assign(plan.slots.size(), 0);
+  if (keeps_sums_) sums_.assign(plan.slots.size(), 0);
 }
 
 void SetSolver::solve(std::size_t set, std::span<const double> speeds, std::span<double> busy_s) {
@@ -60,13 +60,21 @@ void SetSolver::solve_rank(std::size_t set, std::int64_t rank, std::span<const d
   const auto end = compute_s_.begin() + plan_->begin[index + 1];
   std::fill(begin, end, 0.0);
   const std::size_t first = places_->first_device(set, rank);
-  if (!sums_s_.empty())
-    std::fill(sums_s_.begin() + plan_->begin[index], sums_s_.begin() + plan_->begin[index + 1], 0.0);
+  if (!sums_.empty()) std::fill(sums_.begin() + plan_->begin[index], sums_.begin() + plan_->begin[index + 1], 0.0);
   for (std::size_t d = first; d < first + places_->group(); ++d) {
     const double sum_s = add_device(d, rank, speeds[d]);
     if (!busy_s.empty()) busy_s[d] = sum_s;
   }
   rank_s_[index] = std::accumulate(begin, end, 0.0);
+}
+
+void SetSolver::solve_mean() {
+  compute_s_ = mean_s_;
+  for (std::size_t rank = 0; rank < rank_s_.size(); ++rank) {
+    const auto begin = mean_s_.begin() + plan_->begin[rank];
+    rank_s_[rank] = std::accumulate(begin, mean_s_.begin() + plan_->begin[rank + 1], 0.0);
+  }
+  solve_pipeline();
 }
 
 /// Calls `take(slot, seconds)` for each task of a device, in order.
@@ -88,18 +96,19 @@ void SetSolver::draw_device(std::size_t device, std::int64_t rank, double speed,
 
 double SetSolver::add_device(std::size_t device, std::int64_t rank, double speed) {
   double* const slowest = compute_s_.data();
-  double* const sums = sums_s_.data();
+  double* const sums = sums_.data();
   double sum = 0;
   const auto take = [&](std::size_t slot, double seconds) {
     sum += seconds;
     slowest[slot] = std::max(slowest[slot], seconds);
   };
-  if (sums_s_.empty()) {
+  if (sums_.empty()) {
     draw_device(device, rank, speed, take);
   } else {
+    const double weight = weights_[device];
     draw_device(device, rank, speed, [&](std::size_t slot, double seconds) {
       take(slot, seconds);
-      sums[slot] += seconds;
+      sums[slot] += weight * seconds;
     });
   }
   return sum;

@@ -63,11 +63,14 @@ class SetSolver {
   void solve_rank(std::size_t set, std::int64_t rank, std::span<const double> speeds, std::span<double> busy_s = {});
   /// What crowded links add to the tasks of a set.
   void slow_down(std::size_t set);
-  /// From now on also keeps the sum of all devices of a group for each slot.
-  void keep_sums() {
+  /// From now on also keeps, for each slot, the sum over the devices of its group of compute times the device's weight.
+  void keep_sums(std::span<const double> weights) {
     keeps_sums_ = true;
-    sums_s_.resize(compute_s_.size());
+    weights_ = weights;
+    sums_.resize(compute_s_.size());
   }
+  /// The set of mean devices without jitter.
+  void solve_mean();
   /// Ends of all slots from their durations.
   void solve_pipeline();
 
@@ -81,8 +84,8 @@ class SetSolver {
   [[nodiscard]] std::span<const std::array<double, 2>> network_delay_s() const { return network_delay_s_; }
   /// The sum over the slots of a rank.
   [[nodiscard]] double rank_network_s(std::int64_t rank) const;
-  /// Compute of all devices of the group of a slot (`keep_sums`).
-  [[nodiscard]] std::span<const double> sums_s() const { return sums_s_; }
+  /// Weighted compute of all devices of the group of a slot (`keep_sums`).
+  [[nodiscard]] std::span<const double> sums() const { return sums_; }
 
   /// Compute seconds of each slot of one device, in the order of its rank.
   [[nodiscard]] std::vector<double> device_compute_s(std::size_t device, std::int64_t rank, double speed) const;
@@ -102,7 +105,8 @@ class SetSolver {
   bool crowded_ = false;
   std::vector<double> mean_s_;  // compute of each slot on a device of mean speed
   std::vector<double> compute_s_;
-  std::vector<double> sums_s_;
+  std::span<const double> weights_;  // of all devices
+  std::vector<double> sums_;
   std::vector<double> ends_s_;
   std::vector<double> rank_s_;
   double end_s_ = 0;

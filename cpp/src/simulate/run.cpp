@@ -36,7 +36,7 @@ std::vector<StageMemory> memory_of(const Plan& plan, const StageKinds& front, co
 
 /// One crew but for jobs that span kinds of devices.
 void Run::plan_crews() {
-  const step::Pace pace = step::pace_of(job, cluster, layout);
+  const step::Pace pace = step::pace_of(job, priced, layout);
   if (!pace.shares.empty()) layout = pace.layout;
   const bool by_stages = pace.crews.size() == 1 && pace.shares.size() > 1;
   places.by_replica = !pace.crews.empty() && !by_stages;
@@ -78,27 +78,6 @@ double Run::devices_of_stage(std::size_t crew) const {
   return static_cast<double>((end - crews[crew].first_set) * places.group());
 }
 
-/// Each kind has its own spread.
-void Run::draw_speeds() {
-  const std::size_t portion = 1 + devices_between_questions / (places.group() * crews.front().plan.ranks.size());
-  share(places.sets(), portion, [&](std::size_t from, std::size_t to) {
-    for (std::size_t set = from; set < to; ++set) {
-      const CrewRun& crew = crew_of(set);
-      for (std::int64_t rank = 0; rank < places.stages; ++rank) {
-        Variability v = options.variability;
-        if (v.device_spread_fraction < 0) {
-          const RankSums& sums = crew.plan.ranks[static_cast<std::size_t>(rank)];
-          v.device_spread_fraction = device(crew.kind_of(sums)).speed_spread_fraction;
-        }
-        const std::size_t first = places.first_device(set, rank);
-        for (std::size_t d = first; d < first + places.group(); ++d) {
-          column(Key::speed)[d] = drawn_speed(options.seed, v, d);
-        }
-      }
-    }
-  });
-}
-
 void Run::prepare() {
   check_options(options, layout);
   places = places_of(layout);
@@ -109,12 +88,7 @@ void Run::prepare() {
   replica_end_s.resize(static_cast<std::size_t>(places.replicas));
   slowest_compute_s.resize(places.sets() * static_cast<std::size_t>(places.stages));
   network_s.resize(slowest_compute_s.size());
-  if (options.speed_fraction.empty()) {
-    draw_speeds();
-  } else {
-    std::copy(options.speed_fraction.begin(), options.speed_fraction.end(), column(Key::speed).begin());
-  }
-  for (const std::int64_t d : options.exclude) column(Key::speed)[static_cast<std::size_t>(d)] = 1;
+  prepare_devices();
 }
 
 /// Flows of a job that spans kinds of devices are not simulated: its communication has the seconds of the closed form.
@@ -158,13 +132,16 @@ void Run::solve_sets(SetSolver& solver, std::size_t from, std::size_t to) {
   const std::span<double> busy_s = column(Key::busy);
   bool solved_mean = false;
   for (std::size_t set = from; set < to; ++set) {
-    const Plan& plan = crew_of(set).plan;
+    const CrewRun& crew = crew_of(set);
+    const Plan& plan = crew.plan;
     solved_mean = solved_mean && &plan == &solver.plan();
     solver.use(plan);
     bool mean = draws.jitter_fraction <= 0 && !slowed.any_in(set);
     for (std::int64_t rank = 0; rank < places.stages && mean; ++rank) {
       const auto begin = speeds.begin() + static_cast<std::ptrdiff_t>(places.first_device(set, rank));
-      mean = std::all_of(begin, begin + static_cast<std::ptrdiff_t>(places.group()), [](double s) { return s == 1; });
+      const double mean_s = crew.mean_speed[static_cast<std::size_t>(rank)];
+      mean = std::all_of(begin, begin + static_cast<std::ptrdiff_t>(places.group()),
+                         [mean_s](double s) { return s == mean_s; });
     }
     if (mean && solved_mean) {
       for (std::int64_t rank = 0; rank < places.stages; ++rank) {
@@ -185,7 +162,8 @@ void Run::solve() {
   const auto portion = static_cast<std::size_t>(std::max(1.0, tasks_between_questions / tasks_of_set));
   std::atomic<std::size_t> done = 0;
   const std::function<bool()> told = [&] {
-    options.progress(static_cast<double>(done) / static_cast<double>(places.sets()));
+    const double step_done = static_cast<double>(done) / static_cast<double>(places.sets());
+    options.progress((static_cast<double>(steps.step_time_s.size()) + step_done) / static_cast<double>(options.steps));
     return !options.proceed || options.proceed();
   };
   share(

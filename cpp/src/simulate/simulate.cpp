@@ -24,8 +24,7 @@ Simulation::Simulation(Training job, Cluster cluster, const Layout& layout, Simu
     : parts_(std::make_unique<Parts>(std::move(job), std::move(cluster), layout, std::move(options))) {
   Parts& p = *parts_;
   p.prepare();
-  p.solve();
-  p.finish();
+  p.run_steps();
   p.find_critical();
   p.warnings = simulation::warnings_of(p.layout, p.options, p.estimate, p.traffic);
   p.options.progress = nullptr;  // of this call
@@ -69,6 +68,9 @@ const std::vector<StageMemory>& Simulation::memory_stages() const {
 }
 const std::vector<std::string>& Simulation::warnings() const {
   return parts_->warnings;
+}
+const StepColumns& Simulation::steps() const {
+  return parts_->steps;
 }
 std::size_t Simulation::devices() const {
   return parts_->places.devices();

@@ -37,13 +37,12 @@ class Writer {
   double now_s_ = 0;
 };
 
-DeviceSlices slices_of(const Run& run, const CrewRun& crew, const SetSolver& solver, std::size_t device,
-                       std::int64_t rank) {
+DeviceSlices slices_of(const Run& run, const SetSolver& solver, std::size_t device, std::int64_t rank) {
   const Plan& plan = solver.plan();
   const RankSums& sums = plan.ranks[static_cast<std::size_t>(rank)];
   const step::StepEnd& end = plan.end_of(sums);
   const std::vector<double> own_s = solver.device_compute_s(device, rank, run.column(Key::speed)[device]);
-  const Watts& w = crew.watts[static_cast<std::size_t>(rank)];
+  const Watts w = run.device_watts(device);
   Writer writer(static_cast<std::int64_t>(device));
   const auto first = static_cast<std::size_t>(plan.begin[static_cast<std::size_t>(rank)]);
   for (std::size_t i = 0; i < own_s.size(); ++i) {
@@ -85,7 +84,7 @@ std::vector<DeviceSlices> slices_of(const Run& run, std::span<const std::int64_t
     if (set != solved) solver.solve(set, run.column(Key::speed));
     solved = set;
     const std::int64_t rank = device / (places.peers * places.replicas);
-    found.push_back(slices_of(run, crew, solver, static_cast<std::size_t>(device), rank));
+    found.push_back(slices_of(run, solver, static_cast<std::size_t>(device), rank));
   }
   return found;
 }

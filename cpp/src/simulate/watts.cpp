@@ -44,21 +44,18 @@ std::vector<double> WattBins::mean_w() const {
   return watts;
 }
 
-void add_set(const SetSolver& solver, const Plan& plan, const Places& places, const std::vector<Watts>& watts,
-             WattBins& bins) {
-  const auto devices = static_cast<double>(places.group());
+void add_set(const SetSolver& solver, const Plan& plan, std::span<const double> communicating_w, WattBins& bins) {
   for (std::size_t at = 1; at < plan.slots.size(); ++at) {
     const Slot& slot = plan.slots[at];
-    const Watts& w = watts[static_cast<std::size_t>(slot.rank)];
     const double longest_s = solver.compute_s()[at];
     const double compute_end_s = solver.ends_s()[at] - slot.fixed_s - solver.network_s()[at];
     // Devices of a group end one after the other, within a few per cent of a task: their joules are spread over it.
     if (longest_s > 0) {
-      const double compute_w = (w.busy_w - w.stalled_w) * solver.sums_s()[at] / longest_s;
-      bins.add(std::max(0.0, compute_end_s - longest_s), longest_s, compute_w);
+      bins.add(std::max(0.0, compute_end_s - longest_s), longest_s, solver.sums()[at] / longest_s);
     }
     const double communication_s = slot.communication_s + solver.network_s()[at];
-    if (communication_s > 0) bins.add(compute_end_s, communication_s, devices * (w.communicating_w - w.stalled_w));
+    const double more_w = communicating_w[static_cast<std::size_t>(slot.rank)];
+    if (communication_s > 0) bins.add(compute_end_s, communication_s, more_w);
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "ampacity/accelerator.hpp"
@@ -51,8 +52,9 @@ class WattBins {
   std::vector<double> slopes_;
 };
 
-/// Adds what the set that the solver holds (with `keep_sums`) draws above `stalled_w` until its pipelines are done.
-void add_set(const SetSolver& solver, const Plan& plan, const Places& places, const std::vector<Watts>& watts,
-             WattBins& bins);
+/// Adds what the set that the solver holds draws above its stalled devices until its pipelines are done. The weights of
+/// its sums (`keep_sums`) are what each device draws more while kernels run; `communicating_w`, of each rank, is what
+/// the devices of its group together draw more while they communicate.
+void add_set(const SetSolver& solver, const Plan& plan, std::span<const double> communicating_w, WattBins& bins);
 
 }  // namespace ampacity::simulation
