@@ -98,7 +98,7 @@ bool Run::has_flows() const {
 
 /// Where flows on the links say how crowded they are, the closed form's expectation stays out.
 network::Links Run::links_on(std::size_t kind) const {
-  network::Links links = step::links_of(job, cluster, cluster.partitions[kind]);
+  network::Links links = step::links_of(job, priced, priced.partitions[kind]);
   if (has_flows()) links.paths = {};
   return links;
 }
