@@ -93,7 +93,8 @@ TEST_CASE("any step, offset and failure ends where it should") {
     job.events.detection_s = 0.01;
     job.offset_s = 123.456;
     SiteLoad load({job}, {});
-    for (const double w : load.next(300)[grid]) {
+    const auto columns = load.next(300);
+    for (const double w : columns[grid]) {
       CHECK(w >= 0);
       CHECK(w <= 1000 * (1 + 1e-9));
     }
