@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import numpy as np
-
 from ampacity import _core
 from ampacity._core import Cluster
 from ampacity._weather import Hours, Weather
@@ -295,6 +293,8 @@ def site_power(
     >>> abs(sum(item.mean_w for item in site.children(feed.name)) / feed.mean_w - 1) < 1e-9
     True
     """
+    import numpy as np
+
     none = np.empty(0)
     figures, supply, tree, breakers, hours, warnings = _core.site_power(
         cluster,
