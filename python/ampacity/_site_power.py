@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ampacity import _core
 from ampacity._core import Cluster
-from ampacity._weather import Hours, Weather
+from ampacity._weather import Weather
+
+if TYPE_CHECKING:
+    from ampacity._weather import Hours
 
 _JOULES_PER_TWH = 3.6e15
 

@@ -6,17 +6,20 @@ import csv
 import dataclasses
 import datetime
 import io
+import math
 import os
 from collections.abc import Callable
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, TypeAlias
 
 from ampacity import _core
 from ampacity._core import Climate, InvalidSpec
 from ampacity._files import file_error, in_file, read_text
 
-Hours = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Hours: TypeAlias = npt.NDArray[np.float64]
 
 _HUMIDITY = "relative_humidity"
 _COLUMNS = ("time", "dry_bulb_c", "wet_bulb_c", _HUMIDITY)
@@ -121,7 +124,7 @@ def read_weather(path: str | os.PathLike[str], *, elevation_m: float = 0.0) -> W
         _check_times(path, [row[names.index("time")] for row in rows[1:]])
     dry = _numbers(path, "dry_bulb_c", [row[names.index("dry_bulb_c")] for row in rows[1:]])
     other = _numbers(path, second[0], [row[names.index(second[0])] for row in rows[1:]])
-    if second[0] == _HUMIDITY and other.size and np.nanmax(other) > 1.5:
+    if second[0] == _HUMIDITY and other.size and other.max() > 1.5:
         other = other / 100
     convert: Callable[[], tuple[Hours, Hours]] = lambda: (
         _core.weather_of_humidity(dry, other, elevation_m) if second[0] == _HUMIDITY else _core.weather_of(dry, other)
@@ -133,6 +136,8 @@ def read_weather(path: str | os.PathLike[str], *, elevation_m: float = 0.0) -> W
 
 
 def _numbers(path: str | os.PathLike[str], name: str, texts: list[str]) -> Hours:
+    import numpy as np
+
     values = np.empty(len(texts))
     for index, text in enumerate(texts):
         try:
@@ -140,7 +145,7 @@ def _numbers(path: str | os.PathLike[str], name: str, texts: list[str]) -> Hours
         except ValueError:
             value = "nothing" if not text.strip() else repr(text)
             raise file_error(path, f"has {value} for {name} in line {index + 2}") from None
-        if not np.isfinite(values[index]):
+        if not math.isfinite(values[index]):
             raise file_error(path, f"has {text.strip()} for {name} in line {index + 2}")
     return values
 
