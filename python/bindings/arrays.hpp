@@ -23,6 +23,12 @@ std::span<const T> values_of(const py::array_t<T, py::array::c_style>& array) {
   return {array.data(), static_cast<std::size_t>(array.size())};
 }
 
+template <class T>
+std::vector<T> vector_of(const py::array_t<T, py::array::c_style>& array) {
+  const std::span<const T> values = values_of(array);
+  return {values.begin(), values.end()};
+}
+
 /// Hands a column to numpy, which may read it only.
 template <class T>
 py::array_t<T> read_only(std::vector<T>&& values) {

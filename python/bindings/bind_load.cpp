@@ -20,8 +20,7 @@ LoadShape shape_from(const Doubles& accelerators_w, double resolution_s, double 
                      double limit_w, double idle_w, double stalled_w, double supply_loss, double hosts_w,
                      double network_w, double plant_per_it) {
   LoadShape shape;
-  const std::span<const double> watts = values_of(accelerators_w);
-  shape.accelerators_w.assign(watts.begin(), watts.end());
+  shape.accelerators_w = vector_of(accelerators_w);
   shape.resolution_s = resolution_s;
   shape.step_time_s = step_time_s;
   shape.accelerators = accelerators;

@@ -15,19 +15,15 @@ std::unique_ptr<Simulation> run(const Training& job, const Cluster& cluster, con
                                 const Doubles& temperature_c, const Doubles& cap_w, std::vector<std::int64_t> exclude,
                                 const NetworkHealth& network, std::int64_t steps, bool warm_up, std::size_t threads,
                                 const std::optional<py::typing::Callable<py::object(double)>>& progress) {
-  const auto column = [](const Doubles& values) {
-    const std::span<const double> all = values_of(values);
-    return std::vector<double>(all.begin(), all.end());
-  };
   SimulateOptions options;
   options.seed = seed;
   options.variability = {device_spread_fraction,   task_jitter_fraction,  fail_slow_fraction,
                          fail_slow_speed_fraction, power_spread_fraction, inlet_spread_c};
-  options.speed_fraction = column(speed_fraction);
-  options.power_fraction = column(power_fraction);
-  options.inlet_c = column(inlet_c);
-  options.temperature_c = column(temperature_c);
-  options.cap_w = column(cap_w);
+  options.speed_fraction = vector_of(speed_fraction);
+  options.power_fraction = vector_of(power_fraction);
+  options.inlet_c = vector_of(inlet_c);
+  options.temperature_c = vector_of(temperature_c);
+  options.cap_w = vector_of(cap_w);
   options.exclude = std::move(exclude);
   options.network = network;
   options.steps = steps;
@@ -220,10 +216,9 @@ void bind_simulate(py::module_& module) {
   py::class_<NetworkHealth>(module, "NetworkHealth", "The compiled part of ``ampacity.NetworkHealth``.")
       .def(py::init([](double failed_fraction, std::int64_t tier, const Integers& links, const Doubles& link_fraction,
                        const Integers& nics, const Doubles& nic_fraction) {
-             const auto whole = [](const Integers& a) { return std::vector(values_of(a).begin(), values_of(a).end()); };
-             const auto real = [](const Doubles& a) { return std::vector(values_of(a).begin(), values_of(a).end()); };
-             return NetworkHealth{failed_fraction,     tier,        whole(links),
-                                  real(link_fraction), whole(nics), real(nic_fraction)};
+             return NetworkHealth{failed_fraction,  tier,
+                                  vector_of(links), vector_of(link_fraction),
+                                  vector_of(nics),  vector_of(nic_fraction)};
            }),
            py::arg("failed_fraction"), py::arg("tier").noconvert(), py::arg("links"), py::arg("link_fraction"),
            py::arg("nics"), py::arg("nic_fraction"));

@@ -19,11 +19,6 @@ using Parts = py::typing::Tuple<Figures, Figures, py::typing::List<TreeRow>, py:
                                 py::typing::List<py::str>>;
 using WeatherColumns = py::typing::Tuple<py::array_t<double>, py::array_t<double>>;
 
-std::vector<double> copied(const Doubles& array) {
-  const std::span<const double> values = values_of(array);
-  return {values.begin(), values.end()};
-}
-
 WeatherColumns columns_of(Weather&& weather) {
   return WeatherColumns(
       py::make_tuple(read_only(std::move(weather.dry_bulb_c)), read_only(std::move(weather.wet_bulb_c))));
@@ -81,7 +76,7 @@ Parts run(const Cluster& cluster, double device_limit_w, double device_mean_w, d
   options.device_limit_w = device_limit_w;
   options.device_mean_w = device_mean_w;
   options.load_fraction = load_fraction;
-  options.weather = {copied(dry_bulb_c), copied(wet_bulb_c)};
+  options.weather = {vector_of(dry_bulb_c), vector_of(wet_bulb_c)};
   SitePower power = [&] {
     const py::gil_scoped_release release;
     return site_power(cluster, options);
@@ -117,12 +112,12 @@ void bind_site_power(py::module_& module) {
       "Dry and wet bulb of every hour of a climate's year (C).");
   module.def(
       "weather_of",
-      [](const Doubles& dry, const Doubles& wet) { return columns_of(weather_of(copied(dry), copied(wet))); },
+      [](const Doubles& dry, const Doubles& wet) { return columns_of(weather_of(vector_of(dry), vector_of(wet))); },
       py::arg("dry_bulb_c"), py::arg("wet_bulb_c"), "The same hours, checked.");
   module.def(
       "weather_of_humidity",
       [](const Doubles& dry, const Doubles& humidity, double elevation_m) {
-        return columns_of(weather_of_humidity(copied(dry), copied(humidity), elevation_m));
+        return columns_of(weather_of_humidity(vector_of(dry), vector_of(humidity), elevation_m));
       },
       py::arg("dry_bulb_c"), py::arg("relative_humidity_fraction"), py::arg("elevation_m"),
       "Dry and wet bulb of hours with that humidity, checked.");

@@ -51,8 +51,8 @@ struct Accelerator {
   std::shared_ptr<const MeasuredKernels> measured;  ///< corrects kernels near measured shapes; no field of documents
 
   static constexpr std::string_view kind = "accelerator";
+  template <class S = Accelerator>
   static constexpr auto fields() {
-    using S = Accelerator;
     constexpr Range flops{0, 1e18};
     return std::tuple{
         required("name", &S::name, "catalogue name"),

@@ -52,8 +52,8 @@ struct Architecture {
   double synchronous_attention_fraction = 1;
 
   static constexpr std::string_view kind = "architecture";
+  template <class S = Architecture>
   static constexpr auto fields() {
-    using S = Architecture;
     constexpr Range share{0.05, 1};
     constexpr Range ratio{0.05, 4};
     return std::tuple{

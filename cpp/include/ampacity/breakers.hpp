@@ -22,8 +22,8 @@ struct BreakerLevel {
   double trip_heat = 1.206;
 
   static constexpr std::string_view kind = "breaker";
+  template <class S = BreakerLevel>
   static constexpr auto fields() {
-    using S = BreakerLevel;
     return std::tuple{
         required("name", &S::name, "level of the distribution"),
         optional("rating_w", &S::rating_w, Range{1, 1e10},

@@ -19,8 +19,8 @@ struct Partition {
   std::int64_t accelerators = 0;
 
   static constexpr std::string_view kind = "partition";
+  template <class S = Partition>
   static constexpr auto fields() {
-    using S = Partition;
     return std::tuple{required("node", &S::node, "the node"),
                       required("accelerators", &S::accelerators, Range{1, 1e8}, "accelerators in nodes of this kind")};
   }
@@ -43,8 +43,8 @@ struct Cluster {
   }
 
   static constexpr std::string_view kind = "cluster";
+  template <class S = Cluster>
   static constexpr auto fields() {
-    using S = Cluster;
     return std::tuple{required("name", &S::name, "catalogue name"),
                       optional("title", &S::title, "full name"),
                       required("partitions", &S::partitions, "equal nodes, one entry per kind of node"),

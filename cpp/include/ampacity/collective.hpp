@@ -84,8 +84,8 @@ struct CollectiveCall {
   double domains_per_token = 0;
 
   static constexpr std::string_view kind = "collective";
+  template <class S = CollectiveCall>
   static constexpr auto fields() {
-    using S = CollectiveCall;
     return std::tuple{
         required("operation", &S::operation, "what the group does"),
         required("gpus", &S::gpus, Range{2, 1e8}, "accelerators in the group"),

@@ -23,8 +23,8 @@ struct Switch {
   double price_usd = 0;
 
   static constexpr std::string_view kind = "switch";
+  template <class S = Switch>
   static constexpr auto fields() {
-    using S = Switch;
     return std::tuple{
         required("name", &S::name, "catalogue name"),
         optional("title", &S::title, "full product name"),
@@ -48,8 +48,8 @@ struct Optic {
   double price_usd = 0;
 
   static constexpr std::string_view kind = "optic";
+  template <class S = Optic>
   static constexpr auto fields() {
-    using S = Optic;
     return std::tuple{required("name", &S::name, "catalogue name"),
                       optional("title", &S::title, "full product name"),
                       required("bytes_per_s", &S::bytes_per_s, Range{1e8, 1e13}, "line rate per direction, all ports"),
@@ -103,8 +103,8 @@ struct Fabric {
   double price_usd_per_accelerator = 0;
 
   static constexpr std::string_view kind = "fabric";
+  template <class S = Fabric>
   static constexpr auto fields() {
-    using S = Fabric;
     return std::tuple{
         required("name", &S::name, "catalogue name"),
         optional("title", &S::title, "full name"),

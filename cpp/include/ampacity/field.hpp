@@ -1,5 +1,6 @@
 // The described table behind every specification: one list of fields per struct, read by the file reader,
-// the validator, the Python bindings and the documentation alike, so that a rule is stated once.
+// the validator, the Python bindings and the documentation alike, so that a rule is stated once. `fields()` is a
+// template only so that its tuple is built where it is walked: elsewhere it would cost most of the compile time.
 #pragma once
 
 #include <array>

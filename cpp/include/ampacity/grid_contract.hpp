@@ -29,8 +29,8 @@ struct GridContract {
   double ride_through_s = 0;
 
   static constexpr std::string_view kind = "contract";
+  template <class S = GridContract>
   static constexpr auto fields() {
-    using S = GridContract;
     constexpr Range watts{1, 1e12};
     return std::tuple{
         optional("name", &S::name, "who asks for it"),

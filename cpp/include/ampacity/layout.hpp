@@ -104,8 +104,8 @@ struct Layout {
   [[nodiscard]] std::int64_t accelerators() const { return tp * pp * cp * dp; }
 
   static constexpr std::string_view kind = "layout";
+  template <class S = Layout>
   static constexpr auto fields() {
-    using S = Layout;
     constexpr Range degree{1, 1e7};
     constexpr Range share{0, 1};
     return std::tuple{

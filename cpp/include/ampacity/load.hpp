@@ -79,8 +79,8 @@ struct LoadEvents {
   double step_spread_fraction = 0.01;
 
   static constexpr std::string_view kind = "events";
+  template <class S = LoadEvents>
   static constexpr auto fields() {
-    using S = LoadEvents;
     constexpr Range seconds{0, 1e9};
     return std::tuple{
         optional("checkpoint_interval_s", &S::checkpoint_interval_s, seconds, "training between checkpoints; 0 = none"),

@@ -20,8 +20,8 @@ struct PowerFloor {
   double ramp_down_w_per_s = 0;
 
   static constexpr std::string_view kind = "power_floor";
+  template <class S = PowerFloor>
   static constexpr auto fields() {
-    using S = PowerFloor;
     constexpr Range ramp{0, 1e6};
     return std::tuple{
         required("floor_fraction", &S::floor_fraction, Range{0, 0.9},
@@ -38,8 +38,8 @@ struct Filler {
   double overhead_fraction = 0.05;
 
   static constexpr std::string_view kind = "filler";
+  template <class S = Filler>
   static constexpr auto fields() {
-    using S = Filler;
     return std::tuple{required("level_fraction", &S::level_fraction, Range{0.01, 1},
                                "power that it lifts waiting accelerators to, over their limit"),
                       optional("overhead_fraction", &S::overhead_fraction, Range{0, 0.5},
@@ -72,8 +72,8 @@ struct Storage {
   double price_usd_per_kwh = 0;
 
   static constexpr std::string_view kind = "storage";
+  template <class S = Storage>
   static constexpr auto fields() {
-    using S = Storage;
     return std::tuple{
         required("level", &S::level, "where it stands"),
         optional("name", &S::name, "what it is"),
@@ -106,8 +106,8 @@ struct Curtailment {
   double cap_w = 0;
 
   static constexpr std::string_view kind = "curtailment";
+  template <class S = Curtailment>
   static constexpr auto fields() {
-    using S = Curtailment;
     return std::tuple{
         required("start_s", &S::start_s, Range{0, 1e9}, "first start, from the start of the load"),
         required("duration_s", &S::duration_s, Range{1, 1e9}, "how long it lasts"),

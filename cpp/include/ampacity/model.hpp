@@ -62,8 +62,8 @@ struct Model {
   [[nodiscard]] bool is_gated() const { return activation == Activation::swiglu || activation == Activation::geglu; }
 
   static constexpr std::string_view kind = "model";
+  template <class S = Model>
   static constexpr auto fields() {
-    using S = Model;
     constexpr Range width{1, 1e7};
     constexpr Range count{0, 1e6};
     return std::tuple{

@@ -22,8 +22,8 @@ struct Nic {
   double max_w = 0;
 
   static constexpr std::string_view kind = "nic";
+  template <class S = Nic>
   static constexpr auto fields() {
-    using S = Nic;
     return std::tuple{required("name", &S::name, "catalogue name"), optional("title", &S::title, "full product name"),
                       required("bytes_per_s", &S::bytes_per_s, Range{1e8, 1e13}, "line rate per direction, all ports"),
                       required("typical_w", &S::typical_w, Range{0, 1e4}, "typical power without optics"),
@@ -82,8 +82,8 @@ struct Node {
   double price_usd = 0;
 
   static constexpr std::string_view kind = "node";
+  template <class S = Node>
   static constexpr auto fields() {
-    using S = Node;
     constexpr Range watts{0, 1e6};
     return std::tuple{
         required("name", &S::name, "catalogue name"),

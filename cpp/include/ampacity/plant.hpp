@@ -18,8 +18,8 @@ struct LoadPoint {
   double efficiency_fraction = 1;
 
   static constexpr std::string_view kind = "load_point";
+  template <class S = LoadPoint>
   static constexpr auto fields() {
-    using S = LoadPoint;
     return std::tuple{
         required("load_fraction", &S::load_fraction, Range{0.01, 1.5}, "output over rated output"),
         required("efficiency_fraction", &S::efficiency_fraction, Range{0.3, 1}, "output over input at that load")};
@@ -34,8 +34,8 @@ struct Supply {
   std::vector<LoadPoint> points;
 
   static constexpr std::string_view kind = "supply";
+  template <class S = Supply>
   static constexpr auto fields() {
-    using S = Supply;
     return std::tuple{required("name", &S::name, "catalogue name"), optional("title", &S::title, "full name"),
                       required("points", &S::points, "efficiencies by rising load")};
   }
@@ -50,8 +50,8 @@ struct ClimateMonth {
   double deviation_c = 3;
 
   static constexpr std::string_view kind = "climate_month";
+  template <class S = ClimateMonth>
   static constexpr auto fields() {
-    using S = ClimateMonth;
     return std::tuple{
         required("dry_bulb_c", &S::dry_bulb_c, Range{-60, 50}, "mean temperature of the air"),
         required("diurnal_range_c", &S::diurnal_range_c, Range{0, 40}, "mean daily maximum less mean daily minimum"),
@@ -71,8 +71,8 @@ struct Climate {
   std::vector<ClimateMonth> months;
 
   static constexpr std::string_view kind = "climate";
+  template <class S = Climate>
   static constexpr auto fields() {
-    using S = Climate;
     return std::tuple{
         required("name", &S::name, "catalogue name"),
         optional("title", &S::title, "place and station"),
@@ -113,8 +113,8 @@ struct CoolingLoop {
   double chiller_cop_max = 12;
 
   static constexpr std::string_view kind = "cooling_loop";
+  template <class S = CoolingLoop>
   static constexpr auto fields() {
-    using S = CoolingLoop;
     constexpr Range share{0, 1};
     return std::tuple{
         optional("rejection", &S::rejection, "where the heat goes: dry, adiabatic or tower"),
@@ -167,8 +167,8 @@ struct Plant {
   double auxiliary_rack_w = 15e3;
 
   static constexpr std::string_view kind = "plant";
+  template <class S = Plant>
   static constexpr auto fields() {
-    using S = Plant;
     constexpr Range share{0, 1};
     constexpr Range watts{1e3, 1e10};
     return std::tuple{
@@ -225,8 +225,8 @@ struct Generation {
   double battery_j = 0;
 
   static constexpr std::string_view kind = "generation";
+  template <class S = Generation>
   static constexpr auto fields() {
-    using S = Generation;
     constexpr Range watts{0, 1e11};
     return std::tuple{
         optional("gas_w", &S::gas_w, watts, "gas turbines and engines of the site"),

@@ -17,8 +17,8 @@ struct Grid {
   double carbon_kg_per_mwh = 0;
 
   static constexpr std::string_view kind = "grid";
+  template <class S = Grid>
   static constexpr auto fields() {
-    using S = Grid;
     return std::tuple{
         required("name", &S::name, "catalogue name"), optional("title", &S::title, "what it covers"),
         required("carbon_kg_per_mwh", &S::carbon_kg_per_mwh, Range{0, 3000}, "kg CO2e per MWh delivered")};
@@ -53,8 +53,8 @@ struct Site {
   double liquid_spread_c = 0.5;
 
   static constexpr std::string_view kind = "site";
+  template <class S = Site>
   static constexpr auto fields() {
-    using S = Site;
     return std::tuple{
         required("name", &S::name, "catalogue name"),
         optional("title", &S::title, "full name"),
@@ -103,8 +103,8 @@ struct Reliability {
   std::int64_t scale_reference_accelerators = 32768;
 
   static constexpr std::string_view kind = "reliability";
+  template <class S = Reliability>
   static constexpr auto fields() {
-    using S = Reliability;
     return std::tuple{
         required("name", &S::name, "catalogue name"),
         optional("title", &S::title, "full name"),

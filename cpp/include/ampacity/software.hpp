@@ -75,8 +75,8 @@ struct Software {
   double fragmentation_fraction = 0.03;
 
   static constexpr std::string_view kind = "software";
+  template <class S = Software>
   static constexpr auto fields() {
-    using S = Software;
     constexpr Range share{0, 1};
     return std::tuple{
         required("name", &S::name, "catalogue name"),

@@ -26,8 +26,8 @@ struct Training {
   bool in_network_reduction = false;
 
   static constexpr std::string_view kind = "training";
+  template <class S = Training>
   static constexpr auto fields() {
-    using S = Training;
     return std::tuple{
         required("model", &S::model, "the model"),
         optional("software", &S::software, "the training software (default megatron-core)"),

@@ -18,4 +18,9 @@ namespace ampacity::base {
   return mixed(mixed(mixed(seed) ^ entity) ^ stream);
 }
 
+/// A uniform draw in (0, 1), never either.
+[[nodiscard]] constexpr double uniform(std::uint64_t bits) {
+  return (static_cast<double>(bits >> 11U) + 0.5) * 0x1p-53;
+}
+
 }  // namespace ampacity::base

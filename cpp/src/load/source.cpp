@@ -13,10 +13,6 @@ constexpr double never = std::numeric_limits<double>::infinity();
 
 enum Stream : std::uint64_t { failure = 1, step_length };
 
-double uniform(std::uint64_t bits) {
-  return (static_cast<double>(bits >> 11U) + 0.5) * 0x1p-53;
-}
-
 /// Standard normal but for its tails: the sum of four uniform draws out of one hash (it ends at 3.46 deviations).
 double deviation(std::uint64_t bits) {
   double sum = 0;
@@ -88,7 +84,7 @@ void JobSource::plan_failure() {
   to_failure_s_ = never;
   if (events_.mtbf_s <= 0) return;
   const auto nth = static_cast<std::uint64_t>(failures_);
-  to_failure_s_ = -events_.mtbf_s * std::log(uniform(base::random_bits(seed_, 2 * number_ + failure, nth)));
+  to_failure_s_ = -events_.mtbf_s * std::log(base::uniform(base::random_bits(seed_, 2 * number_ + failure, nth)));
 }
 
 std::size_t JobSource::shape_now() const {

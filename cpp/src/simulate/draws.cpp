@@ -10,11 +10,6 @@ namespace {
 
 constexpr double slowest_speed = 0.1;
 
-/// Uniform in (0, 1), never either.
-double uniform(std::uint64_t bits) {
-  return (static_cast<double>(bits >> 11U) + 0.5) * 0x1p-53;
-}
-
 }  // namespace
 
 JitterTable::JitterTable() {
@@ -30,12 +25,12 @@ JitterTable::JitterTable() {
 }
 
 double normal_draw(std::uint64_t seed, std::uint64_t entity, std::uint64_t stream) {
-  return base::normal_quantile(uniform(base::random_bits(seed, entity, stream)));
+  return base::normal_quantile(base::uniform(base::random_bits(seed, entity, stream)));
 }
 
 bool fails_slow(std::uint64_t seed, const Variability& variability, std::uint64_t device) {
   return variability.fail_slow_fraction > 0 &&
-         uniform(base::random_bits(seed, device, fail_slow)) < variability.fail_slow_fraction;
+         base::uniform(base::random_bits(seed, device, fail_slow)) < variability.fail_slow_fraction;
 }
 
 double drawn_speed(std::uint64_t seed, const Variability& variability, std::uint64_t device) {
