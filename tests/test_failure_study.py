@@ -87,7 +87,7 @@ def test_command_line(capsys, tmp_path):
         (["--fail-links", "200%"], "fraction = 2: must be between 0 and 1"),
         (["--fail-links", "some"], "must be a share such as 1% or 0.01"),
         (["--fail-links", "1%", "--tier", "top"], "must be spine, leaf, or one of"),
-        (["--fail-links", "1%", "--plot", "x.gif"], "must end in .png, .svg, .pdf"),
+        (["--fail-links", "1%", "--plot", "x.gif"], "must end in one of .png, .svg, .pdf"),
     ],
 )
 def test_mistakes(capsys, flags, message):

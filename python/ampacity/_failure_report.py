@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ampacity._core import InvalidSpec, Problem
 from ampacity._failure_study import FailureStudy, PatternStudy
-from ampacity._files import file_error
+from ampacity._plotting import check_format, new_figure, save
 from ampacity._report import figure
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-_FORMATS = (".png", ".svg", ".pdf")
 
 
 def failure_text(study: FailureStudy) -> str:
@@ -91,21 +87,10 @@ def plot_failures(study: FailureStudy, path: str | os.PathLike[str]) -> None:
     InvalidSpec
         Another kind of file, a place that cannot be written, or no matplotlib (extra ``plot``).
     """
-    name = os.fspath(path)
-    if Path(name).suffix.lower() not in _FORMATS:
-        rule = f"must end in {', '.join(_FORMATS)}"
-        raise InvalidSpec([Problem(path="plot", value=name, rule=rule, hint="")])
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        rule = "needs matplotlib"
-        raise InvalidSpec([Problem(path="plot", value="", rule=rule, hint="pip install 'ampacity[plot]'")]) from None
-    picture = Figure(figsize=(10, 4 * len(study.patterns)), layout="constrained")
+    check_format(path)
+    picture = new_figure(10, 4 * len(study.patterns))
     axes = picture.subplots(len(study.patterns), 2, squeeze=False)
     for row, pattern in zip(axes, study.patterns, strict=True):
         _draw(row, pattern, study.tier.name)
     picture.suptitle(f"{study.cluster}: {study.failed:,} of {study.cables:,} cables '{study.tier.name}' fail")
-    try:
-        picture.savefig(name, dpi=150)
-    except OSError as error:
-        raise file_error(path, f"cannot be written: {error.strerror}") from None
+    save(picture, path)

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ampacity._core import InvalidSpec, PipelineTimeline, Problem
-from ampacity._files import file_error
+from ampacity._plotting import new_figure, save
 from ampacity._simulate_summary import seconds_columns
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from ampacity._simulation_views import SimulationViews
 
-_FORMATS = (".png", ".svg", ".pdf")
 _MOST_POINTS = 2000  # of a line or row: about what a screen shows
 _MARKED = 3  # extremes that a heat map rings, in nodes of their own
 _ASPECT = 1.6
@@ -35,26 +34,10 @@ _ACTIVITIES = {
 _OTHERS = ("#56B4E9", "#000000", "#8C564B", "#7F7F7F")
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure; raises InvalidSpec where matplotlib is not installed."""
-    try:
-        import matplotlib.figure
-    except ImportError:
-        rule = "needs matplotlib"
-        raise InvalidSpec([Problem(path="plot", value="", rule=rule, hint="pip install 'ampacity[plot]'")]) from None
-    return matplotlib.figure.Figure(figsize=(width, height), layout="constrained")
-
-
 def saved(figure: Figure, path: str | os.PathLike[str] | None) -> Figure:
     """Return the figure, after writing it where a path is given."""
-    if path is None:
-        return figure
-    if not os.fspath(path).lower().endswith(_FORMATS):
-        raise file_error(path, f"must end in one of {', '.join(_FORMATS)}")
-    try:
-        figure.savefig(path, dpi=150)
-    except OSError as error:
-        raise file_error(path, f"cannot be written: {error.strerror or error}") from None
+    if path is not None:
+        save(figure, path)
     return figure
 
 

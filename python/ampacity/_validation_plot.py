@@ -7,24 +7,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ampacity._core import InvalidSpec, Problem
-from ampacity._files import file_error
+from ampacity._plotting import check_format, new_figure, save
 from ampacity._scoreboard.result import Validation, ValidationRow
 from ampacity._validation import kind_named
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_FORMATS = (".png", ".svg", ".pdf")
 _SPAN = 0.5  # errors beyond this share are drawn at the edge
-
-
-def _figure_module() -> Any:
-    try:
-        import matplotlib.figure
-    except ImportError:
-        rule = "needs matplotlib"
-        raise InvalidSpec([Problem(path="plot", value="", rule=rule, hint="pip install 'ampacity[plot]'")]) from None
-    return matplotlib.figure
 
 
 def _colours(names: Sequence[str]) -> dict[str, Any]:
@@ -88,17 +78,16 @@ def plot_validation(result: Validation, path: str | os.PathLike[str]) -> None:
     InvalidSpec
         Nothing was predicted, the ending is unknown, the file cannot be written, or matplotlib is not installed.
     """
-    target = os.fspath(path)
-    if not target.lower().endswith(_FORMATS):
-        raise file_error(path, f"must end in one of {', '.join(_FORMATS)}")
+    check_format(path)
     predicted = [row for row in result.rows if row.error_fraction is not None]
     if not predicted:
-        raise InvalidSpec([Problem(path="plot", value=target, rule="needs at least one predicted row", hint="")])
-    figures = _figure_module()
+        raise InvalidSpec(
+            [Problem(path="plot", value=os.fspath(path), rule="needs at least one predicted row", hint="")]
+        )
     quantities = list(dict.fromkeys(row.quantity for row in predicted))
     sources = sorted({row.source_id for row in predicted})
     height = max(4.2, 0.32 * len(sources) + 1)
-    figure = figures.Figure(figsize=(11, height * len(quantities)), layout="constrained")
+    figure = new_figure(11, height * len(quantities))
     figure.suptitle(f"Ampacity against measurements: {kind_named(result.kind).title}")
     for axes, quantity in zip(figure.subplots(len(quantities), 2, squeeze=False), quantities, strict=True):
         rows = [row for row in predicted if row.quantity == quantity]
@@ -107,7 +96,4 @@ def plot_validation(result: Validation, path: str | os.PathLike[str]) -> None:
         _draw_errors(axes[1], rows, colours)
         if len(quantities) > 1:
             axes[0].set_title(quantity)
-    try:
-        figure.savefig(target, dpi=150)
-    except OSError as error:
-        raise file_error(path, f"cannot be written: {error.strerror}") from None
+    save(figure, path)

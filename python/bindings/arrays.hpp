@@ -17,6 +17,9 @@ namespace ampacity::python {
 
 using Doubles = py::array_t<double, py::array::c_style>;
 using Integers = py::array_t<std::int64_t, py::array::c_style>;
+// What is not of that type is converted.
+using ForcedDoubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
+using ForcedIntegers = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>;
 
 template <class T>
 std::span<const T> values_of(const py::array_t<T, py::array::c_style>& array) {
@@ -58,6 +61,13 @@ Names names_of(const Strings& strings) {
   return Names(py::tuple(list));
 }
 
+/// The names of columns, or what they hold.
+template <class Infos>
+Names infos(const Infos& columns, std::string_view ColumnInfo::* member) {
+  std::vector<std::string_view> texts;
+  for (const ColumnInfo& info : columns) texts.push_back(info.*member);
+  return names_of(texts);
+}
 /// \throws InvalidSpec naming all that are known, and the nearest.
 template <class Enum>
 Enum enum_named(const std::string& path, const std::string& name) {

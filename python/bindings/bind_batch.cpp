@@ -9,9 +9,6 @@
 namespace ampacity::python {
 namespace {
 
-using ForcedDoubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
-using ForcedIntegers = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>;
-
 /// Whether a field of a layout is a set, for which a list spells one value.
 bool is_set(const std::string& name) {
   bool found = false;

@@ -1,5 +1,5 @@
 // One collective: keywords in, a frozen answer out.
-#include <pybind11/numpy.h>
+#include "arrays.hpp"
 
 #include <cmath>
 
@@ -61,7 +61,7 @@ CollectiveCall read_call(const py::dict& fields, const Cluster* cluster) {
   }
 }
 
-CollectiveEstimate run(const Cluster& cluster, const py::KWArgs<py::object>& fields) {
+CollectiveEstimate collective_from(const Cluster& cluster, const py::KWArgs<py::object>& fields) {
   const CollectiveCall call = read_call(fields, &cluster);
   const py::gil_scoped_release release;
   return collective(cluster, call);
@@ -96,10 +96,9 @@ py::object plain(const CollectiveOption& option) {
   return table;
 }
 
-using Doubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
 using Exchange = py::typing::Tuple<py::int_, py::float_, py::float_>;
 
-Exchange run_exchange(const Doubles& matrix) {
+Exchange run_exchange(const ForcedDoubles& matrix) {
   const bool flat = matrix.ndim() != 2;
   const auto rows = flat ? static_cast<std::int64_t>(matrix.size()) : static_cast<std::int64_t>(matrix.shape(0));
   const auto columns = flat ? 1 : static_cast<std::int64_t>(matrix.shape(1));
@@ -124,7 +123,7 @@ void bind_collective(py::module_& module) {
   bind_result<CollectiveEstimate>(module, "CollectiveEstimate", "What `ampacity.collective` answers.")
       .def("to_dict", &items_dict<CollectiveEstimate>, "What ``ampacity collective --json`` prints of one size.")
       .def("__repr__", &text_of);
-  module.def("collective", &run, py::arg("cluster"), "See ``ampacity.collective``.");
+  module.def("collective", &collective_from, py::arg("cluster"), "See ``ampacity.collective``.");
   module.def("uneven_exchange", &run_exchange, py::arg("matrix"),
              "Ranks, bytes of the average rank, and the busiest over it, of bytes from every rank to every rank.");
   module.def(

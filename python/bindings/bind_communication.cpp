@@ -49,9 +49,9 @@ Request request(const std::string& name, const std::string& kind, const std::str
   return made;
 }
 
-CommunicationParts run(const Network& network, const std::vector<Request>& requests, const std::string& routing,
-                       std::uint64_t seed, std::int64_t queue_pairs, bool latency_weighted, double batch_fraction,
-                       bool aggregate) {
+CommunicationParts communicated(const Network& network, const std::vector<Request>& requests,
+                                const std::string& routing, std::uint64_t seed, std::int64_t queue_pairs,
+                                bool latency_weighted, double batch_fraction, bool aggregate) {
   FlowRules rules;
   rules.routing = enum_named<Routing>("routing", routing);
   rules.seed = seed;
@@ -99,9 +99,9 @@ void bind_communication(py::module_& module) {
            py::arg("ranks"), py::arg("bytes"), py::arg("start_s"), py::arg("levels"), py::arg("level_algorithms"),
            py::arg("chunks"), py::arg("rotate"), py::arg("bidirectional"), py::arg("step_latency_s"),
            py::arg("reduce_bytes_per_s"));
-  module.def("communicate", &run, py::arg("network"), py::arg("collectives"), py::arg("routing"), py::arg("seed"),
-             py::arg("queue_pairs"), py::arg("latency_weighted"), py::arg("batch_fraction"), py::arg("aggregate"),
-             "Times of every collective, bytes per link, end, flows, classes, events.");
+  module.def("communicate", &communicated, py::arg("network"), py::arg("collectives"), py::arg("routing"),
+             py::arg("seed"), py::arg("queue_pairs"), py::arg("latency_weighted"), py::arg("batch_fraction"),
+             py::arg("aggregate"), "Times of every collective, bytes per link, end, flows, classes, events.");
 }
 
 }  // namespace ampacity::python

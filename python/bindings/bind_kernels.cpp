@@ -1,27 +1,26 @@
 // Kernels by the table: numpy columns in, numpy columns out. The GIL is released while the core works.
-#include <pybind11/numpy.h>
+#include "arrays.hpp"
 
 #include "conversion.hpp"
 
 namespace ampacity::python {
 namespace {
 
-using Column = py::array_t<double, py::array::c_style | py::array::forcecast>;
-using Columns = std::pair<Column, Column>;
+using Points = std::pair<ForcedDoubles, ForcedDoubles>;
 
-std::span<const double> view(const Column& column) {
+std::span<const double> view(const ForcedDoubles& column) {
   return {column.data(), static_cast<std::size_t>(column.size())};
 }
 
-Columns to_arrays(const KernelCosts& costs) {
+Points to_arrays(const KernelCosts& costs) {
   const auto array = [](const std::vector<double>& values) {
-    return Column(static_cast<py::ssize_t>(values.size()), values.data());
+    return ForcedDoubles(static_cast<py::ssize_t>(values.size()), values.data());
   };
   return {array(costs.seconds), array(costs.joules)};
 }
 
 template <class Price>
-Columns without_gil(const Price& price) {
+Points without_gil(const Price& price) {
   KernelCosts costs;
   {
     const py::gil_scoped_release release;
@@ -44,14 +43,14 @@ Precision precision_named(const std::string& name) {
       {{"precision", "'" + name + "'", rule, near.empty() ? std::string() : "did you mean " + near[0] + "?"}});
 }
 
-Columns run_gemm(const Accelerator& device, const std::string& precision, const Column& m, const Column& n,
-                 const Column& k, const Column& batch, bool accumulate) {
+Points run_gemm(const Accelerator& device, const std::string& precision, const ForcedDoubles& m, const ForcedDoubles& n,
+                const ForcedDoubles& k, const ForcedDoubles& batch, bool accumulate) {
   const Precision format = precision_named(precision);
   const GemmTable table{view(m), view(n), view(k), view(batch), accumulate};
   return without_gil([&] { return gemm_costs(device, format, table); });
 }
 
-Columns run_attention(const Accelerator& device, const std::vector<Column>& shape, bool backward) {
+Points run_attention(const Accelerator& device, const std::vector<ForcedDoubles>& shape, bool backward) {
   if (shape.size() != 8) throw py::value_error("an attention table has eight columns");
   const AttentionTable table{view(shape[0]), view(shape[1]), view(shape[2]), view(shape[3]),
                              view(shape[4]), view(shape[5]), view(shape[6]), view(shape[7])};
@@ -59,7 +58,7 @@ Columns run_attention(const Accelerator& device, const std::vector<Column>& shap
       [&] { return backward ? attention_backward_costs(device, table) : attention_forward_costs(device, table); });
 }
 
-Columns run_streaming(const Accelerator& device, const Column& bytes, const Column& kernels) {
+Points run_streaming(const Accelerator& device, const ForcedDoubles& bytes, const ForcedDoubles& kernels) {
   const std::span<const double> moved = view(bytes);
   const std::span<const double> launches = view(kernels);
   return without_gil([&] { return streaming_costs(device, moved, launches); });
@@ -67,11 +66,11 @@ Columns run_streaming(const Accelerator& device, const Column& bytes, const Colu
 
 /// `points`: kernel (as in MeasuredKernel), three extents and the ratio, column by column.
 Cluster correct(const Cluster& cluster, const std::string& accelerator, const std::string& source,
-                const std::vector<std::string>& precisions, const std::vector<Column>& points) {
+                const std::vector<std::string>& precisions, const std::vector<ForcedDoubles>& points) {
   if (points.size() != 5) throw py::value_error("measured points have five columns");
   std::vector<std::span<const double>> columns;
   columns.reserve(points.size());
-  for (const Column& column : points) columns.push_back(view(column));
+  for (const ForcedDoubles& column : points) columns.push_back(view(column));
   std::vector<MeasuredPoint> all(precisions.size());
   for (std::size_t i = 0; i < all.size(); ++i) {
     for (const auto& column : columns) {

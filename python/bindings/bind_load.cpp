@@ -114,12 +114,6 @@ std::unique_ptr<SiteLoad> site_load(const std::vector<LoadJob>& jobs, const std:
   return std::make_unique<SiteLoad>(jobs, mitigations, SiteLoadOptions{seed, resolution_s, output_s, plant_s});
 }
 
-auto infos(std::string_view ColumnInfo::* member) {
-  std::vector<std::string_view> texts;
-  for (const ColumnInfo& info : SiteLoad::info()) texts.push_back(info.*member);
-  return names_of(texts);
-}
-
 void bind_site_load(py::module_& module) {
   py::class_<LoadJob>(module, "LoadJob", "A job of a site: its step, its events, where in its step it starts.")
       .def(py::init(
@@ -132,9 +126,9 @@ void bind_site_load(py::module_& module) {
       .def(py::init(&site_load), py::arg("jobs"), py::arg("mitigations"), py::kw_only(), py::arg("seed").noconvert(),
            py::arg("resolution_s"), py::arg("output_s"), py::arg("plant_s"))
       .def_static(
-          "keys", [] { return infos(&ColumnInfo::key); }, "Names of the columns.")
+          "keys", [] { return infos(SiteLoad::info(), &ColumnInfo::key); }, "Names of the columns.")
       .def_static(
-          "docs", [] { return infos(&ColumnInfo::doc); }, "What the columns hold, with units.")
+          "docs", [] { return infos(SiteLoad::info(), &ColumnInfo::doc); }, "What the columns hold, with units.")
       .def(
           "next",
           [](SiteLoad& self, std::size_t rows) {

@@ -13,7 +13,7 @@ namespace {
 using RatesParts = py::typing::Tuple<py::array_t<double>, py::array_t<std::int64_t>, py::array_t<double>>;
 using TransferParts = py::typing::Tuple<py::array_t<double>, py::array_t<double>, double, std::int64_t,
                                         py::array_t<std::int64_t>, py::array_t<double>>;
-using LinkColumns = py::typing::Tuple<py::array_t<double>, py::array_t<std::int64_t>>;
+using LinkArrays = py::typing::Tuple<py::array_t<double>, py::array_t<std::int64_t>>;
 using AffectedParts =
     py::typing::Tuple<py::array_t<std::int64_t>, py::array_t<double>, py::array_t<double>, py::array_t<std::uint8_t>>;
 using BillRow = py::typing::Tuple<py::str, py::str, py::str, std::int64_t, double, double, double>;
@@ -197,7 +197,7 @@ void bind_network(py::module_& module) {
               rates[i] = network.link_bytes_per_s(link);
               tiers[i] = network.tier_of_link(link);
             }
-            return LinkColumns(py::make_tuple(read_only(std::move(rates)), read_only(std::move(tiers))));
+            return LinkArrays(py::make_tuple(read_only(std::move(rates)), read_only(std::move(tiers))));
           },
           "Rate and tier of every link.")
       .def("tier_of_link", &Network::tier_of_link, py::arg("link"), "Place in the list of tiers.")

@@ -1,5 +1,5 @@
 // Pipeline timelines: durations in, read-only numpy views of the columns out.
-#include <pybind11/numpy.h>
+#include "arrays.hpp"
 
 #include <string>
 #include <vector>
@@ -9,10 +9,8 @@
 namespace ampacity::python {
 namespace {
 
-using Doubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
-
 /// One number, or an array of them in rows of stages.
-std::vector<double> durations(const Doubles& values) {
+std::vector<double> durations(const ForcedDoubles& values) {
   return {values.data(), values.data() + values.size()};
 }
 
@@ -40,9 +38,9 @@ py::array_t<std::uint8_t> kinds(const py::object& self) {
   return view(reinterpret_cast<const std::uint8_t*>(values.data()), values.size(), self);
 }
 
-PipelineTimeline run(const std::string& schedule, std::int64_t pp, std::int64_t micro_batches, std::int64_t vp,
-                     const Doubles& forward_s, const Doubles& input_gradient_s, const Doubles& weight_gradient_s,
-                     const Doubles& transfer_s, double saved_s) {
+PipelineTimeline timeline_of(const std::string& schedule, std::int64_t pp, std::int64_t micro_batches, std::int64_t vp,
+                             const ForcedDoubles& forward_s, const ForcedDoubles& input_gradient_s,
+                             const ForcedDoubles& weight_gradient_s, const ForcedDoubles& transfer_s, double saved_s) {
   // The name is read by the rules of layouts, which know the nearest one.
   Value document = Value::Table{};
   document.set("schedule", schedule);
@@ -86,9 +84,10 @@ void bind_pipeline(py::module_& module) {
     return "<PipelineTimeline of " + std::to_string(self.size()) + " tasks, " + std::to_string(self.makespan_s()) +
            " s>";
   });
-  module.def("pipeline_timeline", &run, py::arg("schedule"), py::kw_only(), py::arg("pp"), py::arg("micro_batches"),
-             py::arg("vp"), py::arg("forward_s"), py::arg("input_gradient_s"), py::arg("weight_gradient_s"),
-             py::arg("transfer_s"), py::arg("saved_s"), "See ``ampacity.pipeline_timeline``.");
+  module.def("pipeline_timeline", &timeline_of, py::arg("schedule"), py::kw_only(), py::arg("pp"),
+             py::arg("micro_batches"), py::arg("vp"), py::arg("forward_s"), py::arg("input_gradient_s"),
+             py::arg("weight_gradient_s"), py::arg("transfer_s"), py::arg("saved_s"),
+             "See ``ampacity.pipeline_timeline``.");
 }
 
 }  // namespace ampacity::python

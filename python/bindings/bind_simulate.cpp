@@ -8,13 +8,15 @@
 namespace ampacity::python {
 namespace {
 
-std::unique_ptr<Simulation> run(const Training& job, const Cluster& cluster, const Layout& layout, std::uint64_t seed,
-                                double device_spread_fraction, double task_jitter_fraction, double fail_slow_fraction,
-                                double fail_slow_speed_fraction, double power_spread_fraction, double inlet_spread_c,
-                                const Doubles& speed_fraction, const Doubles& power_fraction, const Doubles& inlet_c,
-                                const Doubles& temperature_c, const Doubles& cap_w, std::vector<std::int64_t> exclude,
-                                const NetworkHealth& network, std::int64_t steps, bool warm_up, std::size_t threads,
-                                const std::optional<py::typing::Callable<py::object(double)>>& progress) {
+std::unique_ptr<Simulation> simulated(const Training& job, const Cluster& cluster, const Layout& layout,
+                                      std::uint64_t seed, double device_spread_fraction, double task_jitter_fraction,
+                                      double fail_slow_fraction, double fail_slow_speed_fraction,
+                                      double power_spread_fraction, double inlet_spread_c,
+                                      const Doubles& speed_fraction, const Doubles& power_fraction,
+                                      const Doubles& inlet_c, const Doubles& temperature_c, const Doubles& cap_w,
+                                      std::vector<std::int64_t> exclude, const NetworkHealth& network,
+                                      std::int64_t steps, bool warm_up, std::size_t threads,
+                                      const std::optional<py::typing::Callable<py::object(double)>>& progress) {
   SimulateOptions options;
   options.seed = seed;
   options.variability = {device_spread_fraction,   task_jitter_fraction,  fail_slow_fraction,
@@ -40,13 +42,6 @@ std::unique_ptr<Simulation> run(const Training& job, const Cluster& cluster, con
     options.proceed = proceed;
     return std::make_unique<Simulation>(job, cluster, layout, std::move(options));
   });
-}
-
-/// The names of the columns, or what they hold.
-auto infos(std::string_view ColumnInfo::* member) {
-  std::vector<std::string_view> texts;
-  for (const ColumnInfo& info : Simulation::info()) texts.push_back(info.*member);
-  return names_of(texts);
 }
 
 /// Lengths of the bins and watts of accelerators, IT equipment and facility.
@@ -168,9 +163,9 @@ void bind_simulate(py::module_& module) {
           "What is not modelled or assumed, in words.")
       .def("__len__", &S::devices)
       .def_static(
-          "keys", [] { return infos(&ColumnInfo::key); }, "Names of the columns.")
+          "keys", [] { return infos(Simulation::info(), &ColumnInfo::key); }, "Names of the columns.")
       .def_static(
-          "docs", [] { return infos(&ColumnInfo::doc); }, "What the columns hold, with units.")
+          "docs", [] { return infos(Simulation::info(), &ColumnInfo::doc); }, "What the columns hold, with units.")
       .def(
           "column",
           [](const py::object& self, const std::string& key) {
@@ -222,7 +217,7 @@ void bind_simulate(py::module_& module) {
            }),
            py::arg("failed_fraction"), py::arg("tier").noconvert(), py::arg("links"), py::arg("link_fraction"),
            py::arg("nics"), py::arg("nic_fraction"));
-  module.def("simulate", &run, py::arg("job"), py::arg("cluster"), py::arg("layout"), py::kw_only(),
+  module.def("simulate", &simulated, py::arg("job"), py::arg("cluster"), py::arg("layout"), py::kw_only(),
              py::arg("seed").noconvert(), py::arg("device_spread_fraction"), py::arg("task_jitter_fraction"),
              py::arg("fail_slow_fraction"), py::arg("fail_slow_speed_fraction"), py::arg("power_spread_fraction"),
              py::arg("inlet_spread_c"), py::arg("speed_fraction"), py::arg("power_fraction"), py::arg("inlet_c"),

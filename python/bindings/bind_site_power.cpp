@@ -13,10 +13,10 @@ using TreeRow = py::typing::Tuple<py::str, py::str, std::int64_t, double, double
 using BreakerRow =
     py::typing::Tuple<py::str, std::int64_t, double, double, double, double, std::int64_t, std::int64_t, std::int64_t>;
 using Figures = py::typing::Dict<py::str, double>;
-using Columns = py::typing::Tuple<py::array_t<double>, py::array_t<double>, py::array_t<double>, py::array_t<double>,
-                                  py::array_t<double>>;
-using Parts = py::typing::Tuple<Figures, Figures, py::typing::List<TreeRow>, py::typing::List<BreakerRow>, Columns,
-                                py::typing::List<py::str>>;
+using HourColumns = py::typing::Tuple<py::array_t<double>, py::array_t<double>, py::array_t<double>,
+                                      py::array_t<double>, py::array_t<double>>;
+using SiteParts = py::typing::Tuple<Figures, Figures, py::typing::List<TreeRow>, py::typing::List<BreakerRow>,
+                                    HourColumns, py::typing::List<py::str>>;
 using WeatherColumns = py::typing::Tuple<py::array_t<double>, py::array_t<double>>;
 
 WeatherColumns columns_of(Weather&& weather) {
@@ -70,8 +70,8 @@ Figures figures_of(const SupplyMix& mix) {
   return figures;
 }
 
-Parts run(const Cluster& cluster, double device_limit_w, double device_mean_w, double load_fraction,
-          const Doubles& dry_bulb_c, const Doubles& wet_bulb_c) {
+SiteParts parts_of_site(const Cluster& cluster, double device_limit_w, double device_mean_w, double load_fraction,
+                        const Doubles& dry_bulb_c, const Doubles& wet_bulb_c) {
   SitePowerOptions options;
   options.device_limit_w = device_limit_w;
   options.device_mean_w = device_mean_w;
@@ -98,14 +98,14 @@ Parts run(const Cluster& cluster, double device_limit_w, double device_mean_w, d
       py::make_tuple(read_only(std::move(power.weather.dry_bulb_c)), read_only(std::move(power.weather.wet_bulb_c)),
                      read_only(std::move(power.pue)), read_only(std::move(power.facility_w)),
                      read_only(std::move(power.water_l_per_s)));
-  return Parts(py::make_tuple(figures_of(power), figures_of(power.supply), tree, breakers, hours, warnings));
+  return SiteParts(py::make_tuple(figures_of(power), figures_of(power.supply), tree, breakers, hours, warnings));
 }
 
 }  // namespace
 
 void bind_site_power(py::module_& module) {
-  module.def("site_power", &run, py::arg("cluster"), py::kw_only(), py::arg("device_limit_w"), py::arg("device_mean_w"),
-             py::arg("load_fraction"), py::arg("dry_bulb_c"), py::arg("wet_bulb_c"),
+  module.def("site_power", &parts_of_site, py::arg("cluster"), py::kw_only(), py::arg("device_limit_w"),
+             py::arg("device_mean_w"), py::arg("load_fraction"), py::arg("dry_bulb_c"), py::arg("wet_bulb_c"),
              "What ``ampacity.site_power`` is made of.");
   module.def(
       "weather_year", [](const Climate& climate) { return columns_of(weather_year(climate)); }, py::arg("climate"),

@@ -21,28 +21,17 @@ Spec spec_from(const Value& base, py::handle changes, const Catalogue& catalogue
 }
 
 /// The keyword arguments, with the leading positional ones added under their field's name.
-template <class Spec>
-py::dict named_arguments(const py::args& args, const py::dict& kwargs, std::size_t positional) {
-  const std::vector<std::string> keys = field_keys<Spec>();
-  if (args.size() > positional) {
-    throw py::type_error("takes " + std::to_string(positional) + " positional argument(s) but " +
-                         std::to_string(args.size()) + " were given; name the others");
-  }
-  py::dict named;
-  for (std::size_t i = 0; i < args.size(); ++i) {
-    if (kwargs.contains(keys[i])) throw py::type_error("got two values for '" + keys[i] + "'");
-    named[py::str(keys[i])] = args[i];
-  }
-  for (const auto& [key, value] : kwargs) named[key] = value;
-  return named;
-}
+py::dict named_arguments(const std::vector<std::string>& keys, const py::args& args, const py::dict& kwargs,
+                         std::size_t positional);
+
+[[nodiscard]] std::size_t mixed_hash(std::size_t seed, std::size_t hash);
 
 template <class T>
 std::size_t hash_of(const T& value) {
   if constexpr (is_specification<T>) {
     std::size_t seed = 0;
-    const auto mix = [&seed](std::size_t hash) { seed ^= hash + 0x9e3779b97f4a7c15U + (seed << 6U) + (seed >> 2U); };
-    std::apply([&](const auto&... field) { (mix(hash_of(value.*field.member)), ...); }, T::fields());
+    const auto mix = [&](const auto& field) { seed = mixed_hash(seed, hash_of(value.*field.member)); };
+    std::apply([&](const auto&... field) { (mix(field), ...); }, T::fields());
     return seed;
   } else if constexpr (is_list<T>) {
     std::size_t seed = value.size();
@@ -88,7 +77,7 @@ void bind_constructors(py::class_<Spec>& type, const char* name, std::size_t pos
   const std::string replace = "replace(" + self + parameters<Spec>(0, false) + ") -> ampacity._core." + name +
                               "\n\nA copy with other values in these fields.";
   type.def(py::init([positional](const py::args& args, const py::KWArgs<py::object>& kwargs) {
-             return spec_from<Spec>({}, named_arguments<Spec>(args, kwargs, positional));
+             return spec_from<Spec>({}, named_arguments(field_keys<Spec>(), args, kwargs, positional));
            }),
            init.c_str());
   type.def(

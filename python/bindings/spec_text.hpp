@@ -1,6 +1,7 @@
 // What a specification looks like as Python source: its repr, the signature of its constructor, its documentation.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -53,6 +54,15 @@ std::vector<std::string> field_keys() {
 template <class Spec>
 std::string literal_of(const Spec& spec, const std::string& class_name);
 
+// What the templates below do with the text of one field, whatever its type: compiled once.
+void add_argument(std::string& text, std::string_view key, const std::string& literal);
+void add_parameter(std::string& text, std::string_view key, const std::string& type, const std::string& default_text);
+void add_documentation(std::string& text, std::string_view key, const std::string& type, Presence presence,
+                       std::string_view doc, const std::string& allowed);
+[[nodiscard]] std::string choices(const char* lead, std::span<const std::string_view> names);
+[[nodiscard]] std::string interval_text(const Range& range);
+[[nodiscard]] std::string class_text(const char* name, const char* summary, const std::string& fields);
+
 /// A Python literal that evaluates to the value.
 template <class T>
 std::string literal(const T& value) {
@@ -88,7 +98,7 @@ std::string literal_of(const Spec& spec, const std::string& class_name) {
   const auto add = [&](const auto& field) {
     const auto& value = spec.*field.member;
     if (field.presence == Presence::optional && value == defaults.*field.member) return;
-    text += (text.empty() ? "" : ", ") + std::string(field.key) + "=" + literal(value);
+    add_argument(text, field.key, literal(value));
   };
   std::apply([&](const auto&... field) { (add(field), ...); }, Spec::fields());
   return "ampacity." + class_name + "(" + text + ")";
@@ -133,59 +143,47 @@ std::string parameters(std::size_t positional, bool defaults) {
   std::size_t index = 0;
   const auto add = [&]<class T>(const Field<Spec, T>& field) {
     if (index++ == positional) text += ", *";
-    text += ", " + std::string(field.key) + ": " + argument_type<T>();
-    if (!defaults) {
-      text += " = ...";
-    } else if (field.presence == Presence::optional) {
-      text += " = " + default_text(unset.*field.member);
-    }
+    const bool optional = field.presence == Presence::optional;
+    const std::string otherwise = !defaults ? "..." : optional ? default_text(unset.*field.member) : "";
+    add_parameter(text, field.key, argument_type<T>(), otherwise);
   };
   std::apply([&](const auto&... field) { (add(field), ...); }, Spec::fields());
   return text;
 }
 
 template <class T>
-std::string allowed_values(const Range& range) {
-  std::string text;
-  const auto choices = [&text](const char* lead, const auto& names) {
-    for (const std::string_view name : names) {
-      text += (text.empty() ? lead : ", ``") + std::string(name) + "``";
-    }
-    text += ".";
-  };
+std::string allowed_values([[maybe_unused]] const Range& range) {
   if constexpr (std::is_enum_v<T>) {
-    choices(" One of ``", EnumNames<T>::names);
+    return choices(" One of ``", EnumNames<T>::names);
   } else if constexpr (is_enum_set<T>) {
-    choices(" Any of ``", names_of(T{}));
+    return choices(" Any of ``", names_of(T{}));
   } else if constexpr (std::is_same_v<T, double> || std::is_same_v<T, std::int64_t>) {
-    const bool open = range.maximum >= std::numeric_limits<double>::max();
-    const auto number = [](double value) { return py::str("{:g}").format(value).template cast<std::string>(); };
-    text = " From " + number(range.minimum) + (open ? " up." : " to " + number(range.maximum) + ".");
+    return interval_text(range);
+  } else {
+    return {};
   }
-  return text;
+}
+
+template <class T>
+std::string documented_type() {
+  if constexpr (is_specification<T>) {
+    return std::string(T::kind);
+  } else if constexpr (is_list<T>) {
+    return "sequence of " + std::string(T::value_type::kind);
+  } else {
+    return argument_type<T>();
+  }
 }
 
 /// The class documentation in numpydoc style.
 template <class Spec>
 std::string class_doc(const char* name, const char* summary) {
-  std::string text = std::string(summary) + "\n\nParameters\n----------\n";
+  std::string text;
   const auto add = [&]<class T>(const Field<Spec, T>& field) {
-    text += std::string(field.key) + " : ";
-    if constexpr (is_specification<T>) {
-      text += std::string(T::kind);
-    } else if constexpr (is_list<T>) {
-      text += "sequence of " + std::string(T::value_type::kind);
-    } else {
-      text += argument_type<T>();
-    }
-    text += (field.presence == Presence::optional ? ", optional\n    " : "\n    ") + std::string(field.doc) + "." +
-            allowed_values<T>(field.range) + "\n";
+    add_documentation(text, field.key, documented_type<T>(), field.presence, field.doc, allowed_values<T>(field.range));
   };
   std::apply([&](const auto&... field) { (add(field), ...); }, Spec::fields());
-  return text +
-         "\nRaises\n------\nInvalidSpec\n    Names every field that is unknown, missing, of a wrong type or out of "
-         "range.\n\nSee Also\n--------\n" +
-         std::string(name) + ".replace : a copy with other values.\n";
+  return class_text(name, summary, text);
 }
 
 }  // namespace ampacity::python

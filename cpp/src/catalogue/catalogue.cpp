@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "ampacity/ampacity.hpp"
+#include "base/text.hpp"
 #include "catalogue/embedded.hpp"
 #include "spec/decoder.hpp"
 
@@ -48,10 +49,9 @@ template <class Spec>
 bool check_as(const Value& document, const std::string& kind, const Catalogue& catalogue,
               std::vector<Problem>& problems) {
   if (kind != Spec::kind) return false;
-  spec::Decoder decoder(catalogue);
-  Spec spec;
-  decoder.read_table(document, kind + "." + text_of(document, "name"), spec);
-  for (Problem& problem : decoder.problems()) problems.push_back(std::move(problem));
+  for (Problem& problem : spec::problems_of<Spec>(document, kind + "." + text_of(document, "name"), catalogue)) {
+    problems.push_back(std::move(problem));
+  }
   return true;
 }
 

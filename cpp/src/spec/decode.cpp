@@ -10,6 +10,14 @@
 namespace ampacity {
 
 template <class Spec>
+std::vector<Problem> spec::problems_of(const Value& document, const std::string& path, const Catalogue& catalogue) {
+  Decoder decoder(catalogue);
+  Spec spec;
+  decoder.read_table(document, path, spec);
+  return std::move(decoder.problems());
+}
+
+template <class Spec>
 Spec decode(const Value& document, const Catalogue& catalogue) {
   spec::Decoder decoder(catalogue);
   Spec result;
@@ -31,7 +39,8 @@ Spec Catalogue::get(std::string_view name) const {
 #define AMPACITY_INSTANTIATE(Spec)                            \
   template Spec decode<Spec>(const Value&, const Catalogue&); \
   template Value encode<Spec>(const Spec&);                   \
-  template Spec Catalogue::get<Spec>(std::string_view) const;
+  template Spec Catalogue::get<Spec>(std::string_view) const; \
+  template std::vector<Problem> spec::problems_of<Spec>(const Value&, const std::string&, const Catalogue&);
 
 AMPACITY_INSTANTIATE(Architecture)
 AMPACITY_INSTANTIATE(Accelerator)

@@ -2,18 +2,22 @@
 // well.
 #pragma once
 
-#include <cmath>
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <vector>
 
 #include "ampacity/error.hpp"
 #include "ampacity/field.hpp"
-#include "base/text.hpp"
-#include "spec/unit_hint.hpp"
 
 namespace ampacity::spec {
+
+/// `path.key`
+[[nodiscard]] std::string path_to(const std::string& path, std::string_view key);
+/// `path[position]`
+[[nodiscard]] std::string item_path(const std::string& path, std::size_t position);
 
 template <class Spec>
 [[nodiscard]] bool in_range(const Spec& spec);
@@ -71,12 +75,7 @@ bool value_in_range(const std::vector<T>& items, Range) {
   return !items.empty();
 }
 
-inline void describe(double value, Range range, const std::string& path, std::vector<Problem>& problems) {
-  problems.push_back(
-      {path, base::number_text(value),
-       "must be between " + base::number_text(range.minimum) + " and " + base::number_text(range.maximum),
-       unit_hint(path)});
-}
+void describe(double value, Range range, const std::string& path, std::vector<Problem>& problems);
 inline void describe(std::int64_t value, Range range, const std::string& path, std::vector<Problem>& problems) {
   describe(static_cast<double>(value), range, path, problems);
 }
@@ -90,8 +89,7 @@ void describe(const Spec& spec, Range, const std::string& path, std::vector<Prob
 template <class T>
 void describe(const std::vector<T>& items, Range, const std::string& path, std::vector<Problem>& problems) {
   if (items.empty()) problems.push_back({path, "", "must not be empty", {}});
-  for (std::size_t i = 0; i < items.size(); ++i)
-    describe_fields(items[i], path + "[" + std::to_string(i) + "]", problems);
+  for (std::size_t i = 0; i < items.size(); ++i) describe_fields(items[i], item_path(path, i), problems);
 }
 template <class Other>
 void describe(const Other&, Range, const std::string& path, std::vector<Problem>& problems) {
@@ -102,7 +100,7 @@ void describe_fields(const Spec& spec, const std::string& path, std::vector<Prob
   const auto look = [&](const auto& field) {
     const auto& value = spec.*field.member;
     if (!value_in_range(value, field.range) && !absent(field, value))
-      describe(value, field.range, path + "." + std::string(field.key), problems);
+      describe(value, field.range, path_to(path, field.key), problems);
   };
   std::apply([&](const auto&... field) { (look(field), ...); }, Spec::fields());
 }

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ampacity._core import InvalidSpec, Problem
-from ampacity._files import file_error
+from ampacity._plotting import check_format, new_figure, save
 from ampacity.power.analysis import FLICKER_BAND_HZ, duration_curve
 from ampacity.power.report import PowerReport
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_FORMATS = (".png", ".svg", ".pdf")
 _MW = 1e6
 _COLOURS = {
     "forward": "#4477aa",
@@ -190,15 +188,8 @@ def plot_power(report: PowerReport, path: str | os.PathLike[str]) -> None:
     InvalidSpec
         Another kind of file, a place that cannot be written, or no matplotlib (extra ``plot``).
     """
-    name = os.fspath(path)
-    if not name.lower().endswith(_FORMATS):
-        raise file_error(path, f"must end in one of {', '.join(_FORMATS)}")
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        rule = "needs matplotlib"
-        raise InvalidSpec([Problem(path="plot", rule=rule, hint="pip install 'ampacity[plot]'")]) from None
-    picture = Figure(figsize=(12, 11), layout="constrained")
+    check_format(path)
+    picture = new_figure(12, 11)
     grid = picture.add_gridspec(3, 2)
     draw_step(picture.add_subplot(grid[0, :]), report)
     draw_load(picture.add_subplot(grid[1, 0]), report)
@@ -207,7 +198,4 @@ def plot_power(report: PowerReport, path: str | os.PathLike[str]) -> None:
     draw_tree(picture.add_subplot(grid[2, 1]), report)
     est = report.estimate
     picture.suptitle(f"{est.model} on {est.cluster}: {est.accelerators:,} accelerators")
-    try:
-        picture.savefig(name, dpi=130)
-    except OSError as error:
-        raise file_error(path, f"cannot be written: {error.strerror}") from None
+    save(picture, path)
