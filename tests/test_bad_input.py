@@ -44,7 +44,9 @@ WRONG_COUNTS = [
 ]
 
 
-@pytest.mark.parametrize("value", WRONG_COUNTS, ids=lambda value: f"{type(value).__name__} {value!r}"[:24].split(" at 0x")[0])
+@pytest.mark.parametrize(
+    "value", WRONG_COUNTS, ids=lambda value: f"{type(value).__name__} {value!r}"[:24].split(" at 0x")[0]
+)
 def test_wrong_degree(value):
     with pytest.raises(ampacity.InvalidSpec) as caught:
         ampacity.Layout(tp=value)
