@@ -76,7 +76,12 @@ def assert_same_memory(sim, est):
 def test_without_variability_it_is_the_estimate():
     cluster = alike()
     off: dict[str, list[tuple[float, float]]] = {}
+    experts = contexts = sharded = uneven = 0
     for job, layout in questions(1, 400, cluster):
+        experts += layout.ep > 1
+        contexts += layout.cp > 1
+        sharded += layout.zero_stage == 3
+        uneven += layout.uneven_stages or layout.first_stage_layers + layout.last_stage_layers > 0
         est = amp.estimate(job, cluster, layout)
         sim = amp.simulate(job, cluster, layout, variability="none")
         time = sim.step_time_s / est.step_time_s - 1
@@ -84,8 +89,12 @@ def test_without_variability_it_is_the_estimate():
         off.setdefault(layout.schedule, []).append((time, energy))
         assert_same_memory(sim, est)
     assert set(off) == set(SCHEDULES)
-    # The largest of 3,000 is 0.8 %: messages of the fill where stages differ, and long pipelines of which `estimate`
-    # solves only the first micro-batches.
+    assert min(experts, contexts, sharded, uneven) > 40
+    # The largest of 30,000 is 0.7 %: long pipelines of which `estimate` solves only the first micro-batches. GPipe and
+    # 1F1B, also with uneven stages, agree to rounding, interleaving to 0.3 %.
+    exact = {"gpipe", "1f1b"}
+    plain = [of for schedule in exact for of in off[schedule]]
+    assert np.median(np.abs(plain)) < 1e-9
     for schedule, values in off.items():
         assert len(values) > 20
         assert np.abs(values).max() < 0.01, schedule
@@ -124,8 +133,8 @@ def slow_step(sim, replica):
     each_way = m // 2 if schedule == "dualpipe" else m
 
     def transfer_s(task, lower):
-        kind, stage, i = task
-        return delay_s if stage < pp and i % each_way == (0 if kind == "F" else each_way - 1) else 0.0
+        kind, _, i = task
+        return delay_s if lower + 1 < pp and i % each_way == (0 if kind == "F" else each_way - 1) else 0.0
 
     return reference.timeline(schedule, pp, layout.vp, m, seconds=seconds, transfer_s=transfer_s)
 

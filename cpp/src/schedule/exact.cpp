@@ -101,7 +101,9 @@ class Recurrences {
     if (step.stage == (forward ? 0 : stages_ - 1)) return 0;
     const End& end = forward ? forward_end_[cell(step.stage - 1, step.micro_batch)]
                              : backward_end_[cell(step.stage + 1, step.micro_batch)];
-    if (end.at_s == not_yet || end.rank == rank || step.stage >= pp_) return end.at_s;
+    // The fill goes through the first virtual stages of all ranks, the drain back through them.
+    const std::int32_t higher = forward ? step.stage : step.stage + 1;
+    if (end.at_s == not_yet || end.rank == rank || higher >= pp_) return end.at_s;
     const std::int64_t at = step.micro_batch % each_way_;
     return at == (forward ? 0 : each_way_ - 1) ? end.at_s + messages_.late_s : end.at_s;
   }

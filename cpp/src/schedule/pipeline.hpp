@@ -53,7 +53,8 @@ struct PipelineTime {
 /// Index of the ranks with most work.
 [[nodiscard]] std::size_t slowest_rank(std::span<const RankTimes> ranks);
 
-/// Length of the pipeline whose ranks, first to last, are `ranks`; messages take no time. `vp` virtual stages a rank.
+/// Length of the pipeline whose ranks, first to last, are `ranks`. `vp` virtual stages a rank. Messages between stages
+/// are part of the passes, but for `late_s` more of each of the fill and the drain (not ZB-V and DualPipe).
 ///
 /// With equal stages these are the lengths of the recurrences (`pipeline_timeline`) to rounding, where weight gradients
 /// take no longer than forward passes, and these no longer than input gradients, as in every model. F, I and W are
@@ -64,12 +65,13 @@ struct PipelineTime {
 /// - DualPipe: (pp / 2 - 1) (F&B + B - 3W) where F = I (DeepSeek-V3, arXiv:2412.19437, Table 2), F&B = F + B; the
 ///   released order has less where I > F. DualPipeV: pp in place of pp / 2.
 ///
-/// With unequal stages GPipe is exact, and so is 1F1B while stages differ by no more than a layer or two; all but the
-/// schedules that fold the pipeline have the longest of the paths through each rank (2 % off at most in realistic
-/// cases). ZB-V and DualPipe take the bubble of their mean stage: a few per cent off, more (12 %) where the head makes
-/// one virtual stage half again as long as the others. Where that is not near enough there is `exact.hpp`.
+/// With unequal stages GPipe and 1F1B are exact; all but the schedules that fold the pipeline have the longest of the
+/// paths through each rank (the interleaved one with an embedding and a head: 0.8 % off at most where the head is the
+/// longer of the two, as in models). ZB-V and DualPipe take the bubble of their mean stage: a few per cent off, more
+/// (12 %) where the head makes one virtual stage half again as long as the others. Where that is not near enough there
+/// is `exact.hpp`. `ranks`: no more than 20 runs of equal ones.
 [[nodiscard]] PipelineTime pipeline_time(Schedule schedule, std::int64_t vp, double micro_batches,
-                                         std::span<const RankTimes> ranks);
+                                         std::span<const RankTimes> ranks, double late_s = 0);
 
 /// Share of a rank's work in which DualPipe runs a forward and a backward pass into one another, on the ranks that set
 /// its length; 0 with the other schedules.

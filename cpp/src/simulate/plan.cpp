@@ -207,10 +207,12 @@ class Builder {
 
   /// Messages of a full pipeline show in the tasks; there is nothing to hide those of its fill and its drain.
   [[nodiscard]] double delay_s(std::int32_t rank, const Step& step, std::int32_t sender) const {
-    if (plan_.slots[static_cast<std::size_t>(sender)].rank == rank || step.stage >= layout_.pp) return 0;
+    const bool is_forward = step.kind == PipelineTask::forward;
+    const std::int32_t higher = is_forward ? step.stage : step.stage + 1;
+    if (plan_.slots[static_cast<std::size_t>(sender)].rank == rank || higher >= layout_.pp) return 0;
     const std::int64_t in_each_way = plan_.micro_batches / workload::stage_copies(layout_);
     const std::int64_t at = step.micro_batch % in_each_way;
-    const bool at_the_end = step.kind == PipelineTask::forward ? at == 0 : at + 1 == in_each_way;
+    const bool at_the_end = is_forward ? at == 0 : at + 1 == in_each_way;
     return at_the_end ? std::max(0.0, transfers_.send_s - transfers_.shown_s) : 0;
   }
 

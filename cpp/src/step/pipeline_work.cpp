@@ -108,16 +108,24 @@ RankTimes rank_times(const workload::StageRun& run, const Layout& layout, double
   return rank;
 }
 
+/// What shows of messages between stages is part of each pass.
+void add_messages(double chunks, double shown_s, RankTimes& rank) {
+  const PassSeconds both{shown_s, shown_s, 0};
+  rank.all += chunks * both;
+  rank.first_chunk += both;
+  rank.last_chunk += both;
+}
+
 /// Whether the closed form is near (1 %). That of the interleaved schedule wants virtual stages of equal length, but
 /// for embedding and head and the layers that stand for these; that of ZB-H1 also a pipeline that fills.
-bool has_closed_form(const Layout& layout, double micro_batches) {
+bool has_closed_form(const Model& model, const Layout& layout, double micro_batches) {
   const bool equal = !layout.uneven_stages && layout.first_stage_layers == 0 && layout.last_stage_layers == 0 &&
                      layout.front_stages == 0;
   switch (layout.schedule) {
     case Schedule::gpipe:
       return true;
     case Schedule::one_f_one_b:
-      return layout.vp == 1 || equal;
+      return layout.vp == 1 || (equal && !(model.is_moe() && model.dense_layers > 0));
     case Schedule::zb_h1:
       return equal && micro_batches >= 2 * static_cast<double>(layout.pp);
     default:
@@ -172,20 +180,28 @@ PipelineWork pipeline_work(const Training& job, const Layout& layout, const Stag
                     2 * static_cast<double>(layout.pp - 1) * work.transfers.send_s;
   work.hidden_ep_s = schedule::overlapped_share(layout.schedule, layout.pp, micro_batches) * micro_batches *
                      hideable_exchange_s(job.software, work.slowest.ep_comm_s, work.slowest.compute_s());
-  if (has_closed_form(layout, micro_batches)) {
-    work.bubble_s = schedule::pipeline_time(layout.schedule, layout.vp, micro_batches, used).bubble_s;
-    return work;
-  }
-  if (overlaps_passes(layout.schedule)) {
-    for (std::size_t i = 0; i < stages.count; ++i) {
-      const PassTime pass = pass_of(devices.rest.parts, work.runs[i].parts);
-      used[i].saved_s =
-          hideable_exchange_s(job.software, pass.ep_comm_s, pass.compute_s()) / static_cast<double>(layout.vp);
+  const schedule::Messages messages = messages_of(work.transfers);
+  const double work_s = micro_batches * used[slowest].all.total_s();
+  double length_s = 0;
+  if (has_closed_form(job.model, layout, micro_batches)) {
+    const double chunks = static_cast<double>(layout.vp);
+    for (RankTimes& rank : used) add_messages(chunks, messages.shown_s, rank);
+    const schedule::PipelineTime time =
+        schedule::pipeline_time(layout.schedule, layout.vp, micro_batches, used, messages.late_s);
+    length_s = time.busy_s + time.bubble_s;
+  } else {
+    if (overlaps_passes(layout.schedule)) {
+      for (std::size_t i = 0; i < stages.count; ++i) {
+        const PassTime pass = pass_of(devices.rest.parts, work.runs[i].parts);
+        used[i].saved_s =
+            hideable_exchange_s(job.software, pass.ep_comm_s, pass.compute_s()) / static_cast<double>(layout.vp);
+      }
     }
+    length_s =
+        schedule::exact_length(layout.schedule, layout.vp, static_cast<std::int64_t>(micro_batches), used, messages) +
+        work.hidden_ep_s;
   }
-  const double length_s = schedule::exact_length(layout.schedule, layout.vp, static_cast<std::int64_t>(micro_batches),
-                                                 used, messages_of(work.transfers));
-  const double waiting_s = std::max(0.0, length_s - micro_batches * used[slowest].all.total_s() + work.hidden_ep_s);
+  const double waiting_s = std::max(0.0, length_s - work_s);
   work.messages_s = std::min(work.messages_s, waiting_s);
   work.bubble_s = waiting_s - work.messages_s;
   return work;
