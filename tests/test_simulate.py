@@ -194,6 +194,18 @@ def test_results_do_not_depend_on_threads(question, sim):
     assert together[6] != sim
 
 
+def test_links_do_not_depend_on_threads(question):
+    job, cluster, layout = question
+    # 16,384 devices send: four blocks of streams and more, routed by several threads and added up in one order.
+    job, layout = job.replace(global_batch=2048), layout.replace(dp=128)
+    alone = amp.simulate(job, cluster, layout, seed=7, variability="none")
+    for threads in (2, 3, 8):
+        other = amp.simulate(job, cluster, layout, seed=7, variability="none", threads=threads)
+        assert other == alone
+        for key in alone.links:
+            np.testing.assert_array_equal(other.links[key], alone.links[key], err_msg=key)
+
+
 def test_views_are_read_only_and_outlive_the_simulation(question):
     sim = amp.simulate(*question, seed=3)
     columns = [sim.devices["busy_s"], sim.replica_end_s]

@@ -32,8 +32,7 @@ GroupPaces ring_of_neighbours(const Network& network, const StreamRules& rules, 
     streams.add(from, (from + stride) % endpoints, from % stride, 1, 1e9);
   }
   GroupPaces paces = streams.solve();
-  spread_over_cables(network.plan(), memory.link_bytes);
-  bytes = memory.link_bytes;
+  bytes = spread_over_cables(network.plan(), memory.link_bytes);
   return paces;
 }
 
@@ -115,4 +114,24 @@ TEST_CASE("a card at half rate halves the pace of its group, and the way back us
     CHECK(paces.slowdown[0] == Approx(back ? 1 : 2));
     CHECK(paces.slowdown[1] == 1);
   }
+}
+
+TEST_CASE("both directions of a cable carry what either did, on any number of threads") {
+  const Network network = tree(8);
+  const Network::Plan& plan = network.plan();
+  std::vector<base::Large<double>> found;
+  const base::Large<double> before(plan.all_links(), 3);
+  for (const std::size_t threads : {1U, 4U}) {
+    StreamMemory memory(plan);
+    Streams streams(plan, {Routing::ecmp, 1, 4, 50e9, threads, {}}, 64, 1024, memory);
+    for (std::uint32_t from = 0; from < 1024; ++from) streams.add(from, (from + 64) % 1024, from % 64, 1, 1e9 + from);
+    static_cast<void>(streams.solve());
+    const base::Large<double> there = memory.link_bytes;
+    add_way_back(plan, before, threads, memory.link_bytes);
+    for (std::uint32_t link = 0; link < plan.all_links(); ++link) {
+      CHECK(memory.link_bytes[link] == Approx(3 + there[link] + there[back_of(plan, link)]).epsilon(1e-15));
+    }
+    found.push_back(memory.link_bytes);
+  }
+  CHECK(found[0] == found[1]);
 }

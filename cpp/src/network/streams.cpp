@@ -1,6 +1,7 @@
 #include "network/streams.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cmath>
 #include <tuple>
@@ -22,14 +23,14 @@ constexpr float full = 1 + 1e-4F;
 constexpr std::size_t most_shares = 300'000;
 // Streams that one thread routes at a time.
 constexpr std::size_t block_streams = 4096;
-// Blocks worked on by one thread between two questions whether to go on.
-constexpr std::size_t blocks_between_questions = 16;
+// Links that one thread looks at at a time.
+constexpr std::size_t portion_links = 65536;
 // So many kinds of groups that ends within a thousandth of the time count as one.
 constexpr std::size_t many_kinds = 1000;
 
 }  // namespace
 
-StreamMemory::StreamMemory(const Network::Plan& plan) : link_bytes(plan.all_links(), 0), load_(plan.all_links(), 0) {
+StreamMemory::StreamMemory(const Network::Plan& plan) : link_bytes(plan.all_links(), 0), load_(plan.all_links()) {
   if (!plan.share.empty()) return;
   for (const NetworkTier& tier : plan.wiring->tiers()) {
     const bool first = slowest_bytes_per_s_ == 0;
@@ -62,9 +63,23 @@ void Streams::each_block(const Work& work) {
   if (!done) throw Cancelled("the simulation of flows was stopped");
 }
 
-void Streams::ask(std::size_t block) const {
-  if ((block + 1) % blocks_between_questions != 0 || !rules_.proceed || rules_.proceed()) return;
-  throw Cancelled("the simulation of flows was stopped");
+void Streams::Loader::routed(std::size_t block) {
+  routed_[block].store(true, std::memory_order_release);
+  const std::unique_lock lock(loading_, std::try_to_lock);
+  if (lock) load_routed();
+}
+
+void Streams::Loader::load_routed() {
+  for (; next_ < routed_.size() && routed_[next_].load(std::memory_order_acquire); ++next_) streams_.load(next_);
+}
+
+void Streams::route_and_load() {
+  Loader loader(*this);
+  each_block([&](std::size_t block) {
+    route(block);
+    loader.routed(block);
+  });
+  loader.finish();
 }
 
 void Streams::route(std::size_t index) {
@@ -147,29 +162,37 @@ void Streams::each_link(std::size_t index, const Visit& visit) const {
   }
 }
 
-/// Sums are taken in the order of the streams, whoever has routed them.
-void Streams::load_links() {
-  for (std::size_t index = 0; index < memory_.blocks_.size(); ++index) {
-    each_link(index, [&](const Stream& stream, std::uint32_t link, double share) {
-      memory_.load_[link] += static_cast<float>(share) * stream.demand;
-      memory_.link_bytes[link] += share * stream.bytes;
-    });
-    ask(index);
-  }
+void Streams::load(std::size_t index) {
+  each_link(index, [&](const Stream& stream, std::uint32_t link, double share) {
+    memory_.load_[link] += static_cast<float>(share) * stream.demand;
+    memory_.link_bytes[link] += share * stream.bytes;
+  });
 }
 
 /// From here on a link's load is over what it can carry; 0 where that is certainly enough. Whether any is too full.
 bool Streams::find_full_links() {
+  const std::size_t links = memory_.load_.size();
+  std::atomic<bool> any = false;
+  const base::Team team({}, portion_links);
+  static_cast<void>(team.run(links, base::threads_for(rules_.threads, links / portion_links), [&] {
+    return [&](std::size_t from, std::size_t to) {
+      if (find_full_links(from, to)) any = true;
+    };
+  }));
+  return any;
+}
+
+bool Streams::find_full_links(std::size_t from, std::size_t to) {
   const auto never_crowded = static_cast<float>(memory_.slowest_bytes_per_s_ / rules_.bytes_per_s);
   bool any = false;
-  for (std::uint32_t link = 0; link < memory_.load_.size(); ++link) {
+  for (std::size_t link = from; link < to; ++link) {
     float& load = memory_.load_[link];
     if (load <= 0) continue;
     if (load <= never_crowded) {
       load = 0;
       continue;
     }
-    load = static_cast<float>(load * rules_.bytes_per_s / plan_.bytes_per_s(link));
+    load = static_cast<float>(load * rules_.bytes_per_s / plan_.bytes_per_s(static_cast<std::uint32_t>(link)));
     any = any || load > full;
   }
   return any;
@@ -191,16 +214,20 @@ void Streams::find_fullest(std::size_t index) {
   });
 }
 
+void Streams::find_shares(std::size_t index) {
+  std::vector<Share>& shares = memory_.blocks_[index].shares;
+  shares.clear();
+  each_link(index, [&](const Stream& stream, std::uint32_t link, double share) {
+    if (memory_.load_[link] <= full) return;
+    shares.push_back({stream.group, link, static_cast<float>(share) * stream.demand});
+  });
+}
+
 /// What groups have on crowded links.
-std::vector<Streams::Share> Streams::crowded() const {
+std::vector<Streams::Share> Streams::crowded() {
+  each_block([&](std::size_t block) { find_shares(block); });
   std::vector<Share> shares;
-  for (std::size_t index = 0; index < memory_.blocks_.size(); ++index) {
-    each_link(index, [&](const Stream& stream, std::uint32_t link, double share) {
-      if (memory_.load_[link] <= full) return;
-      shares.push_back({stream.group, link, static_cast<float>(share) * stream.demand});
-    });
-    ask(index);
-  }
+  for (const Block& block : memory_.blocks_) shares.insert(shares.end(), block.shares.begin(), block.shares.end());
   return shares;
 }
 
@@ -289,8 +316,7 @@ GroupPaces Streams::solve() {
   paces.slowdown.assign(groups_, 1);
   paces.link.assign(groups_, GroupPaces::no_link);
   memory_.blocks_.resize((memory_.streams_.size() + block_streams - 1) / block_streams);
-  each_block([&](std::size_t block) { route(block); });
-  load_links();
+  route_and_load();
   if (find_full_links()) {
     each_block([&](std::size_t block) { find_fullest(block); });
     std::size_t count = 0;
@@ -316,8 +342,28 @@ std::uint32_t back_of(const Network::Plan& plan, std::uint32_t link) {
   return link < plan.visible_links() ? plan.reverse(link) : plan.reverse_trunk(link);
 }
 
-void spread_over_cables(const Network::Plan& plan, std::vector<double>& link_bytes) {
-  spread_trunks(plan, link_bytes);
+// Both directions are written where the lower one is looked at.
+void add_way_back(const Network::Plan& plan, const base::Large<double>& before, std::size_t threads,
+                  base::Large<double>& link_bytes) {
+  const std::size_t links = link_bytes.size();
+  const base::Team team({}, portion_links);
+  static_cast<void>(team.run(links, base::threads_for(threads, links / portion_links), [&] {
+    return [&](std::size_t from, std::size_t to) {
+      for (std::size_t link = from; link < to; ++link) {
+        const std::size_t back = back_of(plan, static_cast<std::uint32_t>(link));
+        if (back < link) continue;
+        const double both = link_bytes[link] + link_bytes[back];
+        link_bytes[link] = both + (before.empty() ? 0 : before[link]);
+        link_bytes[back] = both + (before.empty() ? 0 : before[back]);
+      }
+    };
+  }));
+}
+
+std::vector<double> spread_over_cables(const Network::Plan& plan, const base::Large<double>& link_bytes) {
+  std::vector<double> spread(link_bytes.begin(), link_bytes.end());
+  spread_trunks(plan, spread);
+  return spread;
 }
 
 }  // namespace ampacity::network

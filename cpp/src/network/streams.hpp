@@ -2,12 +2,15 @@
 // with the network to itself.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <mutex>
 #include <vector>
 
+#include "base/large.hpp"
 #include "network/plan.hpp"
 
 namespace ampacity::network {
@@ -44,7 +47,7 @@ class StreamMemory {
  public:
   explicit StreamMemory(const Network::Plan& plan);
 
-  std::vector<double> link_bytes;  ///< of every link, trunks included: what streams carried
+  base::Large<double> link_bytes;  ///< of every link, trunks included: what streams carried
 
  private:
   friend class Streams;
@@ -62,6 +65,12 @@ class StreamMemory {
     std::uint32_t link;
     float load;
   };
+  /// What a stream has on a crowded link.
+  struct Share {
+    std::uint32_t group;
+    std::uint32_t link;
+    float demand;
+  };
   /// Streams that one thread routes.
   struct Block {
     std::vector<std::uint32_t> links;
@@ -71,12 +80,13 @@ class StreamMemory {
     std::vector<CutOff> cut_off;
     std::vector<Fullest> fullest;
     std::size_t crowded = 0;  ///< links of streams that are too full
+    std::vector<Share> shares;
     std::vector<std::uint64_t> hashes;
   };
 
   double slowest_bytes_per_s_ = 0;  // of all links; 0 where some are not whole
-  std::vector<float> load_;         // of every link, in streams of demand 1
-  std::vector<Stream> streams_;
+  base::Large<float> load_;         // of every link, in streams of demand 1
+  base::Large<Stream> streams_;
   std::vector<Block> blocks_;
 };
 
@@ -103,30 +113,45 @@ class Streams {
   [[nodiscard]] GroupPaces solve();
 
  private:
-  struct Share {
-    std::uint32_t group;
-    std::uint32_t link;
-    float demand;
-  };
-
   using Block = StreamMemory::Block;
+  using Share = StreamMemory::Share;
   using Stream = StreamMemory::Stream;
 
+  /// Routed blocks, loaded one after the other while others are routed: sums are taken in the order of the streams,
+  /// whoever has routed them.
+  class Loader {
+   public:
+    explicit Loader(Streams& streams) : streams_(streams), routed_(streams.memory_.blocks_.size()) {}
+    /// Says that the block is routed; loads what follows on the last one loaded unless somebody is at it.
+    void routed(std::size_t block);
+    /// What is left when all are routed.
+    void finish() { load_routed(); }
+
+   private:
+    void load_routed();
+
+    Streams& streams_;
+    std::vector<std::atomic<bool>> routed_;
+    std::mutex loading_;
+    std::size_t next_ = 0;
+  };
+
+  void route_and_load();
   void route(std::size_t block);
   bool add_links(std::uint32_t source, std::uint32_t destination, Block& block, std::uint32_t& whole) const;
   bool add_back(const Stream& stream, Block& block, std::uint32_t& whole) const;
   bool add_hashed(std::uint32_t source, std::uint32_t destination, std::uint64_t flow, Block& block) const;
-  /// Whether to go on, every few blocks; throws where not.
-  void ask(std::size_t block) const;
-  void load_links();
+  void load(std::size_t block);
   [[nodiscard]] bool find_full_links();
+  [[nodiscard]] bool find_full_links(std::size_t from, std::size_t to);
   void find_fullest(std::size_t block);
+  void find_shares(std::size_t block);
   template <class Work>
   void each_block(const Work& work);
   /// Visits streams of a block with each of their links and the share of it that goes there.
   template <class Visit>
   void each_link(std::size_t block, const Visit& visit) const;
-  [[nodiscard]] std::vector<Share> crowded() const;
+  [[nodiscard]] std::vector<Share> crowded();
   void run(std::vector<Share> shares, GroupPaces& paces) const;
 
   const Network::Plan& plan_;
@@ -138,7 +163,10 @@ class Streams {
 
 /// The other direction of a cable, or of a trunk of a fat tree.
 [[nodiscard]] std::uint32_t back_of(const Network::Plan& plan, std::uint32_t link);
+/// Gives every link what the other direction of its cable carries too, and what both carried `before` (none: nothing).
+void add_way_back(const Network::Plan& plan, const base::Large<double>& before, std::size_t threads,
+                  base::Large<double>& link_bytes);
 /// What streams carry by the links that users know: that of trunks spread over the cables that are left of them.
-void spread_over_cables(const Network::Plan& plan, std::vector<double>& link_bytes);
+[[nodiscard]] std::vector<double> spread_over_cables(const Network::Plan& plan, const base::Large<double>& link_bytes);
 
 }  // namespace ampacity::network

@@ -7,8 +7,7 @@ LinkColumns link_columns(const Traffic& traffic, double step_time_s) {
   LinkColumns columns;
   if (!traffic.network) return columns;
   const Network::Plan& plan = traffic.network->plan();
-  columns.bytes = traffic.link_bytes;
-  network::spread_over_cables(plan, columns.bytes);
+  columns.bytes = network::spread_over_cables(plan, traffic.link_bytes);
   for (std::uint32_t link = 0; link < plan.visible_links(); ++link) {
     const network::LinkEnds ends = plan.ends(link);
     const double rate = plan.bytes_per_s(link);

@@ -84,7 +84,7 @@ void Run::prepare() {
   plan_crews();
   prepare_network();
   draws = {options.seed, options.variability.task_jitter_fraction, &table};
-  columns = std::make_unique_for_overwrite<double[]>(infos.size() * places.devices());
+  columns.resize(infos.size() * places.devices());
   replica_end_s.resize(static_cast<std::size_t>(places.replicas));
   slowest_compute_s.resize(places.sets() * static_cast<std::size_t>(places.stages));
   network_s.resize(slowest_compute_s.size());

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -14,6 +13,7 @@
 
 #include "ampacity/error.hpp"
 #include "ampacity/simulate.hpp"
+#include "base/large.hpp"
 #include "base/team.hpp"
 #include "power/site_power.hpp"
 #include "simulate/columns.hpp"
@@ -82,7 +82,7 @@ struct Run {
   Slowed slowed;
   JitterTable table;
   Draws draws;
-  std::unique_ptr<double[]> columns;
+  base::Large<double> columns;  // one after the other
   std::vector<double> replica_end_s;
   std::vector<double> slowest_compute_s;  // set by set, rank by rank
   std::vector<double> network_s;          // the same: what crowded links add to its tasks
@@ -97,10 +97,10 @@ struct Run {
 
   // NOLINTNEXTLINE(readability-make-member-function-const): columns of a constant simulation are constant
   [[nodiscard]] std::span<double> column(Key key) {
-    return {columns.get() + static_cast<std::size_t>(key) * places.devices(), places.devices()};
+    return {columns.data() + static_cast<std::size_t>(key) * places.devices(), places.devices()};
   }
   [[nodiscard]] std::span<const double> column(Key key) const {
-    return {columns.get() + static_cast<std::size_t>(key) * places.devices(), places.devices()};
+    return {columns.data() + static_cast<std::size_t>(key) * places.devices(), places.devices()};
   }
 
   /// Shares rows out among the threads; each has a copy of `work`.

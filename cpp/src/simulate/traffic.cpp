@@ -285,9 +285,9 @@ class Builder {
   /// Pairs that send at once. `and_back`: the other direction of every link carries as much.
   void add_round(const std::vector<std::size_t>& pairs, bool and_back) {
     const std::size_t count = found_.pairs.size();
-    std::vector<double> before;
-    if (and_back) {
-      before.resize(memory_.link_bytes.size());
+    base::Large<double> before;  // stays empty while nothing has been sent
+    if (and_back && sent_any_) {
+      before.assign(memory_.link_bytes.size(), 0);
       before.swap(memory_.link_bytes);
     }
     Streams streams = this->streams(stage_messages, q_.places.sets() * count);
@@ -299,13 +299,7 @@ class Builder {
       found_.between.link[g] = paces.link[g];
     }
     if (!and_back) return;
-    for (std::uint32_t link = 0; link < before.size(); ++link) {
-      const double bytes = memory_.link_bytes[link];
-      if (bytes <= 0) continue;
-      before[link] += bytes;
-      before[network::back_of(plan(), link)] += bytes;
-    }
-    before.swap(memory_.link_bytes);
+    network::add_way_back(plan(), before, rules_.threads, memory_.link_bytes);
   }
 
   void add_pair(Streams& streams, std::size_t index) {
@@ -391,6 +385,7 @@ class Builder {
 
   [[nodiscard]] GroupPaces solved(Streams& streams) {
     GroupPaces paces = streams.solve();
+    sent_any_ = true;
     found_.exact = found_.exact && paces.exact;
     check_cut_off(network_, paces);
     return paces;
@@ -405,6 +400,7 @@ class Builder {
   network::StreamMemory memory_;
   network::StreamRules rules_;
   std::size_t rounds_ = 0;
+  bool sent_any_ = false;
   std::vector<std::int64_t> partners_;
   Traffic found_;
 };

@@ -10,6 +10,7 @@
 
 #include "ampacity/network.hpp"
 #include "ampacity/simulate.hpp"
+#include "base/large.hpp"
 #include "network/streams.hpp"
 #include "simulate/plan.hpp"
 #include "simulate/replicas.hpp"
@@ -48,9 +49,9 @@ struct Traffic {
   std::vector<std::array<std::int32_t, 2>> needs;  ///< of every slot: the pair that each of its messages belongs to
   /// The pairs whose pace a slot goes at: those, or where it waits for no message that of the one that it sends.
   std::vector<std::array<std::int32_t, 2>> pace;
-  std::vector<double> link_bytes;      ///< of every link, trunks included
-  std::vector<double> sent_bytes;      ///< of every device
-  std::vector<double> received_bytes;  ///< of every device
+  base::Large<double> link_bytes;      ///< of every link, trunks included
+  base::Large<double> sent_bytes;      ///< of every device
+  base::Large<double> received_bytes;  ///< of every device
 };
 
 /// Whether the links of a cluster's fabric are known: fat trees with or without rails.
