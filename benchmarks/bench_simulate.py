@@ -1,7 +1,11 @@
-"""One step with every accelerator an individual: Llama 3.1 405B, 64 micro-batches a replica, jitter in every task."""
+"""One step with every accelerator an individual: Llama 3.1 405B, 64 micro-batches a replica, jitter in every task.
+
+On one core: ``taskset -c 0 pytest benchmarks/bench_simulate.py``.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -31,8 +35,16 @@ def _run(devices: int, threads: int = 1) -> amp.Simulation:
     return amp.simulate(job, _h100(devices), layout, seed=1, threads=threads)
 
 
+def _run_with_trace(devices: int) -> amp.Simulation:
+    """All that a step is asked for: tasks, flows, silicon and heat of every device, watts of every millisecond."""
+    sim = _run(devices)
+    trace = sim.power_trace(1e-3)
+    assert len(trace["seconds"]) > 30_000
+    return sim
+
+
 def _step(benchmark: Any, peak_rss_bytes: Callable[..., int], devices: int, most_bytes: int) -> None:
-    sim = benchmark(_run, devices)
+    sim = benchmark(_run_with_trace, devices)
     benchmark.extra_info["devices"] = devices
     benchmark.extra_info["device_tasks"] = devices * 128
     assert len(sim.devices["busy_s"]) == devices
@@ -42,8 +54,10 @@ def _step(benchmark: Any, peak_rss_bytes: Callable[..., int], devices: int, most
     # Pipeline messages and gradients of all groups are streams on the links: 16 hashed parts each, 7:1 above the pods.
     assert sim.devices["sent_bytes"].min() > 0
     assert sim.devices["wait_network_s"].max() > 0
-    peak = peak_rss_bytes(_run, devices)
+    peak = peak_rss_bytes(_run_with_trace, devices)
     benchmark.extra_info["peak_rss_bytes"] = peak
+    if benchmark.stats:  # not with --benchmark-disable
+        benchmark.extra_info["device_steps_per_s"] = devices / benchmark.stats.stats.min
     assert peak < most_bytes
 
 
@@ -63,9 +77,24 @@ def test_step_1048576(benchmark: Any, peak_rss_bytes: Callable[..., int]) -> Non
 
 
 def test_step_1048576_two_threads(benchmark: Any) -> None:
-    """The same on two threads."""
+    """The same step on two threads, without its trace.
+
+    ``extra_info["cpu_speedup"]`` is processor time of both threads over that of the calling one: what two threads gain
+    where nothing else is at work on the machine.
+    """
     sim = benchmark(_run, 1_048_576, 2)
     assert sim.step_time_s == pytest.approx(sim.estimate.step_time_s, rel=0.02)
+    all_s, own_s = time.process_time(), time.thread_time()
+    _run(1_048_576, 2)
+    speedup = (time.process_time() - all_s) / (time.thread_time() - own_s)
+    benchmark.extra_info["cpu_speedup"] = speedup
+    assert speedup > 1.7
+
+
+def test_step_1048576_one_thread(benchmark: Any) -> None:
+    """What that is to be compared with."""
+    sim = benchmark(_run, 1_048_576)
+    assert len(sim.devices["busy_s"]) == 1_048_576
 
 
 def test_links_131072(benchmark: Any) -> None:

@@ -50,6 +50,18 @@ def test_tables_in_other_formats(tmp_path, kind):
     assert not list(tmp_path.glob("*.png"))
 
 
+@pytest.mark.parametrize(
+    ("cluster", "least"), [("colossus-200k", 190_000), ("prometheus", 440_000), ("hyperion", 2_000_000)]
+)
+def test_the_largest_systems_by_name(cluster, least):
+    """All of a cluster at work: 0.8, 1.3 and 6 s on one core."""
+    found = strict_json(answer("simulate", "llama-3.1-405b", "--on", cluster, "--seed", "1", "--json"))
+    assert found["accelerators"] > least
+    # The closed form's slowest of all devices, and what single devices and links make of it.
+    assert abs(found["step_time_s"] / found["estimate_step_time_s"] - 1) < 0.02
+    assert abs(sum(found["mean_device"].values()) / found["step_time_s"] - 1) < 1e-9
+
+
 def test_trace_and_pictures(tmp_path):
     pytest.importorskip("matplotlib")
     found = strict_json(answer(*ASK, "--json", "--out", str(tmp_path)))

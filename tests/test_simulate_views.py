@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -227,6 +229,34 @@ def test_perfetto_traces_of_64_devices(tmp_path):
         sim.to_perfetto(tmp_path / "step.json", [10**7])
     sim.to_perfetto(tmp_path / "twice.json", np.array([3, 3]), resolution_s=None)
     checked(json.loads((tmp_path / "twice.json").read_text(encoding="utf-8"))["traceEvents"])
+
+
+def test_perfetto_traces_keep_to_the_schema_of_the_format(tmp_path):
+    jsonschema = pytest.importorskip("jsonschema", reason="the extra 'test' brings it")
+    schema = json.loads((Path(__file__).parent / "reference" / "trace_event.schema.json").read_text(encoding="utf-8"))
+    validator = jsonschema.Draft202012Validator(schema)
+    validator.check_schema(schema)
+    for case in ("interleaved", "experts"):
+        job, name, layout = CASES[case]
+        sim = amp.simulate(job, amp.cluster(name), layout, seed=5)
+        devices = list(range(0, sim.devices.rows, max(1, sim.devices.rows // 64)))[:64]
+        sim.to_perfetto(tmp_path / "step.json", devices)
+        found = json.loads((tmp_path / "step.json").read_text(encoding="utf-8"))
+        # All of the frame, and of every kind of event of every process its first thirty (a schema is slow to ask).
+        kept, count = [], Counter()
+        for event in found["traceEvents"]:
+            kind = event["pid"], event["ph"], event["name"].split()[0]
+            count[kind] += 1
+            if count[kind] <= 30:
+                kept.append(event)
+        assert {event["ph"] for event in kept} == {"M", "X", "C"}
+        validator.validate(found | {"traceEvents": kept})
+    # The schema says no to what importers drop.
+    for wrong in ({"ph": "X"}, {"dur": -1.0}, {"ts": None}, {"ph": "C", "args": {"W": "many"}}, {"wat": 1}):
+        slip = next(event for event in kept if event["ph"] == "X") | wrong
+        if wrong == {"ph": "X"}:
+            del slip["dur"]
+        assert not validator.is_valid({"traceEvents": [slip]}), wrong
 
 
 def test_devices_are_ranks_of_any_kind_of_integer():
