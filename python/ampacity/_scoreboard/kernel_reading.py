@@ -6,12 +6,8 @@ The open aiconfigurator database (NVIDIA, Apache-2.0) times layers of serving en
   one value per format for all GPUs, fitted together with the families (``tools/fit_architectures.py``);
 * its attention applies RoPE and fills the key-value cache first: it reads and writes Q, K and V once, about 3 us more.
 
-Its watts are the mean of samples of the driver's power reading, one at the start and one every 0.1 s of a loop that is
-meant to last 1 s, or 0.3 s where a kernel takes less than 0.1 ms; the number of turns follows from the time of an eager
-call, so that the loop of a kernel that is shorter than its launch from the host lasts a tenth of that (its collector,
-``benchmark_with_power`` and ``PowerMonitor`` in ``collector/helper.py``). Watts of kernels below `RESOLVED_S` are thus
-partly those of what ran before: at equal latency, format and rate, neighbours differ by up to 3 times (B200, nvfp4,
-n = 16,384, k = 12,288, 33 us: 250 W at m = 112, 832 W at m = 113). They are predicted like the others and stand apart.
+Its watts are samples of a meter that averages over a second, taken in loops that last a second or much less: what
+`power_meter` makes of the watts that kernels draw. Rows below `RESOLVED_S` stand apart in summaries.
 """
 
 from __future__ import annotations
@@ -36,15 +32,24 @@ def _stream(device: Accelerator, moved: Array, kernels: float = 1.0) -> tuple[Ar
     return _core.streaming_costs(device, moved, 0 * moved + kernels)
 
 
-def _gemm(group: Group, device: Accelerator) -> tuple[Array, Array]:
-    shape, key = group.shape, group.key
-    m, k, batch = shape["m"], shape["k"], shape["batch"]
-    seconds, joules = _core.gemm_costs(device, key.precision, m, shape["n"], k, batch, key.accumulate)
-    if key.source == AICONFIGURATOR and key.precision in QUANTISE:
-        per_element, launch_s = QUANTISE[key.precision]
+def _layer(device: Accelerator, precision: str, extents: tuple[Array, ...]) -> tuple[Array, Array]:
+    """Seconds and joules of a serving engine's linear layers, of m, n, k and batch."""
+    m, n, k, batch = extents
+    seconds, joules = _core.gemm_costs(device, precision, m, n, k, batch, False)
+    if precision in QUANTISE:
+        per_element, launch_s = QUANTISE[precision]
         more_s, more_j = _stream(device, per_element * m * k * batch)
         seconds, joules = seconds + more_s + launch_s, joules + more_j + _core.active_w(device) * launch_s
     return seconds, joules
+
+
+def _gemm(group: Group, device: Accelerator) -> tuple[Array, Array]:
+    shape, key = group.shape, group.key
+    extents = (shape["m"], shape["n"], shape["k"], shape["batch"])
+    if key.source == AICONFIGURATOR and not key.accumulate:
+        return _layer(device, key.precision, extents)
+    m, n, k, batch = extents
+    return _core.gemm_costs(device, key.precision, m, n, k, batch, key.accumulate)
 
 
 def _attention(group: Group, device: Accelerator) -> tuple[Array, Array]:
@@ -67,6 +72,16 @@ def _attention(group: Group, device: Accelerator) -> tuple[Array, Array]:
 def predicted(group: Group, device: Accelerator) -> tuple[Array, Array]:
     """Return seconds and joules of every row of a group, as its source would read them on `device`."""
     return _attention(group, device) if group.key.kernel == "attention" else _gemm(group, device)
+
+
+def watts_read(group: Group, device: Accelerator, watts: Array) -> Array:
+    """Return what the source's meter reads of every row, whose kernels draw `watts`."""
+    from ampacity._scoreboard.power_meter import readings
+
+    key = group.key
+    if key.source != AICONFIGURATOR or key.kernel != "gemm" or key.accumulate:
+        return watts
+    return readings(group, device, _layer, watts)
 
 
 def source_names(group: Group) -> list[str]:

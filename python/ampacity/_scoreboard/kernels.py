@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ampacity._scoreboard.kernel_reading import predicted, source_names
+from ampacity._scoreboard.kernel_reading import predicted, source_names, watts_read
 from ampacity._scoreboard.kernel_tables import Group, Rows, Table, read_tables
 from ampacity._scoreboard.result import ValidationRow, compared, skipped
 
@@ -27,14 +27,25 @@ def results(rows: Rows, quantities: Sequence[str]) -> list[ValidationRow]:
 def _compare(group: Group, rows: Rows, quantities: Sequence[str], found: dict[tuple[int, str], ValidationRow]) -> None:
     seconds, joules = predicted(group, group.key.device)
     columns = {"latency": (seconds, group.seconds)}
+    notes = {"latency": [""] * len(group.places)}
     if group.watts is not None:
-        columns["watts"] = (joules / seconds, group.watts)
+        drawn = joules / seconds
+        read = watts_read(group, group.key.device, drawn)
+        columns["watts"] = (read, group.watts)
+        pairs = zip(read.tolist(), drawn.tolist(), strict=True)
+        notes["watts"] = [f"the kernel draws {own:.0f} W" if meter != own else "" for meter, own in pairs]
     names = source_names(group)
     for quantity in quantities:
         ours, theirs = (column.tolist() for column in columns[quantity])
         for index, place in enumerate(group.places):
             found[place, quantity] = compared(
-                rows.rows[place], quantity, ours[index], theirs[index], source_id=names[index], n_gpus=1
+                rows.rows[place],
+                quantity,
+                ours[index],
+                theirs[index],
+                source_id=names[index],
+                n_gpus=1,
+                assumed=notes[quantity][index],
             )
 
 

@@ -1,0 +1,213 @@
+"""What the power meter of the aiconfigurator collector reads while it times matrix products.
+
+Its watts are no watts of the kernel alone. The collector (NVIDIA, Apache-2.0: ``benchmark_with_power`` and
+``PowerMonitor`` of ``collector/helper.py``, ``collect_gemm.py`` of each engine) repeats a kernel and averages samples of
+``nvmlDeviceGetPowerUsage``, one at the start of the loop and one every 0.1 s. That call returns the mean of the last
+second (NVML documentation, Ampere and newer; "Part-time Power Measurements", arXiv:2312.02741), but the loop lasts 1 s at
+most, and a few milliseconds where a kernel takes a few microseconds: a graph is replayed 3,000 times at most. So a
+reading is mostly that of the kernels before it. Which they were is known: the collector goes through all shapes in a
+fixed order, one worker for each GPU of the node, each taking the next shape as soon as it is free.
+
+This module goes through that list on as many workers, with the seconds and watts that the device model has for each
+kernel, and reads the meter. Two numbers are of the protocol and were chosen on B200 only: the seconds between two loops,
+and those to pack FP4 weights on the host. Device parameters know nothing of any of this.
+"""
+
+from __future__ import annotations
+
+import functools
+import heapq
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ampacity import _core
+from ampacity._core import Accelerator, computes_in
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from ampacity._scoreboard.kernel_tables import Group
+
+    Array = npt.NDArray[np.float64]
+    Indices = npt.NDArray[np.int64]
+
+# Device, precision, and (m, n, k, batch) to seconds and joules of layers.
+Price = Callable[[Accelerator, str, "tuple[Array, ...]"], "tuple[Array, Array]"]
+
+# The collector's grid (base_ops/gemm.yaml): tokens, and features in and out.
+_EVEN_TOKENS = (16, 32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512, 768, *range(1024, 4353, 256))
+_TOKENS = np.array([*range(1, 16), *(m + more for m in _EVEN_TOKENS for more in (0, 1)), 8192, 16384, 32768])
+_SMALL_FEATURES = (32, 64, 128, 256, 512, 768, 1024, 1536, 2048, 2560, 3072, 3584, 4096, 5120, 6144, 7168, 8192)
+_FEATURES = np.array([*_SMALL_FEATURES, 10240, 12288, 16384, 51200, 65536])
+_FORMATS = ("bf16", "fp8", "fp8-block", "nvfp4")
+_WEIGHT_BYTES = {"bf16": 2.0, "fp8": 1.0, "fp8-block": 1.0, "nvfp4": 0.5}
+_SCALED_BLOCKS = ("fp8-block", "nvfp4")  # from 128 features on
+_MOST_ELEMENTS = 2**31
+
+_WINDOW_S = 1.0
+_SAMPLE_S = 0.1
+_LOOP_S, _SHORT_LOOP_S, _SHORT_S = 1.0, 0.3, 1e-4  # 0.3 s where one turn of the loop takes less than 0.1 ms
+_FEWEST_TURNS, _MOST_TURNS = 6, 3000
+# Host time of a layer called eagerly, from which the collector reckons the turns: it matters only below 0.1 ms.
+_HOST_S = 30e-6
+# vLLM's block-scaled FP8 layers are called without a graph: latency of the smallest of them.
+_EAGER_S = 1.6e-4
+# Between two loops tensors are made, and graphs captured: by readings of B200 (bf16, fp8). Block-scaled weights take
+# longer, and TensorRT-LLM's layer has the scales of FP4 weights reordered by the CPU: seconds per weight.
+_GAP_S = 0.02
+_SCALED_GAP_S = 0.1
+_PACKING_S = 8e-9
+
+
+class Run(NamedTuple):
+    """One pass of the collector: what ran, on how many GPUs at once, in which order."""
+
+    workers: int
+    formats: tuple[str, ...] = _FORMATS
+    shapes_outside: bool = True  # weights by weights, tokens within (TensorRT-LLM); else tokens outermost (vLLM)
+    most_features_out: int = 65536
+
+
+_TENSORRT = Run(8)
+_VLLM = Run(1, shapes_outside=False)
+# Which passes the published tables hold (versions 1.3.0rc15 and rc17 of TensorRT-LLM, 0.22.0 of vLLM): formats, sizes,
+# and GPUs as the order of their rows shows them. Other GPUs: both engines, on nodes of eight.
+_RUNS = {
+    "B200-SXM": (
+        _TENSORRT._replace(most_features_out=2560),
+        _VLLM._replace(formats=("bf16", "fp8-block", "nvfp4")),
+    ),
+    "GB200": (
+        _TENSORRT._replace(workers=4),
+        _VLLM._replace(workers=4, formats=("bf16", "fp8-block", "nvfp4")),
+        _VLLM._replace(workers=4, formats=("fp8",)),
+    ),
+    "H200-SXM": (_VLLM._replace(formats=("bf16", "fp8-block")),),
+}
+
+
+class Tasks(NamedTuple):
+    """The list of one run in its order; indices into the grid, then what each task is."""
+
+    format: Indices
+    m: Indices
+    n: Indices
+    k: Indices
+
+
+def _tasks(run: Run, formats: Sequence[str]) -> Tasks:
+    kinds = np.array([_FORMATS.index(name) for name in formats])
+    grid = np.meshgrid(kinds, *(np.arange(len(axis)) for axis in (_TOKENS, _FEATURES, _FEATURES)), indexing="ij")
+    kind, m, n, k = (axis.ravel() for axis in grid)
+    out, deep = _FEATURES[n], _FEATURES[k]
+    scaled = np.isin(kind, [_FORMATS.index(name) for name in _SCALED_BLOCKS])
+    kept = (out <= run.most_features_out) & ~(scaled & ((out < 128) | (deep < 128))) & (out * deep < 65536**2)
+    if run.shapes_outside:
+        kept &= (_TOKENS[m] * out < _MOST_ELEMENTS) & (_TOKENS[m] * deep < _MOST_ELEMENTS)
+    else:  # vLLM's block-scaled FP8 layer takes multiples of four tokens
+        kept &= (kind != _FORMATS.index("fp8-block")) | (_TOKENS[m] % 4 == 0)
+    kind, m, n, k = (axis[kept] for axis in (kind, m, n, k))
+    order = np.lexsort((-m, kind, -k, -n) if run.shapes_outside else (kind, -k, -n, -m))
+    return Tasks(kind[order], m[order], n[order], k[order])
+
+
+def _copies(run: Run, name: str, weight_bytes: Array, l2_bytes: float) -> Array:
+    """Layers with weights of their own that one turn of the loop calls, so that no cache holds them."""
+    if run.shapes_outside:
+        return np.clip(np.ceil(l2_bytes / weight_bytes), 1, 5)
+    return np.full(len(weight_bytes), 1.0 if name in _SCALED_BLOCKS else 6.0)
+
+
+def _timed(run: Run, tasks: Tasks, device: Accelerator, price: Price) -> tuple[Array, Array, Array]:
+    """Seconds before each loop, seconds of the loop, watts in it."""
+    gap_s, loop_s, watts = (np.full(len(tasks.m), value) for value in (_GAP_S, 0.0, 0.0))
+    for name in _FORMATS:
+        here = np.flatnonzero(tasks.format == _FORMATS.index(name))
+        if not len(here):
+            continue
+        m, n, k = (
+            axis[index[here]].astype(float)
+            for axis, index in ((_TOKENS, tasks.m), (_FEATURES, tasks.n), (_FEATURES, tasks.k))
+        )
+        seconds, joules = price(device, name, (m, n, k, np.ones_like(m)))
+        if name == "fp8-block" and not run.shapes_outside:  # called eagerly: the device waits for the host
+            period_s = np.maximum(seconds, _EAGER_S)
+            seconds, joules = period_s, joules + _core.active_w(device) * (period_s - seconds)
+        copies = _copies(run, name, n * k * _WEIGHT_BYTES[name], device.l2_bytes)
+        turn_s = copies * np.maximum(seconds, _HOST_S)
+        wanted_s = np.where(turn_s < _SHORT_S, _SHORT_LOOP_S, _LOOP_S)
+        turns = np.clip(np.floor(wanted_s / turn_s) + 1, _FEWEST_TURNS, _MOST_TURNS)
+        loop_s[here], watts[here] = turns * copies * seconds, joules / seconds
+        if run.shapes_outside and name in _SCALED_BLOCKS:
+            # Weights above the size of the cache are kept from one task to the next.
+            packed = np.where(copies > 1, copies * n * k, 0) if name == "nvfp4" else 0
+            gap_s[here] = _SCALED_GAP_S + _PACKING_S * packed
+    return gap_s, loop_s, watts
+
+
+def _metered(workers: int, gap_s: Array, loop_s: Array, watts: Array, between_w: float) -> Array:
+    """Mean of the samples that the meter gives in each loop."""
+    owner = np.zeros(len(loop_s), dtype=int)
+    free = [(0.0, worker) for worker in range(workers)]
+    for index, busy_s in enumerate((gap_s + loop_s).tolist()):
+        free_s, worker = free[0]
+        owner[index] = worker
+        heapq.heapreplace(free, (free_s + busy_s, worker))
+    read = np.zeros(len(loop_s))
+    for worker in range(workers):
+        mine = np.flatnonzero(owner == worker)
+        spans = np.column_stack((gap_s[mine], loop_s[mine])).ravel()
+        drawn = np.column_stack((between_w * gap_s[mine], watts[mine] * loop_s[mine])).ravel()
+        ends_s = np.concatenate(([-_WINDOW_S, 0.0], np.cumsum(spans)))
+        joules = np.concatenate(([-_WINDOW_S * between_w, 0.0], np.cumsum(drawn)))
+        starts_s = ends_s[2::2]
+        samples = np.floor(loop_s[mine] / _SAMPLE_S).astype(int) + 1
+        total_j = np.zeros(len(mine))
+        for sample in range(int(samples.max(initial=0))):
+            lasting = samples > sample
+            at_s = starts_s[lasting] + _SAMPLE_S * sample
+            total_j[lasting] += np.interp(at_s, ends_s, joules) - np.interp(at_s - _WINDOW_S, ends_s, joules)
+        read[mine] = total_j / (_WINDOW_S * samples)
+    return read
+
+
+@functools.lru_cache(maxsize=4)
+def _table(gpu: str, device: Accelerator, price: Price) -> npt.NDArray[np.float64]:
+    """Return readings (W) by format and place in the grid: means over the runs that hold a shape, NaN where none does."""
+    shape = (len(_FORMATS), len(_TOKENS), len(_FEATURES), len(_FEATURES))
+    total, count = np.zeros(shape), np.zeros(shape)
+    # While tensors are made the device computes now and then: half way between waiting and running kernels.
+    between_w = 0.5 * (_core.device_states(device).stalled_w + _core.active_w(device))
+    for run in _RUNS.get(gpu, (_TENSORRT, _VLLM)):
+        formats = [name for name in run.formats if computes_in(device, name)]
+        if not formats:
+            continue
+        tasks = _tasks(run, formats)
+        found = _metered(run.workers, *_timed(run, tasks, device, price), between_w)
+        np.add.at(total, tuple(tasks), found)
+        np.add.at(count, tuple(tasks), 1)
+    with np.errstate(invalid="ignore"):
+        return total / np.where(count > 0, count, np.nan)
+
+
+def _places(axis: Indices, values: Array) -> tuple[Indices, npt.NDArray[np.bool_]]:
+    places = np.clip(np.searchsorted(axis, values), 0, len(axis) - 1)
+    return places, axis[places] == values
+
+
+def readings(group: Group, device: Accelerator, price: Price, watts: Array) -> Array:
+    """Return what the meter reads (W) for layers that draw `watts`; those where the collector's list has not the shape.
+
+    `price` must be one function, not one of many alike: results are kept by it.
+    """
+    name, shape = group.key.precision, group.shape
+    if name not in _FORMATS:
+        return watts
+    (m, m_known), (n, n_known), (k, k_known) = (
+        _places(axis, shape[key]) for axis, key in ((_TOKENS, "m"), (_FEATURES, "n"), (_FEATURES, "k"))
+    )
+    found = _table(group.key.gpu, device, price)[_FORMATS.index(name), m, n, k]
+    known = m_known & n_known & k_known & (shape["batch"] == 1) & np.isfinite(found)
+    return np.where(known, found, watts)
