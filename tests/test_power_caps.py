@@ -53,6 +53,42 @@ def test_an_h100_at_600_w():
     assert 600 / 700 < point.throughput_fraction < 0.98
 
 
+def bert_on_v100(count, micro_batch):
+    """BERT large in FP16 on V100 of 250 W, two per node with 25 Gb/s each, as on MIT's Supercloud."""
+    node = amp.Catalogue.builtin().node("dgx-a100")
+    device = amp.accelerator("v100-sxm2-32").replace(tdp_w=250)
+    nic = node.nic.replace(bytes_per_s=6.25e9)
+    node = node.replace(accelerator=device, accelerators=2, nics=1, nic=nic, scaleup_domain=2)
+    cluster = amp.Cluster(
+        name="v100",
+        partitions=[amp.Partition(node=node, accelerators=count)],
+        fabric="infiniband-ndr" if count > 2 else "single-node",
+        site="generic-us",
+        reliability="ideal",
+    )
+    bert = amp.Model(
+        name="bert-large", layers=24, hidden=1024, ffn=4096, heads=16, vocab=30522, seq_len=512, activation="gelu"
+    )
+    job = amp.Training(bert, global_batch=micro_batch * count, seq_len=512, precision="fp16")
+    layout = amp.Layout(dp=count, micro_batch=micro_batch)
+    return amp.power.cap_sweep(job, cluster, layout, caps_w=[250, 150])
+
+
+@pytest.mark.parametrize("micro_batch", [4, 8, 16])
+def test_v100_at_150_instead_of_250_w(micro_batch):
+    """arXiv:2205.09646: training on many nodes took 6.8 % longer with 13.7 % less energy.
+
+    So it drew 0.81 times as much: under a cap of 150 W, at most 182 of 250 W before. Work that draws more is slowed more.
+    """
+    free, capped = bert_on_v100(64, micro_batch)
+    assert 110 < free.device_mean_w < 182 * 1.15
+    assert 0 < 1 / capped.throughput_fraction - 1 < 0.10
+    assert 0.70 < capped.device_mean_w / free.device_mean_w / capped.throughput_fraction < 0.90
+    alone = bert_on_v100(2, micro_batch)
+    assert alone[0].device_mean_w > free.device_mean_w
+    assert 0.15 < 1 / alone[1].throughput_fraction - 1 < 0.30
+
+
 def test_a_locked_clock_hardly_slows_what_memory_bounds():
     """Blackwell power profiles: up to 15 % less energy at 97 % of the performance or more, best where memory bounds."""
     device = amp.accelerator("b200-sxm")
