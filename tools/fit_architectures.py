@@ -22,6 +22,7 @@ import numpy as np
 import ampacity as amp
 from ampacity._calibrate.fit import errors, fit, usable
 from ampacity._scoreboard import gemm_power, kernels
+from ampacity._scoreboard.kernel_reading import predicted, watts_read
 from ampacity._scoreboard.kernel_tables import Group, read_tables
 from ampacity._validation import KINDS
 
@@ -74,8 +75,11 @@ def report(title: str, families: dict[str, amp.Architecture], groups: Iterable[G
         # Latencies of power rows are medians over three frameworks, two of which the reading does not describe.
         if group.watts is None:
             print(f"{name} latency {statistics(found.seconds)}")
-        elif found.watts is not None and len(found.watts):
-            print(f"{name} watts   {statistics(found.watts)}")
+        else:
+            device = key.device.replace(architecture=families[family_of(group)])
+            seconds, joules = predicted(group, device)
+            read = watts_read(group, device, joules / seconds)
+            print(f"{name} watts   {statistics(np.log(read / group.watts))}")
 
 
 def stranger(names: Sequence[str], families: dict[str, amp.Architecture]) -> amp.Architecture:

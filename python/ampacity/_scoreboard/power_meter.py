@@ -178,8 +178,7 @@ def _table(gpu: str, device: Accelerator, price: Price) -> npt.NDArray[np.float6
     """Return readings (W) by format and place in the grid: means over the runs that hold a shape, NaN where none does."""
     shape = (len(_FORMATS), len(_TOKENS), len(_FEATURES), len(_FEATURES))
     total, count = np.zeros(shape), np.zeros(shape)
-    # While tensors are made the device computes now and then: half way between waiting and running kernels.
-    between_w = 0.5 * (_core.device_states(device).stalled_w + _core.active_w(device))
+    between_w = _core.device_states(device).stalled_w  # while the host makes tensors and graphs
     for run in _RUNS.get(gpu, (_TENSORRT, _VLLM)):
         formats = [name for name in run.formats if computes_in(device, name)]
         if not formats:
