@@ -52,8 +52,6 @@ _LOOP_S, _SHORT_LOOP_S, _SHORT_S = 1.0, 0.3, 1e-4  # 0.3 s where one turn of the
 _FEWEST_TURNS, _MOST_TURNS = 6, 3000
 # Host time of a layer called eagerly, from which the collector reckons the turns: it matters only below 0.1 ms.
 _HOST_S = 30e-6
-# vLLM's block-scaled FP8 layers are called without a graph: latency of the smallest of them.
-_EAGER_S = 1.6e-4
 # Between two loops tensors are made, and graphs captured: by readings of B200 (bf16, fp8). Block-scaled weights take
 # longer, and TensorRT-LLM's layer has the scales of FP4 weights reordered by the CPU: seconds per weight.
 _GAP_S = 0.02
@@ -68,6 +66,10 @@ class Run(NamedTuple):
     formats: tuple[str, ...] = _FORMATS
     shapes_outside: bool = True  # weights by weights, tokens within (TensorRT-LLM); else tokens outermost (vLLM)
     most_features_out: int = 65536
+    # vLLM's block-scaled FP8 layers are called without a graph, so that devices wait for hosts: the median latency of those
+    # of up to 1 M weights and 128 tokens. On Blackwell they take multiples of four tokens.
+    eager_s: float = 1.6e-4
+    token_multiple: int = 4
 
 
 _TENSORRT = Run(8)
@@ -81,10 +83,10 @@ _RUNS = {
     ),
     "GB200": (
         _TENSORRT._replace(workers=4),
-        _VLLM._replace(workers=4, formats=("bf16", "fp8-block", "nvfp4")),
+        _VLLM._replace(workers=4, formats=("bf16", "fp8-block", "nvfp4"), eager_s=2.6e-4),
         _VLLM._replace(workers=4, formats=("fp8",)),
     ),
-    "H200-SXM": (_VLLM._replace(formats=("bf16", "fp8-block")),),
+    "H200-SXM": (_VLLM._replace(formats=("bf16", "fp8-block"), eager_s=5.3e-5, token_multiple=1),),
 }
 
 
@@ -106,8 +108,8 @@ def _tasks(run: Run, formats: Sequence[str]) -> Tasks:
     kept = (out <= run.most_features_out) & ~(scaled & ((out < 128) | (deep < 128))) & (out * deep < 65536**2)
     if run.shapes_outside:
         kept &= (_TOKENS[m] * out < _MOST_ELEMENTS) & (_TOKENS[m] * deep < _MOST_ELEMENTS)
-    else:  # vLLM's block-scaled FP8 layer takes multiples of four tokens
-        kept &= (kind != _FORMATS.index("fp8-block")) | (_TOKENS[m] % 4 == 0)
+    else:
+        kept &= (kind != _FORMATS.index("fp8-block")) | (_TOKENS[m] % run.token_multiple == 0)
     kind, m, n, k = (axis[kept] for axis in (kind, m, n, k))
     order = np.lexsort((-m, kind, -k, -n) if run.shapes_outside else (kind, -k, -n, -m))
     return Tasks(kind[order], m[order], n[order], k[order])
@@ -133,7 +135,7 @@ def _timed(run: Run, tasks: Tasks, device: Accelerator, price: Price) -> tuple[A
         )
         seconds, joules = price(device, name, (m, n, k, np.ones_like(m)))
         if name == "fp8-block" and not run.shapes_outside:  # called eagerly: the device waits for the host
-            period_s = np.maximum(seconds, _EAGER_S)
+            period_s = np.maximum(seconds, run.eager_s)
             seconds, joules = period_s, joules + _core.active_w(device) * (period_s - seconds)
         copies = _copies(run, name, n * k * _WEIGHT_BYTES[name], device.l2_bytes)
         turn_s = copies * np.maximum(seconds, _HOST_S)
