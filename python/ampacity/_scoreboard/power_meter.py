@@ -75,18 +75,18 @@ class Run(NamedTuple):
 _TENSORRT = Run(8)
 _VLLM = Run(1, shapes_outside=False)
 # Which passes the published tables hold (versions 1.3.0rc15 and rc17 of TensorRT-LLM, 0.22.0 of vLLM): formats, sizes,
-# and GPUs as the order of their rows shows them. Other GPUs: both engines, on nodes of eight.
+# and GPUs as the order of their rows shows them. Other devices: both engines, on nodes of eight.
 _RUNS = {
-    "B200-SXM": (
+    "b200-sxm": (
         _TENSORRT._replace(most_features_out=2560),
         _VLLM._replace(formats=("bf16", "fp8-block", "nvfp4")),
     ),
-    "GB200": (
+    "gb200": (
         _TENSORRT._replace(workers=4),
         _VLLM._replace(workers=4, formats=("bf16", "fp8-block", "nvfp4"), eager_s=2.6e-4),
         _VLLM._replace(workers=4, formats=("fp8",)),
     ),
-    "H200-SXM": (_VLLM._replace(formats=("bf16", "fp8-block"), eager_s=5.3e-5, token_multiple=1),),
+    "h200-sxm": (_VLLM._replace(formats=("bf16", "fp8-block"), eager_s=5.3e-5, token_multiple=1),),
 }
 
 
@@ -176,12 +176,12 @@ def _metered(workers: int, gap_s: Array, loop_s: Array, watts: Array, between_w:
 
 
 @functools.lru_cache(maxsize=4)
-def _table(gpu: str, device: Accelerator, price: Price) -> npt.NDArray[np.float64]:
+def _table(device: Accelerator, price: Price) -> npt.NDArray[np.float64]:
     """Return readings (W) by format and place in the grid: means over the runs that hold a shape, NaN where none does."""
     shape = (len(_FORMATS), len(_TOKENS), len(_FEATURES), len(_FEATURES))
     total, count = np.zeros(shape), np.zeros(shape)
     between_w = _core.device_states(device).stalled_w  # while the host makes tensors and graphs
-    for run in _RUNS.get(gpu, (_TENSORRT, _VLLM)):
+    for run in _RUNS.get(device.name, (_TENSORRT, _VLLM)):
         formats = [name for name in run.formats if computes_in(device, name)]
         if not formats:
             continue
@@ -209,6 +209,6 @@ def readings(group: Group, device: Accelerator, price: Price, watts: Array) -> A
     (m, m_known), (n, n_known), (k, k_known) = (
         _places(axis, shape[key]) for axis, key in ((_TOKENS, "m"), (_FEATURES, "n"), (_FEATURES, "k"))
     )
-    found = _table(group.key.gpu, device, price)[_FORMATS.index(name), m, n, k]
+    found = _table(device, price)[_FORMATS.index(name), m, n, k]
     known = m_known & n_known & k_known & (shape["batch"] == 1) & np.isfinite(found)
     return np.where(known, found, watts)
