@@ -308,14 +308,14 @@ def test_models():
     ],
 )
 def test_sharding(cells, stage, group):
-    (layout,) = LayoutOptions(row(**cells)).layouts("none")
+    (layout,) = LayoutOptions(row(**cells)).layouts({"recompute": "none"})
     assert (layout.zero_stage, layout.shard_group) == (stage, group)
 
 
 def test_open_choices():
     options = LayoutOptions(row(mbs="", recompute_class="unknown"))
     assert options.micro_batches == [1, 2, 4, 8, 16]
-    assert options.recomputes[0] == "none"
+    assert options.recomputes[0] == {"recompute": "none"}
     assert options.open == ["recompute", "micro-batch"]
     interleaved = LayoutOptions(row(tp="1", pp="4", dp="2", vp=""))
     assert interleaved.virtual_stages == [1, 2, 4, 8]

@@ -60,6 +60,14 @@ void add_up_projections(const Context& c, const LayerWork& work, Again& again) {
   again.streams(Operator::rotary);
 }
 
+/// Products of a dense block; the last one's result is only added to the residual, which no backward pass needs.
+void add_block(const Context& c, const LayerWork& work, Again& again) {
+  const std::size_t products = work.linear_count - (c.job.software.checkpoint_stops_early ? 1 : 0);
+  for (std::size_t i = 0; i < products; ++i) {
+    if (work.linears[i].kind == Operator::feed_forward) again.product(work.linears[i]);
+  }
+}
+
 void add_experts(const PassTime& forward, double share, Again& again, PassTime& pass) {
   for (const Operator kind : {Operator::router, Operator::feed_forward, Operator::experts}) again.products(kind);
   for (const Operator kind : {Operator::router, Operator::permutation, Operator::activation}) again.streams(kind);
@@ -85,7 +93,7 @@ void add_modules(const Context& c, const LayerWork& work, const PassTime& forwar
   if (modules.contains(RecomputeModule::layernorm)) again.streams(Operator::norms_and_residuals, 0.4);
   if (modules.contains(RecomputeModule::mla_up_proj) && c.job.model.is_mla()) add_up_projections(c, work, again);
   if (modules.contains(RecomputeModule::mlp) && !moe) {
-    again.products(Operator::feed_forward);
+    add_block(c, work, again);
     again.streams(Operator::activation);
   }
   if (!moe) return;

@@ -8,13 +8,11 @@ from typing import Any
 
 from ampacity._core import Catalogue, Layout, Software
 from ampacity._scoreboard.recipes import exchange_changes, nemo_release, recipe_changes
+from ampacity._scoreboard.recompute import Fields, offloaded_fraction, recompute_options
 from ampacity._scoreboard.rows import Row, Skip
 
-# Least recomputation first: where it is unknown, the first that fits in memory is taken.
-RECOMPUTE_ORDER = ("none", "selective", "selective-op", "full")
 _LARGEST_MICRO_BATCH = 64
 _UNEVEN = "layers spread unevenly over the stages"
-_EVERY_NTH_LAYER = re.compile(r"every (\d+)(?:st|nd|rd|th) layer")
 
 # Framework column to the catalogue's software; the first word found decides.
 _SOFTWARE = (
@@ -138,43 +136,6 @@ def _virtual_stages(row: Row, pp: int) -> tuple[list[int], str]:
     return [v for v in range(1, per_stage + 1) if per_stage % v == 0], "interleave"
 
 
-def _recomputes(row: Row) -> tuple[list[str], str]:
-    kind = row.lower("recompute_class")
-    if _EVERY_NTH_LAYER.search(row.lower("recompute")):
-        return ["full"], ""
-    if kind in RECOMPUTE_ORDER:
-        return [kind], ""
-    if kind == "modules":
-        return ["modules"], ""
-    if kind in ("", "unknown"):
-        return list(RECOMPUTE_ORDER), "recompute"
-    raise Skip(f"recompute_class {row.text('recompute_class')!r} is not known")
-
-
-def _recompute_fields(row: Row, layers: int) -> dict[str, Any]:
-    """Return what the text beside the class says of modules, of layers, and of what waits in host memory.
-
-    Raises
-    ------
-    Skip
-        The class is modules, and the text names none.
-    """
-    text = row.lower("recompute")
-    fields: dict[str, Any] = {}
-    if row.lower("recompute_class") == "modules":
-        named = text.partition("modules:")[2].split()
-        if not named:
-            raise Skip(f"recompute {row.text('recompute')!r} names no modules")
-        fields["recompute_modules"] = re.split(r"[+,/]", named[0])
-    every = _EVERY_NTH_LAYER.search(text)
-    if every:
-        fields["recompute_layers"] = max(1, layers // (row.count("pp") or 1) // int(every.group(1)))
-    offloaded = re.search(r"offload (\d+) layers", text)
-    if offloaded:
-        fields["offload_activations_fraction"] = min(1.0, int(offloaded.group(1)) / layers)
-    return fields
-
-
 class LayoutOptions:
     """The degrees that a row fixes, and the choices that it leaves open."""
 
@@ -192,12 +153,12 @@ class LayoutOptions:
             "zero_stage": stage,
             "shard_group": _shard_group(row, stage, dp),
             **({"cp_kind": row.lower("cp_kind")} if row.text("cp_kind") else {}),
-            **_recompute_fields(row, row.required("layers")),
+            "offload_activations_fraction": offloaded_fraction(row),
             "sequence_parallel": row.lower("seq_parallel") not in ("no", "false", "0") and self._degrees["tp"] > 1,
         }
         self.micro_batches, micro_note = _micro_batches(row, dp)
         self.virtual_stages, stage_note = _virtual_stages(row, self._degrees["pp"])
-        self.recomputes, recompute_note = _recomputes(row)
+        self.recomputes, recompute_note = recompute_options(row)
         self.open = [note for note in (recompute_note, micro_note, stage_note) if note and " " not in note]
         self.notes = [note for note in (recompute_note,) if " " in note]
 
@@ -215,8 +176,8 @@ class LayoutOptions:
         self.virtual_stages = [1]
         return True
 
-    def layouts(self, recompute: str) -> Iterator[Layout]:
+    def layouts(self, recompute: Fields) -> Iterator[Layout]:
         """Yield the layouts that the row allows with this recomputation."""
         for micro_batch in self.micro_batches:
             for vp in self.virtual_stages:
-                yield Layout(**self._fixed, micro_batch=micro_batch, vp=vp, recompute=recompute)
+                yield Layout(**self._fixed, micro_batch=micro_batch, vp=vp, **recompute)
