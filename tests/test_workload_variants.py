@@ -228,3 +228,17 @@ def test_weights_that_stay_from_the_command_line(capsys: pytest.CaptureFixture[s
     assert kept["breakdown_s"]["dp_comm"] < dropped["breakdown_s"]["dp_comm"]
     more = kept["memory_bytes"]["weights"] - dropped["memory_bytes"]["weights"]
     assert more == pytest.approx(30 * 2 * 218.1e6, rel=0.01)
+
+
+def test_a_release_with_faster_kernels_takes_its_share_off_compute_alone():
+    """Kernels of 10 % more speed: seconds of compute / 1.1; what the network and the host take stays."""
+    job = amp.Training(amp.model("llama-3.1-405b"), global_batch=2048, seq_len=8192)
+    layout = amp.Layout(tp=8, pp=16, dp=128, micro_batch=1)
+    plain = amp.Catalogue.builtin().software("megatron-core").replace(kernel_relative_speed=1)
+    on = amp.cluster("meta-llama3-16k")
+    usual = amp.estimate(job.replace(software=plain), on, layout).breakdown
+    fast = amp.estimate(job.replace(software=plain.replace(kernel_relative_speed=1.1)), on, layout).breakdown
+    assert fast.gemm_s == pytest.approx(usual.gemm_s / 1.1, rel=1e-9)
+    assert fast.attention_s == pytest.approx(usual.attention_s / 1.1, rel=1e-9)
+    assert fast.memory_bound_s == pytest.approx(usual.memory_bound_s / 1.1, rel=1e-9)
+    assert fast.tp_comm_s == pytest.approx(usual.tp_comm_s, rel=1e-9)

@@ -3580,6 +3580,8 @@ class Software:
         attention kernels use the device's asynchronous units (FlashAttention-3, cuDNN); else FlashAttention-2.
     attention_relative_speed : float, optional
         speed of its attention kernels over the best ones of that kind. From 0.05 to 2.
+    kernel_relative_speed : float, optional
+        speed of its kernels inside a step over that of most releases (the device family's sustained_fraction). From 0.5 to 1.5.
     fused_kernels : bool, optional
         bias, dropout, residual, activation, norm and casts are fused.
     low_precision_norms : bool, optional
@@ -3698,6 +3700,7 @@ class Software:
         flash_attention: bool = True,
         asynchronous_attention: bool = True,
         attention_relative_speed: float = 1.0,
+        kernel_relative_speed: float = 1.0,
         fused_kernels: bool = True,
         low_precision_norms: bool = False,
         checkpoint_stops_early: bool = False,
@@ -3755,6 +3758,7 @@ class Software:
         flash_attention: bool = ...,
         asynchronous_attention: bool = ...,
         attention_relative_speed: float = ...,
+        kernel_relative_speed: float = ...,
         fused_kernels: bool = ...,
         low_precision_norms: bool = ...,
         checkpoint_stops_early: bool = ...,
@@ -3968,6 +3972,11 @@ class Software:
     def host_gap_s(self) -> float:
         """
         time that the host needs to launch one kernel
+        """
+    @property
+    def kernel_relative_speed(self) -> float:
+        """
+        speed of its kernels inside a step over that of most releases (the device family's sustained_fraction)
         """
     @property
     def launches_behind_collectives(self) -> bool:

@@ -27,6 +27,7 @@ struct Software {
   bool flash_attention = true;
   bool asynchronous_attention = true;
   double attention_relative_speed = 1;
+  double kernel_relative_speed = 1;
   bool fused_kernels = true;
   bool low_precision_norms = false;
   bool checkpoint_stops_early = false;
@@ -87,6 +88,9 @@ struct Software {
             "attention kernels use the device's asynchronous units (FlashAttention-3, cuDNN); else FlashAttention-2"),
         optional("attention_relative_speed", &S::attention_relative_speed, Range{0.05, 2},
                  "speed of its attention kernels over the best ones of that kind"),
+        optional("kernel_relative_speed", &S::kernel_relative_speed, Range{0.5, 1.5},
+                 "speed of its kernels inside a step over that of most releases (the device family's "
+                 "sustained_fraction)"),
         optional("fused_kernels", &S::fused_kernels, "bias, dropout, residual, activation, norm and casts are fused"),
         optional("low_precision_norms", &S::low_precision_norms,
                  "norms read and write 16 bits without casts, even where kernels are not fused"),

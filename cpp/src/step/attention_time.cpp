@@ -112,7 +112,7 @@ void add_attention(const Context& c, const LayerWork& work, bool backward, PassT
   const KernelCost busy = sustained(c, cost.busy);
   pass.attention_s += busy.seconds;
   spend(pass, 1, busy);
-  add_waiting(c, pass, cost.waiting_s / c.device.architecture.sustained_fraction);
+  add_waiting(c, pass, cost.waiting_s / sustained_fraction(c));
 }
 
 }  // namespace ampacity::step

@@ -29,9 +29,13 @@ inline void note(const Context& c, Kind kind, const PassTime& pass) {
   if (c.ledger != nullptr) c.ledger->note(kind, pass);
 }
 
-/// Inside a step kernels run more slowly than in a loop of their own, at the same power.
+/// Inside a step kernels run more slowly than in a loop of their own, at the same power: by how much goes with the
+/// family of devices and with the release of the software.
+inline double sustained_fraction(const Context& c) {
+  return c.device.architecture.sustained_fraction * c.job.software.kernel_relative_speed;
+}
 inline compute::KernelCost sustained(const Context& c, const compute::KernelCost& cost) {
-  return (1 / c.device.architecture.sustained_fraction) * cost;
+  return (1 / sustained_fraction(c)) * cost;
 }
 /// Energy of kernels that take part in a pass.
 inline void spend(PassTime& pass, double times, const compute::KernelCost& cost) {
