@@ -426,10 +426,3 @@ def test_more_flows_than_memory():
     net = amp.Network.fat_tree(down=[64, 64, 32], up=[1, 64, 64], link_bytes_per_s=RATE)
     with pytest.raises(amp.InvalidSpec, match="must have at most 67108864"):
         net.collective("all_to_all", net.place(131072), 1e9, "pairwise")
-
-
-@pytest.mark.parametrize("routing", ["adaptive", "flowlet"])
-def test_routing_that_looks_at_single_flows_is_refused(routing):
-    net = amp.Network.fat_tree(down=[8, 8], up=[1, 8], link_bytes_per_s=50e9)
-    with pytest.raises(amp.InvalidSpec, match="must be d-mod-k, ecmp or spray for collectives"):
-        net.collective("all_reduce", range(64), 1e9, routing=routing)

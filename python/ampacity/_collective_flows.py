@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ampacity._core import CollectiveRequest, InvalidSpec, Problem
-from ampacity._network_arrays import whole
+from ampacity._network_arrays import real, whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +32,9 @@ class Collective:
         part included.
     algorithm
         ``"ring"``, ``"double_binary_tree"``, ``"halving_doubling"`` (powers of two), ``"pat"``, ``"pairwise"`` and
-        ``"direct"`` (all-to-all in rounds, or all at once), or ``"hierarchical"``: level by level.
+        ``"direct"`` (all-to-all in rounds, or all at once), or ``"hierarchical"``: level by level. With switches that
+        reduce: ``"nvls"`` (those of one scale-up domain), ``"nvls_tree"`` (those, and trees over the domains at the same
+        time), ``"collnet"`` (SHARP: those of the network, one tree for every member of a domain).
     name
         What the result calls it.
     start_s
@@ -52,11 +54,17 @@ class Collective:
         Of software, for every step.
     reduce_bytes_per_s
         Memory rate of reductions, which read twice and write once what a step is about to send; 0 does not count them.
+    matrix
+        Of an all-to-all with unequal parts, instead of `bytes`: bytes from every rank of a group (row) to every rank
+        (column), the own part included; all groups send the same. ``"direct"`` or ``"pairwise"``.
+    received_share
+        Or, with `bytes`: how much every rank receives, in any unit, as experts of different popularity do. Every rank
+        sends `bytes`, of which each gets its share.
     """
 
     kind: str
     ranks: npt.ArrayLike
-    bytes: float
+    bytes: float = 0.0
     algorithm: str = "ring"
     name: str = ""
     start_s: float = 0.0
@@ -67,6 +75,35 @@ class Collective:
     bidirectional: bool = False
     step_latency_s: float = 0.0
     reduce_bytes_per_s: float = 0.0
+    matrix: npt.ArrayLike | None = None
+    received_share: npt.ArrayLike | None = None
+
+    @property
+    def sent_bytes(self) -> float:
+        """What the average rank sends or reduces: `bytes`, or what a matrix says."""
+        if self.matrix is None:
+            return self.bytes
+        import numpy as np
+
+        table = np.asarray(self.matrix, dtype=np.float64)
+        return float(table.sum() / len(table))
+
+    def _matrix(self, place: str, ranks: int) -> Doubles | None:
+        import numpy as np
+
+        if self.received_share is None:
+            return None if self.matrix is None else real(f"{place}.matrix", self.matrix, 1)
+        share = real(f"{place}.received_share", self.received_share, ranks)
+        wrong = ""
+        if self.matrix is not None:
+            wrong = "must be left out where there is a matrix"
+        elif share.size != ranks:
+            wrong = f"must have a value for each of the {ranks} ranks of a group"
+        elif not (np.isfinite(share).all() and (share >= 0).all() and share.sum() > 0):
+            wrong = "must be numbers of 0 or more, not all 0"
+        if wrong:
+            raise InvalidSpec([Problem(path=f"{place}.received_share", value=f"{share.size} values", rule=wrong, hint="")])
+        return np.tile(self.bytes * share / share.sum(), ranks)
 
     def request(self, place: str) -> CollectiveRequest:
         """Return what the core reads; `place` names it in errors."""
@@ -77,13 +114,14 @@ class Collective:
             rule = "must have the shape (ranks,) or (groups, ranks)"
             raise InvalidSpec([Problem(path=f"{place}.ranks", value=f"shape {shape}", rule=rule, hint="")])
         algorithms = [self.level_algorithms] if isinstance(self.level_algorithms, str) else list(self.level_algorithms)
+        matrix = self._matrix(place, shape[-1])
         return CollectiveRequest(
             place,
             self.kind,
             self.algorithm,
             whole(f"{place}.ranks", self.ranks),
             shape[-1],
-            self.bytes,
+            self.bytes if self.received_share is None else 0.0,
             self.start_s,
             whole(f"{place}.levels", self.levels).tolist(),
             algorithms,
@@ -92,6 +130,7 @@ class Collective:
             self.bidirectional,
             self.step_latency_s,
             self.reduce_bytes_per_s,
+            matrix,
         )
 
 
@@ -133,7 +172,7 @@ class CollectiveResult:
         """Bus bandwidth of the slowest group by the convention of nccl-tests (bytes/s); 0 where no time passes."""
         ranks = self.rank_end_s.shape[1]
         factor = {"all_reduce": 2 * (ranks - 1) / ranks, "broadcast": 1.0, "reduce": 1.0}
-        sent = factor.get(self.collective.kind, (ranks - 1) / ranks) * self.collective.bytes
+        sent = factor.get(self.collective.kind, (ranks - 1) / ranks) * self.collective.sent_bytes
         return sent / self.time_s if self.time_s > 0 else 0.0
 
 

@@ -83,6 +83,7 @@ class NetworkCommunication(NetworkShapes):
         latency_weighted: bool = False,
         batch_fraction: float = 0.0,
         aggregate: bool = True,
+        flowlet_bytes: float = 1048576.0,
     ) -> Communication:
         """Run collectives of any number of groups together, with the contention that they cause each other.
 
@@ -94,10 +95,12 @@ class NetworkCommunication(NetworkShapes):
         ----------
         collectives
             What runs; groups may share endpoints.
-        routing, seed, queue_pairs, latency_weighted, batch_fraction
-            See `ampacity.Network.transfer`; routing that looks at single flows (adaptive, flowlet) is refused.
+        routing, seed, queue_pairs, latency_weighted, batch_fraction, flowlet_bytes
+            See `ampacity.Network.transfer`. Adaptive flows choose their cables one after the other and know those of
+            their own step and, where it is fullest, of the collectives before theirs.
         aggregate
-            Solve flows that cannot be told apart as one. The answer is the same without, later.
+            Solve flows that cannot be told apart as one (with ``"flowlet"`` none are taken for alike). The answer is the
+            same without, later.
 
         Returns
         -------
@@ -126,7 +129,7 @@ class NetworkCommunication(NetworkShapes):
         """
         requests = [one.request(f"collectives[{i}]") for i, one in enumerate(collectives)]
         times, link_bytes, end_s, flows, classes, events = _core.communicate(
-            self._core, requests, routing, seed, queue_pairs, latency_weighted, batch_fraction, aggregate
+            self._core, requests, routing, seed, queue_pairs, latency_weighted, batch_fraction, aggregate, flowlet_bytes
         )
         results = tuple(result_of(one, parts) for one, parts in zip(collectives, times, strict=True))
         return Communication(results, link_bytes, end_s, flows, classes, events)
@@ -135,7 +138,7 @@ class NetworkCommunication(NetworkShapes):
         self,
         kind: str,
         ranks: npt.ArrayLike,
-        bytes: float,
+        bytes: float = 0.0,
         algorithm: str = "ring",
         *,
         routing: str = "ecmp",
@@ -148,6 +151,8 @@ class NetworkCommunication(NetworkShapes):
         bidirectional: bool = False,
         step_latency_s: float = 0.0,
         reduce_bytes_per_s: float = 0.0,
+        matrix: npt.ArrayLike | None = None,
+        received_share: npt.ArrayLike | None = None,
     ) -> CollectiveResult:
         """Run one collective alone (of many groups at once where `ranks` has two dimensions).
 
@@ -155,7 +160,7 @@ class NetworkCommunication(NetworkShapes):
         ----------
         kind, ranks, bytes, algorithm, levels, level_algorithms, chunks, rotate, bidirectional
             See `ampacity.Collective`.
-        step_latency_s, reduce_bytes_per_s
+        step_latency_s, reduce_bytes_per_s, matrix, received_share
             See `ampacity.Collective`.
         routing, seed, queue_pairs
             See `collectives`.
@@ -175,6 +180,18 @@ class NetworkCommunication(NetworkShapes):
         >>> ring = net.collective("all_reduce", net.place(16), 800e6)
         >>> round(1e3 * ring.time_s, 4), round(ring.bus_bytes_per_s / 1e9, 3)
         (30.0765, 49.873)
+
+        Switches that reduce halve what the cards carry; an expert that is twice as popular doubles an exchange:
+
+        >>> sharp = net.collective("all_reduce", net.place(16), 800e6, "collnet", routing="d-mod-k")
+        >>> round(1e3 * sharp.time_s, 3)
+        16.004
+        >>> even = net.collective("all_to_all", net.place(16), 800e6, "direct", routing="spray")
+        >>> uneven = net.collective(
+        ...     "all_to_all", net.place(16), 800e6, "direct", received_share=[2] + [14 / 15] * 15, routing="spray"
+        ... )
+        >>> round(1e3 * even.time_s, 2), round(1e3 * uneven.time_s, 2)
+        (15.0, 30.0)
         """
         wanted = Collective(
             kind,
@@ -188,5 +205,7 @@ class NetworkCommunication(NetworkShapes):
             bidirectional=bidirectional,
             step_latency_s=step_latency_s,
             reduce_bytes_per_s=reduce_bytes_per_s,
+            matrix=matrix,
+            received_share=received_share,
         )
         return self.collectives([wanted], routing=routing, seed=seed, queue_pairs=queue_pairs).collectives[0]

@@ -22,15 +22,16 @@ using CommunicationParts = py::typing::Tuple<py::typing::List<TimesParts>, py::a
 /// A collective as Python gives it; keeps the array that the core reads.
 struct Request {
   Integers endpoints;
+  Doubles matrix;
   Collective collective;
 };
 
 Request request(const std::string& name, const std::string& kind, const std::string& algorithm,
                 const Integers& endpoints, std::int64_t ranks, double bytes, double start_s,
                 const std::vector<std::int64_t>& levels, const std::vector<std::string>& level_algorithms,
-                std::int64_t chunks, bool rotate, bool bidirectional, double step_latency_s,
-                double reduce_bytes_per_s) {
-  Request made{endpoints, {}};
+                std::int64_t chunks, bool rotate, bool bidirectional, double step_latency_s, double reduce_bytes_per_s,
+                const std::optional<Doubles>& matrix) {
+  Request made{endpoints, matrix.value_or(Doubles()), {}};
   made.collective.kind = enum_named<CollectiveKind>(name + ".kind", kind);
   made.collective.algorithm = enum_named<CollectiveAlgorithm>(name + ".algorithm", algorithm);
   made.collective.endpoints = values_of(made.endpoints);
@@ -46,18 +47,20 @@ Request request(const std::string& name, const std::string& kind, const std::str
   made.collective.bidirectional = bidirectional;
   made.collective.step_latency_s = step_latency_s;
   made.collective.reduce_bytes_per_s = reduce_bytes_per_s;
+  if (matrix) made.collective.matrix = values_of(made.matrix);
   return made;
 }
 
 CommunicationParts communicated(const Network& network, const std::vector<Request>& requests,
                                 const std::string& routing, std::uint64_t seed, std::int64_t queue_pairs,
-                                bool latency_weighted, double batch_fraction, bool aggregate) {
+                                bool latency_weighted, double batch_fraction, bool aggregate, double flowlet_bytes) {
   FlowRules rules;
   rules.routing = enum_named<Routing>("routing", routing);
   rules.seed = seed;
   rules.queue_pairs = queue_pairs;
   rules.latency_weighted = latency_weighted;
   rules.batch_fraction = batch_fraction;
+  rules.flowlet_bytes = flowlet_bytes;
   std::vector<Collective> collectives;
   for (const Request& one : requests) collectives.push_back(one.collective);
   Communication found;
@@ -98,10 +101,11 @@ void bind_communication(py::module_& module) {
       .def(py::init(&request), py::arg("name"), py::arg("kind"), py::arg("algorithm"), py::arg("endpoints"),
            py::arg("ranks"), py::arg("bytes"), py::arg("start_s"), py::arg("levels"), py::arg("level_algorithms"),
            py::arg("chunks"), py::arg("rotate"), py::arg("bidirectional"), py::arg("step_latency_s"),
-           py::arg("reduce_bytes_per_s"));
+           py::arg("reduce_bytes_per_s"), py::arg("matrix") = py::none());
   module.def("communicate", &communicated, py::arg("network"), py::arg("collectives"), py::arg("routing"),
              py::arg("seed"), py::arg("queue_pairs"), py::arg("latency_weighted"), py::arg("batch_fraction"),
-             py::arg("aggregate"), "Times of every collective, bytes per link, end, flows, classes, events.");
+             py::arg("aggregate"), py::arg("flowlet_bytes") = FlowRules{}.flowlet_bytes,
+             "Times of every collective, bytes per link, end, flows, classes, events.");
 }
 
 }  // namespace ampacity::python

@@ -29,11 +29,30 @@ struct EnumNames<CollectiveKind> {
 ///  - `pairwise`: n-1 rounds of an all-to-all, in round k to the rank k away
 ///  - `direct`: to all others at once
 ///  - `hierarchical`: level by level, each with an algorithm of its own (in the node, then along the rails)
-enum class CollectiveAlgorithm { ring, double_binary_tree, halving_doubling, pat, pairwise, direct, hierarchical };
+///  - `nvls`: the switch of a scale-up domain reduces and copies; of n parts of the buffer a rank sends its n and one
+///    that is reduced, and receives as many (NVLink SHARP; Ishii, Wells, Hot Chips 34, 2022: N + 1 in place of 2N)
+///  - `nvls_tree`: that inside the domains and, at the same time, double binary trees over them, one for every member of
+///    a domain with its part of the buffer (NCCL)
+///  - `collnet`: the network's switches reduce: the members of a domain scatter and gather, and at the same time each of
+///    them has a tree of switches over the domains that every cable of carries its part once each way (SHARP; Graham et
+///    al., COM-HPC 2016; NCCL's CollNet direct). Trees are static: hashed, or as d-mod-k leads to their first rank
+enum class CollectiveAlgorithm {
+  ring,
+  double_binary_tree,
+  halving_doubling,
+  pat,
+  pairwise,
+  direct,
+  hierarchical,
+  nvls,
+  nvls_tree,
+  collnet
+};
 template <>
 struct EnumNames<CollectiveAlgorithm> {
-  static constexpr std::array<std::string_view, 7> names{
-      "ring", "double_binary_tree", "halving_doubling", "pat", "pairwise", "direct", "hierarchical"};
+  static constexpr std::array<std::string_view, 10> names{
+      "ring",   "double_binary_tree", "halving_doubling", "pat",       "pairwise",
+      "direct", "hierarchical",       "nvls",             "nvls_tree", "collnet"};
 };
 
 /// One collective of any number of groups of the same size, all of which start at once.
@@ -45,6 +64,8 @@ struct Collective {
   /// Size of the whole (gathered, unreduced) buffer of one rank; what one rank of an all-to-all sends in total, its own
   /// part included.
   double bytes = 0;
+  /// Of an all-to-all with unequal parts, in place of `bytes`: from every rank (row) to every rank (column) of a group.
+  std::span<const double> matrix = {};  // NOLINT(readability-redundant-member-init): may be left out of a list
   double start_s = 0;
   /// Of `hierarchical`: lengths of the levels, lowest (neighbours in rank) first; their product is `ranks`. None: the
   /// ranks of a scale-up domain, then the domains.
@@ -81,7 +102,9 @@ struct Communication {
 /// the next phase of its group begins. Steps with the same flows (those of a ring) are one phase: k times the bytes, k
 /// latencies (of the average flow after the first, since each passes its data on to another). Between two events all
 /// rates are max-min fair. With `aggregate`, flows that cannot be told apart by size, start, path and what they meet
-/// are solved as one; the answer is the same.
+/// are solved as one; the answer is the same. Adaptive flows choose their cables one after the other and know those of
+/// their own step and, where it is fullest, of the collectives before theirs; flowlets follow each other, each hashed
+/// anew, at most 64 of a flow.
 /// \throws InvalidSpec naming everything that makes no collective.
 [[nodiscard]] Communication communicate(const Network& network, std::span<const Collective> collectives,
                                         const FlowRules& rules = {}, bool aggregate = true);

@@ -7,6 +7,7 @@
 
 #include "ampacity/communication.hpp"
 #include "base/random.hpp"
+#include "network/collective_routes.hpp"
 #include "network/collective_steps.hpp"
 #include "network/communication_check.hpp"
 #include "network/parts.hpp"
@@ -17,6 +18,7 @@
 namespace ampacity {
 namespace {
 
+using network::Block;
 using network::Classes;
 using network::PhasePlan;
 using network::Program;
@@ -25,97 +27,10 @@ using network::Run;
 using network::RunChain;
 using network::RunPhase;
 using network::StepFlows;
+using network::Traffic;
 
 constexpr double never = std::numeric_limits<double>::infinity();
 constexpr std::uint32_t nobody = std::numeric_limits<std::uint32_t>::max();
-
-/// Where the flows of one step of one collective lie: group by group, flow by flow, part by part.
-struct Block {
-  std::uint32_t first = 0;
-  std::uint32_t each = 0;  ///< of one group
-};
-
-/// Every part of every flow of every group, with its path over links numbered anew (only those that are used).
-struct Traffic {
-  std::vector<Program> programs;
-  std::vector<std::vector<Block>> blocks;
-  std::vector<std::uint32_t> first_group;  ///< of every collective
-  network::Paths paths;
-  std::vector<std::uint32_t> group_of;
-  std::vector<double> latency_s;
-  std::vector<std::uint8_t> reachable;
-  std::vector<std::uint32_t> links;  ///< as the network numbers them
-  std::uint32_t groups = 0;
-  std::uint32_t parts = 1;
-};
-
-class Router {
- public:
-  Router(const Network::Plan& plan, const FlowRules& rules, Traffic& traffic)
-      : plan_(plan), rules_(rules), traffic_(traffic), number_(plan.all_links(), nobody) {
-    traffic_.parts = rules.routing == Routing::spray ? 1 : static_cast<std::uint32_t>(rules.queue_pairs);
-  }
-
-  void add(const Collective& collective, Program program) {
-    const auto groups = static_cast<std::uint32_t>(collective.endpoints.size() / collective.ranks);
-    const auto ranks = static_cast<std::size_t>(collective.ranks);
-    traffic_.first_group.push_back(traffic_.groups);
-    std::vector<Block>& blocks = traffic_.blocks.emplace_back();
-    for (const StepFlows& step : program.flows) {
-      blocks.push_back({traffic_.paths.flows(), static_cast<std::uint32_t>(step.source.size()) * traffic_.parts});
-      reserve(static_cast<std::size_t>(blocks.back().each) * groups);
-      for (std::uint32_t group = 0; group < groups; ++group) {
-        const std::int64_t* const endpoints = collective.endpoints.data() + group * ranks;
-        for (std::size_t i = 0; i < step.source.size(); ++i) {
-          add_flow(static_cast<std::uint32_t>(endpoints[step.source[i]]),
-                   static_cast<std::uint32_t>(endpoints[step.destination[i]]), traffic_.groups + group);
-        }
-      }
-    }
-    traffic_.groups += groups;
-    traffic_.programs.push_back(std::move(program));
-  }
-
- private:
-  void reserve(std::size_t more) {
-    traffic_.paths.offset.reserve(traffic_.paths.offset.size() + more);
-    traffic_.latency_s.reserve(traffic_.latency_s.size() + more);
-    traffic_.reachable.reserve(traffic_.reachable.size() + more);
-    traffic_.group_of.reserve(traffic_.group_of.size() + more);
-    // (A guess: two links of the endpoints, and as much again above them.)
-    traffic_.paths.links.reserve(traffic_.paths.links.size() + 4 * more);
-    traffic_.links.reserve(std::min<std::size_t>(traffic_.links.size() + 2 * more, number_.size()));
-  }
-
-  void add_flow(std::uint32_t source, std::uint32_t destination, std::uint32_t group) {
-    for (std::uint32_t part = 0; part < traffic_.parts; ++part) {
-      found_.clear();
-      double latency_s = 0;
-      const std::uint64_t hash = base::random_bits(rules_.seed, flows_, part);
-      const bool reached = plan_.route(source, destination, rules_.routing, hash, found_, latency_s);
-      if (!reached) found_.clear();
-      for (const std::uint32_t link : found_) {
-        if (number_[link] == nobody) {
-          number_[link] = static_cast<std::uint32_t>(traffic_.links.size());
-          traffic_.links.push_back(link);
-        }
-        traffic_.paths.links.push_back(number_[link]);
-      }
-      traffic_.paths.offset.push_back(static_cast<std::uint32_t>(traffic_.paths.links.size()));
-      traffic_.latency_s.push_back(latency_s);
-      traffic_.reachable.push_back(reached ? 1 : 0);
-      traffic_.group_of.push_back(group);
-    }
-    ++flows_;
-  }
-
-  const Network::Plan& plan_;
-  const FlowRules& rules_;
-  Traffic& traffic_;
-  std::vector<std::uint32_t> number_;
-  std::vector<std::uint32_t> found_;
-  std::uint64_t flows_ = 0;
-};
 
 std::vector<double> rates_of(const Network::Plan& plan, const std::vector<std::uint32_t>& links) {
   const std::uint32_t first = plan.domain_first();
@@ -132,8 +47,8 @@ std::uint64_t bits(double value) {
   return std::bit_cast<std::uint64_t>(value);
 }
 
-/// Flows start apart where they belong to another step or have another latency, links where they have another rate,
-/// groups where they belong to another collective.
+/// Flows start apart where they belong to another step, have another share of it or another latency, links where they
+/// have another rate, groups where they belong to another collective.
 network::Colours colours_of(const Traffic& traffic, const std::vector<double>& capacity) {
   network::Colours colours;
   colours.flow.resize(traffic.paths.flows());
@@ -144,9 +59,12 @@ network::Colours colours_of(const Traffic& traffic, const std::vector<double>& c
     for (std::size_t step = 0; step < traffic.blocks[c].size(); ++step) {
       const Block& block = traffic.blocks[c][step];
       const std::uint64_t seed = base::random_bits(c, step, 1);
+      const StepFlows& flows = traffic.programs[c].flows[step];
       for (std::uint32_t i = 0; i < block.each * (after - traffic.first_group[c]); ++i) {
         const std::uint32_t flow = block.first + i;
         colours.flow[flow] = base::mixed(seed ^ bits(traffic.latency_s[flow])) + traffic.reachable[flow];
+        if (flows.share.empty()) continue;
+        colours.flow[flow] = base::mixed(colours.flow[flow] ^ bits(flows.share[i % block.each / traffic.parts()]));
       }
     }
   }
@@ -163,6 +81,7 @@ class Quotients {
       : traffic_(traffic), classes_(classes), quotient_(std::move(quotient)), collectives_(collectives) {
     run_.groups = classes.groups;
     run_.batch_fraction = rules.batch_fraction;
+    run_.batches = static_cast<std::uint32_t>(traffic.split.batches);
     for (const std::uint32_t link : quotient_.first_link) run_.capacity.push_back(capacity[link]);
     double shortest = never;
     for (const double latency : traffic.latency_s) {
@@ -194,18 +113,25 @@ class Quotients {
   [[nodiscard]] std::uint32_t first_chain(std::uint32_t group) const { return first_chain_[classes_.group[group]]; }
 
  private:
+  struct Member {
+    std::uint32_t flow_class;
+    double share;  // of the bytes of a phase
+  };
+
   void add_group(std::size_t c, std::uint32_t group) {
     const Program& program = traffic_.programs[c];
     first_chain_[classes_.group[group]] = static_cast<std::uint32_t>(run_.chains.size());
-    // Of every step: the classes of its flows, and their mean latency.
-    std::vector<std::vector<std::uint32_t>> members(program.flows.size());
+    // Of every step: the classes of its flows with their shares, and the mean latency.
+    std::vector<std::vector<Member>> members(program.flows.size());
     std::vector<double> latency_s(program.flows.size(), 0);
     for (std::size_t step = 0; step < program.flows.size(); ++step) {
       const Block& block = traffic_.blocks[c][step];
       const std::uint32_t first = block.first + (group - traffic_.first_group[c]) * block.each;
       for (std::uint32_t flow = first; flow < first + block.each; ++flow) {
         latency_s[step] += traffic_.latency_s[flow] / block.each;
-        if (quotient_.first_flow[classes_.flow[flow]] == flow) members[step].push_back(classes_.flow[flow]);
+        if (quotient_.first_flow[classes_.flow[flow]] != flow) continue;
+        members[step].push_back(
+            {classes_.flow[flow], program.flows[step].share_of((flow - first) / traffic_.parts()) / traffic_.parts()});
       }
     }
     for (const std::vector<PhasePlan>& chain : program.chains) {
@@ -215,18 +141,18 @@ class Quotients {
         RunPhase phase;
         phase.first = run_.paths.flows();
         phase.count = static_cast<std::uint32_t>(members[plan.flows].size());
-        phase.bytes = plan.bytes / traffic_.parts;
         phase.delay_s = plan.wait_s + plan.repeats * latency_s[plan.flows];
         phase.level = plan.level;
         phase.keeps_level = p + 1 < chain.size() && chain[p + 1].visit == plan.visit;
         run_.levels = std::max(run_.levels, plan.level + 1);
-        for (const std::uint32_t flow_class : members[plan.flows]) add_flow(flow_class);
+        for (const Member& member : members[plan.flows]) add_flow(member.flow_class, plan.bytes * member.share);
         run_.chains.back().phases.push_back(phase);
       }
     }
   }
 
-  void add_flow(std::uint32_t flow_class) {
+  void add_flow(std::uint32_t flow_class, double bytes) {
+    run_.bytes.push_back(bytes);
     const network::Paths& from = quotient_.paths;
     for (std::uint32_t at = from.offset[flow_class]; at < from.offset[flow_class + 1]; ++at) {
       run_.paths.links.push_back(from.links[at]);
@@ -258,7 +184,7 @@ class Answers {
         for (std::uint32_t flow = phase.first; flow < phase.first + phase.count; ++flow) {
           const std::uint32_t flow_class = quotients.class_of(flow);
           end_s_[flow_class] = std::max(end_s_[flow_class], run.end_s[flow]);
-          if (run.end_s[flow] < never) bytes_[flow_class] += phase.bytes;
+          if (run.end_s[flow] < never) bytes_[flow_class] += run.bytes[flow];
         }
       }
     }
@@ -321,12 +247,16 @@ class Answers {
     for (std::size_t step = 0; step < program.flows.size(); ++step) {
       const StepFlows& flows = program.flows[step];
       const std::uint32_t first = first_flow(c, group, step);
-      for (std::uint32_t i = 0; i < flows.source.size() * traffic_.parts; ++i) {
+      const auto until = [&](std::uint32_t rank, double end) { end_s[rank] = std::max(end_s[rank], end); };
+      for (std::uint32_t i = 0; i < flows.count() * traffic_.parts(); ++i) {
         const double end = end_s_[classes_.flow[first + i]];
-        double& source = end_s[flows.source[i / traffic_.parts]];
-        double& destination = end_s[flows.destination[i / traffic_.parts]];
-        source = std::max(source, end);
-        destination = std::max(destination, end);
+        const std::size_t flow = i / traffic_.parts();
+        if (flow >= flows.source.size()) {
+          for (const std::uint32_t rank : flows.trees[flow - flows.source.size()].members) until(rank, end);
+          continue;
+        }
+        until(flows.source[flow], end);
+        until(flows.destination[flow], end);
       }
     }
   }
@@ -334,7 +264,7 @@ class Answers {
   /// The link that limited the last flow of a phase, as this group has it: of the first such flow, the first such link.
   [[nodiscard]] std::int64_t bottleneck(std::size_t c, std::uint32_t group, std::size_t step,
                                         const RunPhase& phase) const {
-    if (!(phase.end_s < never) || phase.bytes == 0) return -1;
+    if (!(phase.end_s < never) || phase.bottleneck == RunPhase::no_link) return -1;
     const std::uint32_t wanted = quotients_.class_of(phase.last);
     std::uint32_t flow = first_flow(c, group, step);
     while (classes_.flow[flow] != wanted) ++flow;
@@ -360,21 +290,19 @@ Communication communicate(const Network& network, std::span<const Collective> co
                           bool aggregate) {
   const Network::Plan& plan = network.plan();
   const std::vector<std::vector<std::int64_t>> levels = network::checked_levels(network, collectives, rules);
-  Traffic traffic;
-  Router router(plan, rules, traffic);
-  for (std::size_t c = 0; c < collectives.size(); ++c) {
-    router.add(collectives[c], network::program_of(collectives[c], levels[c]));
-  }
+  const Traffic traffic = network::routed(plan, collectives, levels, rules);
   const std::vector<double> capacity = rates_of(plan, traffic.links);
   network::Colours colours = colours_of(traffic, capacity);
-  const Classes classes = aggregate ? network::classes_of(traffic.paths, traffic.group_of, std::move(colours))
-                                    : network::all_apart(traffic.paths, colours);
+  // Batches that follow each other are alike only where all of their followers are: not looked for.
+  const Classes classes = aggregate && traffic.split.batches == 1
+                              ? network::classes_of(traffic.paths, traffic.group_of, std::move(colours))
+                              : network::all_apart(traffic.paths, colours);
   const Quotients quotients(traffic, classes, network::quotient_of(traffic.paths, classes), capacity, collectives,
                             rules);
   const Answers answers(plan, traffic, classes, quotients);
 
   Communication found;
-  found.flows = traffic.paths.flows() / traffic.parts;
+  found.flows = traffic.paths.flows() / traffic.parts();
   found.classes = classes.flows;
   found.events = quotients.run().events;
   found.link_bytes = answers.link_bytes();

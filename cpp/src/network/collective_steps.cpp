@@ -23,7 +23,7 @@ struct Level {
   std::uint32_t stride;
 };
 
-enum class Pattern { ring, both_rings, distance, exchange, tree, chain, all };
+enum class Pattern { ring, both_rings, distance, exchange, tree, chain, all, domain_switch, network_tree };
 
 std::uint32_t depth_of(std::uint32_t ranks) {
   return static_cast<std::uint32_t>(std::bit_width(ranks - 1));
@@ -70,12 +70,36 @@ class Planner {
         if (kind == Kind::all_to_all) all(level, "all-to-all", bytes);
         if (kind == Kind::all_gather || kind == Kind::all_reduce) all(level, "all-gather", bytes);
         break;
+      case Algorithm::nvls:
+        phase(name_of(kind), level, Pattern::domain_switch, static_cast<std::uint32_t>(kind), bytes, 1, 1);
+        break;
+      case Algorithm::collnet:
+        phase("all-reduce", level, Pattern::network_tree, 0, bytes, 1, 1);
+        break;
       default:
         ring(kind, level, bytes);
     }
   }
 
+  /// Inside the domains and between them at once, as one pipeline: each has a chain of its own.
+  void add_spanning(Algorithm algorithm, const Level& inside, const Level& between, double bytes) {
+    next_chunk();
+    if (algorithm == Algorithm::nvls_tree) {
+      add(Kind::all_reduce, Algorithm::nvls, inside, bytes);
+    } else if (inside.length > 1) {
+      // All members scatter what they reduce and gather what has been reduced.
+      phase("exchange", inside, Pattern::all, 0, 2 * bytes / inside.length, 1, 2);
+    }
+    next_chunk();
+    const Algorithm across = algorithm == Algorithm::nvls_tree ? Algorithm::double_binary_tree : algorithm;
+    add(Kind::all_reduce, across, between, bytes / inside.length);
+  }
+
  private:
+  static const char* name_of(Kind kind) {
+    return kind == Kind::all_reduce ? "all-reduce" : kind == Kind::reduce_scatter ? "reduce-scatter" : "all-gather";
+  }
+
   void ring(Kind kind, const Level& level, double bytes) {
     const double steps = level.length - 1;
     if (kind == Kind::broadcast || kind == Kind::reduce) {
@@ -86,10 +110,7 @@ class Planner {
     const bool both = collective_.bidirectional && level.length > 2;
     const double each = bytes / level.length / (both ? 2 : 1);
     const double rounds = kind == Kind::all_reduce ? 2 * steps : steps;
-    const char* name = kind == Kind::all_reduce       ? "all-reduce"
-                       : kind == Kind::reduce_scatter ? "reduce-scatter"
-                                                      : "all-gather";
-    phase(name, level, both ? Pattern::both_rings : Pattern::ring, 1, each, rounds, rounds);
+    phase(name_of(kind), level, both ? Pattern::both_rings : Pattern::ring, 1, each, rounds, rounds);
     if (kind != Kind::all_gather) wait_for_reductions((steps - 1) * bytes / level.length);
   }
 
@@ -139,7 +160,9 @@ class Planner {
              double latencies) {
     if (level.length < ranks_) name = "level " + std::to_string(level.index) + ' ' + name;
     if (collective_.chunks > 1) name = "chunk " + std::to_string(program_.chains.size() - 1) + ' ' + name;
-    program_.chains.back().push_back({std::move(name), flows_of(level, pattern, argument), rounds * bytes,
+    const std::uint32_t flows = flows_of(level, pattern, argument);
+    if (program_.flows[flows].count() == 0) return;  // nothing to send in a round of unequal parts
+    program_.chains.back().push_back({std::move(name), flows, rounds * bytes,
                                       latencies - 1, latencies * collective_.step_latency_s, level.index, visit_});
   }
   /// What is reduced must be in memory before it is sent on; the reduction after the last step overlaps with the next
@@ -159,21 +182,51 @@ class Planner {
                               : pattern == Pattern::both_rings ? 2
                               : pattern == Pattern::all        ? level.length - 1
                                                                : 1;
-    flows.source.reserve(sends * ranks_);
-    flows.destination.reserve(sends * ranks_);
-    for (std::uint32_t rank = 0; rank < ranks_; ++rank) add_flows(flows, level, pattern, argument, rank);
+    if (pattern == Pattern::domain_switch || pattern == Pattern::network_tree) {
+      add_trees(flows, level, pattern, static_cast<Kind>(argument));
+    } else {
+      flows.source.reserve(sends * ranks_);
+      flows.destination.reserve(sends * ranks_);
+      for (std::uint32_t rank = 0; rank < ranks_; ++rank) add_flows(flows, level, pattern, argument, rank);
+    }
     program_.flows.push_back(std::move(flows));
     const auto index = static_cast<std::uint32_t>(program_.flows.size() - 1);
     known_.emplace(key, index);
     return index;
   }
 
-  static void add_flows(StepFlows& flows, const Level& level, Pattern pattern, std::uint32_t argument,
-                        std::uint32_t rank) {
+  /// One tree, or in a domain the way up and the way down, for ranks that differ in the digit of the level.
+  void add_trees(StepFlows& flows, const Level& level, Pattern pattern, Kind kind) const {
+    for (std::uint32_t first = 0; first < ranks_; ++first) {
+      if (first / level.stride % level.length != 0) continue;
+      std::vector<std::uint32_t> members(level.length);
+      for (std::uint32_t i = 0; i < level.length; ++i) members[i] = first + i * level.stride;
+      if (pattern == Pattern::network_tree) {
+        flows.trees.push_back({SwitchTree::Links::network, std::move(members)});
+        continue;
+      }
+      // What is scattered comes back as one part of n; what is gathered goes up as one.
+      const double part = 1.0 / level.length;
+      flows.trees.push_back({SwitchTree::Links::domain_up, members});
+      flows.trees.push_back({SwitchTree::Links::domain_down, std::move(members)});
+      flows.share.push_back(kind == Kind::all_gather ? part : kind == Kind::reduce_scatter ? 1 : 1 + part);
+      flows.share.push_back(kind == Kind::all_gather ? 1 : kind == Kind::reduce_scatter ? part : 1 + part);
+    }
+  }
+
+  void add_flows(StepFlows& flows, const Level& level, Pattern pattern, std::uint32_t argument,
+                 std::uint32_t rank) const {
     const std::uint32_t digit = rank / level.stride % level.length;
     const auto send = [&](std::uint32_t from, std::uint32_t to) {
-      flows.source.push_back(rank - digit * level.stride + from * level.stride);
-      flows.destination.push_back(rank - digit * level.stride + to * level.stride);
+      const std::uint32_t source = rank - digit * level.stride + from * level.stride;
+      const std::uint32_t destination = rank - digit * level.stride + to * level.stride;
+      if (!collective_.matrix.empty()) {
+        const double bytes = collective_.matrix[static_cast<std::size_t>(source) * ranks_ + destination];
+        if (bytes == 0) return;
+        flows.share.push_back(bytes);
+      }
+      flows.source.push_back(source);
+      flows.destination.push_back(destination);
     };
     const std::uint32_t last = level.length - 1;
     switch (pattern) {
@@ -205,6 +258,9 @@ class Planner {
           send(child, parent);
           send(parent, child);
         }
+        break;
+      default:  // trees of switches
+        break;
     }
   }
 
@@ -232,6 +288,10 @@ Program program_of(const Collective& collective, const std::vector<std::int64_t>
     stride *= static_cast<std::uint32_t>(length);
   }
   Planner planner(collective);
+  if (spans_domains(collective.algorithm)) {
+    planner.add_spanning(collective.algorithm, levels[0], levels[1], collective.bytes);
+    return planner.take();
+  }
   for (std::int64_t chunk = 0; chunk < collective.chunks; ++chunk) {
     planner.next_chunk();
     std::vector<Level> order = levels;
@@ -242,6 +302,7 @@ Program program_of(const Collective& collective, const std::vector<std::int64_t>
       planner.add(kind, algorithm_on(collective, level.index), level, bytes);
     };
     double bytes = collective.bytes / static_cast<double>(collective.chunks);
+    if (!collective.matrix.empty()) bytes = static_cast<double>(collective.ranks);  // one for each part: see their shares
     if (collective.kind == Kind::all_to_all) {
       for (const Level& level : order) on(Kind::all_to_all, level, bytes);
       continue;
@@ -284,6 +345,11 @@ std::string unable(CollectiveKind kind, CollectiveAlgorithm algorithm, std::int6
       return sums_or_gathers || kind == Kind::all_to_all ? "" : "cannot do broadcast or reduce";
     case Algorithm::hierarchical:
       return sums_or_gathers || kind == Kind::all_to_all ? "" : "cannot do broadcast or reduce";
+    case Algorithm::nvls:
+      return sums_or_gathers ? "" : "can do all_reduce, reduce_scatter and all_gather";
+    case Algorithm::nvls_tree:
+    case Algorithm::collnet:
+      return kind == Kind::all_reduce ? "" : "can do all_reduce only";
   }
   return "";
 }

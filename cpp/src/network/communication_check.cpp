@@ -9,6 +9,7 @@
 #include "ampacity/error.hpp"
 #include "base/text.hpp"
 #include "network/collective_steps.hpp"
+#include "network/parts.hpp"
 #include "network/plan.hpp"
 
 namespace ampacity::network {
@@ -32,8 +33,12 @@ class Checker {
     members();
     if (problems_.size() > before) return {};
     std::vector<std::int64_t> found{collective_.ranks};
-    if (collective_.algorithm == CollectiveAlgorithm::hierarchical) found = hierarchy();
+    if (collective_.algorithm == CollectiveAlgorithm::hierarchical || spans_domains(collective_.algorithm)) {
+      found = hierarchy();
+    }
     algorithms(found);
+    unequal_parts();
+    if (problems_.size() == before) switches(found);
     return found;
   }
 
@@ -82,9 +87,68 @@ class Checker {
     }
   }
 
+  void unequal_parts() {
+    const std::span<const double> matrix = collective_.matrix;
+    if (matrix.empty()) return;
+    const auto count = static_cast<std::size_t>(collective_.ranks);
+    if (collective_.kind != CollectiveKind::all_to_all) return add("matrix", "given", "is for all_to_all only");
+    if (collective_.algorithm == CollectiveAlgorithm::hierarchical) {
+      return add("matrix", "given", "needs direct or pairwise", "levels would have to be of equal parts");
+    }
+    if (collective_.bytes != 0) {
+      add("bytes", digits_text(collective_.bytes), "must be left out where a matrix says what is sent");
+    }
+    if (matrix.size() != count * count) {
+      return add("matrix", std::to_string(matrix.size()) + " values",
+                 "must have a row and a column for each of the " + std::to_string(count) + " ranks of a group");
+    }
+    std::size_t named = 0;
+    for (std::size_t i = 0; i < matrix.size() && named < named_at_most; ++i) {
+      if (matrix[i] >= 0 && matrix[i] <= largest_count) continue;
+      add(("matrix[" + std::to_string(i / count) + "][" + std::to_string(i % count) + ']').c_str(),
+          digits_text(matrix[i]), "must be between 0 and " + digits_text(largest_count));
+      ++named;
+    }
+  }
+
+  /// Algorithms that leave work to switches need ranks that are below them.
+  void switches(const std::vector<std::int64_t>& levels) {
+    if (spans_domains(collective_.algorithm)) {
+      if (collective_.chunks != 1) add("chunks", std::to_string(collective_.chunks), "must be 1: it is one pipeline");
+      if (levels[1] < 2) {
+        add("algorithm", name_of(collective_.algorithm), "needs ranks in several scale-up domains", "try nvls");
+      }
+      if (collective_.algorithm == CollectiveAlgorithm::nvls_tree && levels[0] < 2) {
+        add("algorithm", name_of(collective_.algorithm), "needs several ranks in every scale-up domain");
+      }
+      return;
+    }
+    std::int64_t stride = 1;
+    for (std::size_t level = 0; level < levels.size(); ++level) {
+      const bool used = levels[level] > 1 && algorithm_on(collective_, level) == CollectiveAlgorithm::nvls;
+      if (used && !in_domains(levels[level], stride)) {
+        add("algorithm", name_of(CollectiveAlgorithm::nvls), "needs the ranks of a level in one scale-up domain",
+            "nvls_tree joins several domains");
+      }
+      stride *= levels[level];
+    }
+  }
+  /// Whether ranks that differ in one digit share a scale-up domain.
+  [[nodiscard]] bool in_domains(std::int64_t length, std::int64_t stride) const {
+    const std::int64_t domain = network_.plan().options.domain;
+    if (domain <= 1) return false;
+    const std::span<const std::int64_t> endpoints = collective_.endpoints;
+    for (std::size_t i = 0; i < endpoints.size(); ++i) {
+      const std::int64_t rank = static_cast<std::int64_t>(i) % collective_.ranks;
+      const std::int64_t first = rank - rank / stride % length * stride;
+      if (endpoints[i] / domain != endpoints[i - static_cast<std::size_t>(rank - first)] / domain) return false;
+    }
+    return true;
+  }
+
   /// The levels that are given, or those that scale-up domains make.
   std::vector<std::int64_t> hierarchy() {
-    if (!collective_.levels.empty()) {
+    if (!collective_.levels.empty() && !spans_domains(collective_.algorithm)) {
       std::int64_t product = 1;
       for (const std::int64_t length : collective_.levels) {
         product = length < 1 || length > collective_.ranks ? 0 : product * length;
@@ -118,10 +182,11 @@ class Checker {
     return {members, collective_.ranks / members};
   }
 
+  static std::string name_of(CollectiveAlgorithm algorithm) {
+    return std::string(EnumNames<CollectiveAlgorithm>::names[static_cast<std::size_t>(algorithm)]);
+  }
+
   void algorithms(const std::vector<std::int64_t>& levels) {
-    const auto name_of = [](CollectiveAlgorithm algorithm) {
-      return std::string(EnumNames<CollectiveAlgorithm>::names[static_cast<std::size_t>(algorithm)]);
-    };
     const std::string why = unable(collective_.kind, collective_.algorithm, collective_.ranks);
     if (!why.empty()) add("algorithm", name_of(collective_.algorithm), why);
     if (collective_.algorithm != CollectiveAlgorithm::hierarchical) return;
@@ -134,7 +199,9 @@ class Checker {
       const CollectiveAlgorithm algorithm = given.size() == 1 ? given[0] : given[level];
       const bool top = level + 1 == levels.size() && !collective_.rotate;
       const bool all_to_all = collective_.kind == CollectiveKind::all_to_all;
-      std::string problem = algorithm == CollectiveAlgorithm::hierarchical ? "has levels of its own"
+      const bool levels_of_its_own =
+          algorithm == CollectiveAlgorithm::hierarchical || algorithm == CollectiveAlgorithm::nvls_tree;
+      std::string problem = levels_of_its_own    ? "has levels of its own"
                             : levels[level] == 1 ? ""
                                                  : unable(collective_.kind, algorithm, levels[level]);
       // Below the top an all-reduce scatters and gathers.
@@ -160,11 +227,6 @@ std::vector<std::vector<std::int64_t>> checked_levels(const Network& network, st
                                                       const FlowRules& rules) {
   check(network.plan(), {}, rules, false);
   std::vector<Problem> problems;
-  if (rules.routing == Routing::adaptive || rules.routing == Routing::flowlet) {
-    // Both look at single flows, which are not followed where alike ones are run as one.
-    problems.push_back({"routing", std::string(EnumNames<Routing>::names[static_cast<std::size_t>(rules.routing)]),
-                        "must be d-mod-k, ecmp or spray for collectives", "spray is adaptive routing at its best"});
-  }
   std::vector<std::vector<std::int64_t>> levels;
   double flows = 0;
   for (std::size_t i = 0; i < collectives.size(); ++i) {
@@ -179,7 +241,9 @@ std::vector<std::vector<std::int64_t>> checked_levels(const Network& network, st
       const auto length = static_cast<double>(levels[i][level]);
       sends += others ? length - 1 : algorithm == CollectiveAlgorithm::ring ? 2 : 4 + std::log2(length);
     }
-    flows += sends * static_cast<double>(collectives[i].endpoints.size()) * static_cast<double>(rules.queue_pairs);
+    const double batches = rules.routing == Routing::flowlet ? most_batches : 1;
+    flows += sends * static_cast<double>(collectives[i].endpoints.size()) * static_cast<double>(rules.queue_pairs) *
+             batches;
     if (flows <= most_flows) continue;
     problems.push_back({name, digits_text(flows) + " flows",
                         "must have at most " + digits_text(most_flows) + " together",

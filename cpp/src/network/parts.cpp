@@ -32,8 +32,6 @@ void add_caps(const Network::Plan& plan, const Flows& flows, Parts& parts) {
 
 // A sprayed flow where no trunk stands for all paths (dragonflies): as many hashed parts.
 constexpr std::size_t sprayed_parts = 16;
-// Batches that a flow is followed through at most: beyond, their paths average out.
-constexpr double most_batches = 64;
 
 /// Flows in the order in which they look for a path: as they start, ties by number.
 std::vector<std::size_t> by_start(const Flows& flows) {

@@ -19,6 +19,9 @@ struct Parts {
   std::size_t per_flow = 1;              ///< part p belongs to flow p / per_flow
 };
 
+/// Batches that a flow is followed through at most: beyond, their paths average out.
+inline constexpr double most_batches = 64;
+
 /// How flows are split: into parts that run beside each other, and each of these into batches that follow each other.
 /// Part p of a flow is batch p % batches of its stream p / batches.
 struct Split {

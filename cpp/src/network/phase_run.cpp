@@ -20,7 +20,7 @@ class Runner {
   explicit Runner(Run& run)
       : run_(run),
         shares_(run.paths, run.capacity, run.weight),
-        progress_(bytes_of(run)),
+        progress_(run.bytes),
         chain_of_(run.paths.flows(), 0),
         next_(run.chains.size(), 0),
         open_(run.chains.size(), 0),
@@ -54,7 +54,9 @@ class Runner {
       while (progress_.ends().first_end() <= until) {
         const double end = progress_.ends().first_end();
         const std::uint32_t bottleneck = shares_.bottleneck(progress_.ends().first());
-        finish(progress_.finish(), end, bottleneck);
+        const std::uint32_t flow = progress_.finish();
+        finish(flow, end, bottleneck);
+        if ((flow + 1) % run_.batches != 0) progress_.begin(flow + 1, now);
       }
       progress_.solve(now);
       ++run_.events;
@@ -68,16 +70,6 @@ class Runner {
   };
   // When, in which order among equals, and what: a flow that arrives, or behind the flows a chain that starts.
   using Event = std::tuple<double, std::uint64_t, std::uint32_t>;
-
-  static std::vector<double> bytes_of(const Run& run) {
-    std::vector<double> bytes(run.paths.flows(), 0);
-    for (const RunChain& chain : run.chains) {
-      for (const RunPhase& phase : chain.phases) {
-        std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(phase.first), phase.count, phase.bytes);
-      }
-    }
-    return bytes;
-  }
 
   void schedule(double when, std::uint32_t what) { schedule_.emplace(when, order_++, what); }
   LevelState& level_of(std::uint32_t chain) {
@@ -101,7 +93,7 @@ class Runner {
     RunPhase& phase = run_.chains[chain].phases[next_[chain]];
     phase.start_s = now;
     open_[chain] = phase.count;
-    for (std::uint32_t i = 0; i < phase.count; ++i) {
+    for (std::uint32_t i = 0; i < phase.count; i += run_.batches) {
       const std::uint32_t flow = phase.first + i;
       if (run_.reachable[flow] != 0) schedule(now + phase.delay_s + run_.latency_s[flow], flow);
     }
@@ -109,7 +101,7 @@ class Runner {
 
   void arrive(std::uint32_t flow, double now) {
     if (progress_.left(flow) == 0 || run_.paths.of(flow).empty()) {
-      finish(flow, now, RunPhase{}.bottleneck);
+      for (std::uint32_t batch = 0; batch < run_.batches; ++batch) finish(flow + batch, now, RunPhase::no_link);
       return;
     }
     progress_.begin(flow, now);

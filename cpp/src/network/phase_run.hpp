@@ -2,17 +2,18 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "network/max_min.hpp"
 
 namespace ampacity::network {
 
-/// Flows `first` to `first + count` start together, `delay_s` and their own latency after the phase.
+/// Flows `first` to `first + count` start together, `delay_s` and their own latency after the phase; where they are cut
+/// into batches, the first batch of each does, and the others follow it.
 struct RunPhase {
   std::uint32_t first = 0;
   std::uint32_t count = 0;
-  double bytes = 0;  ///< of each flow
   double delay_s = 0;
   std::uint32_t level = 0;   ///< one chain of a group at a time is on a level, first come, first served
   bool keeps_level = false;  ///< for the next phase
@@ -20,7 +21,9 @@ struct RunPhase {
   double start_s = 0;
   double end_s = 0;
   std::uint32_t last = 0;        ///< the flow that ended last
-  std::uint32_t bottleneck = 0;  ///< the link that limited it
+  std::uint32_t bottleneck = no_link;  ///< the link that limited it
+
+  static constexpr std::uint32_t no_link = std::numeric_limits<std::uint32_t>::max();
 };
 
 /// Phases that follow each other.
@@ -35,6 +38,8 @@ struct Run {
   std::uint32_t groups = 0;
   std::uint32_t levels = 1;
   Paths paths;  ///< of every flow
+  std::vector<double> bytes;
+  std::uint32_t batches = 1;  ///< flows that follow each other: b, b + 1, ... of each run of that many
   std::vector<double> latency_s;
   std::vector<double> weight;
   std::vector<std::uint8_t> reachable;

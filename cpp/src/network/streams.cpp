@@ -286,10 +286,10 @@ void Streams::run(std::vector<Share> shares, GroupPaces& paces) const {
     RunPhase phase;
     phase.first = flow;
     phase.count = 1;
-    phase.bytes = 1;
     run.chains.push_back({flow, 0, {phase}});
   }
   run.groups = flows;
+  run.bytes.assign(flows, 1);
   run.latency_s.assign(flows, 0);
   run.weight.assign(flows, 1);
   run.reachable.assign(flows, 1);

@@ -135,20 +135,21 @@ Quotient quotient_of(const Paths& paths, const Classes& classes) {
     std::uint32_t& first = found.first_link[classes.link[link]];
     if (first == nobody) first = link;
   }
+  std::vector<std::uint32_t> place(classes.links, nobody);  // of a class of links in the path at hand
   for (std::uint32_t flow_class = 0; flow_class < classes.flows; ++flow_class) {
     const std::size_t begin = found.paths.links.size();
     for (const std::uint32_t link : paths.of(found.first_flow[flow_class])) {
       const std::uint32_t link_class = classes.link[link];
       // Flows of this class on a link of that one: both count the same crossings.
       const double load = members[flow_class] / links[link_class];
-      std::size_t at = begin;
-      while (at < found.paths.links.size() && found.paths.links[at] != link_class) ++at;
-      if (at == found.paths.links.size()) {
+      if (place[link_class] == nobody) {
+        place[link_class] = static_cast<std::uint32_t>(found.paths.links.size());
         found.paths.links.push_back(link_class);
         found.paths.times.push_back(0);
       }
-      found.paths.times[at] += load;
+      found.paths.times[place[link_class]] += load;
     }
+    for (std::size_t at = begin; at < found.paths.links.size(); ++at) place[found.paths.links[at]] = nobody;
     found.paths.offset.push_back(static_cast<std::uint32_t>(found.paths.links.size()));
   }
   return found;
