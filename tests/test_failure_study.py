@@ -68,6 +68,37 @@ def test_a_training_step_feels_what_is_left_of_the_bandwidth():
     assert after.step_time_s == amp.estimate(job, hurt, layout).step_time_s > estimates["before"].step_time_s
 
 
+def test_the_collectives_of_the_whole_job_feel_what_failed():
+    """All groups of the job on the links: the study is two simulations, and failures cost time on the spine only."""
+    job = amp.Training(amp.model("llama-3.1-405b"), global_batch=2048)
+    layout = amp.Layout(tp=8, pp=16, dp=128)
+    study = amp.fail_links(ROCE, 0.2, seed=1, job=job, layout=layout)
+    assert study.job is not None
+    before, after = study.job.before, study.job.after
+    assert after is not None
+    health = amp.NetworkHealth(failed_fraction=0.2)
+    options = {"variability": "none", "seed": 1}
+    assert before.step_time_s == amp.simulate(job, ROCE, layout, **options).step_time_s
+    assert after.step_time_s == amp.simulate(job, ROCE, layout, network_health=health, **options).step_time_s
+    assert after.step_time_s > before.step_time_s
+    assert after.rank_s.shape == (16384,)
+    assert after.rank_s[after.slowest_rank] == after.rank_s.max() > before.rank_s.max()
+    # The same bytes over fewer cables.
+    spine = study.tier.name
+    assert after.utilisation[spine][-1] > before.utilisation[spine][-1]
+    four = amp.fail_links(ROCE, 0.2, seed=1, job=job, layout=layout, threads=4)
+    assert json.dumps(four.to_dict()) == json.dumps(study.to_dict())
+
+
+def test_a_job_that_is_cut_off_says_so():
+    cluster = amp.cluster("deepseek-h800-2k")
+    job = amp.Training(amp.model("llama-3.1-8b"), global_batch=1024, seq_len=8192)
+    study = amp.fail_links(cluster, 0.01, tier="leaf", job=job, layout=amp.Layout(tp=8, dp=256))
+    assert study.job is not None
+    assert study.job.after is None
+    assert "cut" in study.job.reason
+
+
 def test_command_line(capsys, tmp_path):
     pytest.importorskip("matplotlib")
     picture = tmp_path / "spine.png"

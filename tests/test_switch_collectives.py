@@ -176,7 +176,10 @@ def test_adaptive_collectives_know_of_each_other():
     """Two collectives at once take different cables: four and four of eight."""
     net = domains(8, 8)
     groups = rails(net)
-    both = [amp.Collective("all_gather", groups[:4], SIZE, name="a"), amp.Collective("all_gather", groups[4:], SIZE, name="b")]
+    both = [
+        amp.Collective("all_gather", groups[:4], SIZE, name="a"),
+        amp.Collective("all_gather", groups[4:], SIZE, name="b"),
+    ]
     found = net.collectives(both, routing="adaptive")
     alone = net.collective("all_gather", groups[0], SIZE, routing="spray").time_s
     assert found["a"].time_s == pytest.approx(alone, rel=1e-9)
@@ -230,10 +233,19 @@ def test_a_tree_of_switches_avoids_failed_cables_or_says_so():
         ({"algorithm": "nvls_tree", "ranks": np.arange(0, 64, 8)}, "needs several ranks in every"),
         ({"algorithm": "nvls_tree", "ranks": np.r_[:8, 8, 16]}, "levels"),
         ({"matrix": np.ones((64, 64))}, "matrix = given: is for all_to_all only"),
-        ({"kind": "all_to_all", "algorithm": "direct", "matrix": np.ones((64, 64))}, "bytes = 1000000000: must be left out"),
+        (
+            {"kind": "all_to_all", "algorithm": "direct", "matrix": np.ones((64, 64))},
+            "bytes = 1000000000: must be left out",
+        ),
         ({"kind": "all_to_all", "algorithm": "direct", "bytes": 0, "matrix": np.ones((4, 4))}, "a row and a column"),
-        ({"kind": "all_to_all", "algorithm": "direct", "bytes": 0, "matrix": -np.ones((64, 64))}, r"matrix\[0\]\[0\] = -1"),
-        ({"kind": "all_to_all", "algorithm": "hierarchical", "bytes": 0, "matrix": np.ones((64, 64))}, "direct or pairwise"),
+        (
+            {"kind": "all_to_all", "algorithm": "direct", "bytes": 0, "matrix": -np.ones((64, 64))},
+            r"matrix\[0\]\[0\] = -1",
+        ),
+        (
+            {"kind": "all_to_all", "algorithm": "hierarchical", "bytes": 0, "matrix": np.ones((64, 64))},
+            "direct or pairwise",
+        ),
         ({"kind": "all_to_all", "algorithm": "direct", "received_share": [1, 2]}, "received_share.*each of the 64"),
         ({"kind": "all_to_all", "algorithm": "direct", "received_share": [0] * 64}, "not all 0"),
     ],

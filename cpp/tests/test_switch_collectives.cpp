@@ -58,8 +58,8 @@ TEST_CASE("flows of collectives in switches take as long as the closed form says
     const Cost trees = multicast(line_rate(), shape, bytes);
     const double nvls_tree_s = std::max(trees.scaleup_s, trees.scaleout_s * kTreeEfficiency);
     CHECK(flows_s(CollectiveAlgorithm::nvls_tree, nodes, Routing::spray) == doctest::Approx(nvls_tree_s).epsilon(1e-4));
-    const Cost sharp = in_network({.scaleup_bytes_per_s = inside, .scaleout_bytes_per_s = card, .scaleup_domain = 8},
-                                  shape, bytes);
+    const Cost sharp =
+        in_network({.scaleup_bytes_per_s = inside, .scaleout_bytes_per_s = card, .scaleup_domain = 8}, shape, bytes);
     const double collnet_s = std::max(sharp.scaleup_s, sharp.scaleout_s) * kInNetworkEfficiency;
     CHECK(flows_s(CollectiveAlgorithm::collnet, nodes, Routing::spray) == doctest::Approx(collnet_s).epsilon(1e-9));
     CHECK(flows_s(CollectiveAlgorithm::collnet, nodes, Routing::d_mod_k) == doctest::Approx(collnet_s).epsilon(1e-9));

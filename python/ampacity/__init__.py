@@ -21,6 +21,8 @@ from ampacity._bill_of_materials import BillItem, BillOfMaterials, bill_of_mater
 from ampacity._calibrate.calibration import CalibratedFamily, Calibration, CalibrationError, calibrate
 from ampacity._collective import collective
 from ampacity._collective_flows import Collective, CollectiveResult, Communication
+from ampacity._collective_links import CollectiveOnLinks
+from ampacity._collective_links import on_links as collective_on_links
 from ampacity._core import (
     Accelerator,
     Architecture,
@@ -146,6 +148,7 @@ __all__ = [
     "Cluster",
     "Collective",
     "CollectiveEstimate",
+    "CollectiveOnLinks",
     "CollectiveOption",
     "CollectiveResult",
     "Communication",
@@ -223,6 +226,7 @@ __all__ = [
     "climate",
     "cluster",
     "collective",
+    "collective_on_links",
     "estimate",
     "estimate_all",
     "estimate_layouts",

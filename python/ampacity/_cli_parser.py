@@ -208,29 +208,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     _add_site(commands.add_parser("site", help="power of a site from its devices to the grid", allow_abbrev=False))
 
-    collective = commands.add_parser(
-        "collective",
-        help="what one collective takes, with which algorithm, and why",
-        description="Predicts one collective of one group, alone on the network; several sizes give a table.",
-        allow_abbrev=False,
-    )
-    collective.add_argument("operation", metavar="OPERATION", help=_OPERATIONS_HELP)
-    collective.add_argument(
-        "--on", required=True, dest="cluster", metavar="CLUSTER", help="catalogue name or .toml file"
-    )
-    collective.add_argument(
-        "--size",
-        required=True,
-        action="append",
-        nargs="+",
-        metavar="SIZE",
-        help="of the buffer of one rank: 1GiB, 64MB, ...",
-    )
-    for flag, text in COLLECTIVE_FLAGS.items():
-        kind = str if flag in ("algorithm", "protocol") else number_or_text
-        name = "--" + flag.replace("_", "-")
-        collective.add_argument(name, dest=flag, type=kind, metavar="NAME" if kind is str else "N", help=text)
-    _add_common(collective)
+    _add_collective(commands)
 
     validate = commands.add_parser(
         "validate",
@@ -327,6 +305,39 @@ def _add_power(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     group.add_argument("--plot", metavar="FILE.png", help="also draw step, load, spectrum, duration curve, power tree")
     group.add_argument("--out", metavar="FILE", help="also write the load, a row a second (.csv, .npy, .parquet)")
     _add_common(power)
+
+
+def _add_collective(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    collective = commands.add_parser(
+        "collective",
+        help="what one collective takes, with which algorithm, and why",
+        description="Predicts one collective of one group, alone on the network; several sizes give a table.",
+        allow_abbrev=False,
+    )
+    collective.add_argument("operation", metavar="OPERATION", help=_OPERATIONS_HELP)
+    collective.add_argument(
+        "--on", required=True, dest="cluster", metavar="CLUSTER", help="catalogue name or .toml file"
+    )
+    collective.add_argument(
+        "--size",
+        required=True,
+        action="append",
+        nargs="+",
+        metavar="SIZE",
+        help="of the buffer of one rank: 1GiB, 64MB, ...",
+    )
+    for flag, text in COLLECTIVE_FLAGS.items():
+        kind = str if flag in ("algorithm", "protocol") else number_or_text
+        name = "--" + flag.replace("_", "-")
+        collective.add_argument(name, dest=flag, type=kind, metavar="NAME" if kind is str else "N", help=text)
+    collective.add_argument("--flows", action="store_true", help="also as flows on the links of the cluster's network")
+    collective.add_argument(
+        "--routing",
+        metavar="NAME",
+        help="of the flows: d-mod-k, ecmp, flowlet, adaptive or spray (default: the fabric's)",
+    )
+    collective.add_argument("--queue-pairs", type=int, metavar="N", help="of the flows (default: the fabric's)")
+    _add_common(collective)
 
 
 def _add_failure_flags(network: argparse.ArgumentParser) -> None:

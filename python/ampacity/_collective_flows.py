@@ -102,7 +102,9 @@ class Collective:
         elif not (np.isfinite(share).all() and (share >= 0).all() and share.sum() > 0):
             wrong = "must be numbers of 0 or more, not all 0"
         if wrong:
-            raise InvalidSpec([Problem(path=f"{place}.received_share", value=f"{share.size} values", rule=wrong, hint="")])
+            raise InvalidSpec(
+                [Problem(path=f"{place}.received_share", value=f"{share.size} values", rule=wrong, hint="")]
+            )
         return np.tile(self.bytes * share / share.sum(), ranks)
 
     def request(self, place: str) -> CollectiveRequest:

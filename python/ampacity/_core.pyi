@@ -1687,7 +1687,7 @@ class Fabric:
     title : str, optional
         full name.
     topology : str
-        how the switches are wired. One of ``fat-tree``, ``rail-optimised``, ``rail-only``, ``dragonfly``, ``torus``.
+        how the switches are wired. One of ``fat-tree``, ``rail-optimised``, ``rail-only``, ``dragonfly``, ``torus``, ``dragonfly-plus``.
     tiers : int
         switch tiers; 0 = direct network. From 0 to 6.
     bytes_per_s_per_accelerator : float
@@ -1697,13 +1697,27 @@ class Fabric:
     oversubscription : float, optional
         bandwidth ratio above a pod (7 = 7:1). From 1 to 1000.
     pod_accelerators : int, optional
-        accelerators with full bandwidth among them; 0 = all. From 0 to 1e+08.
+        accelerators with full bandwidth among them (dragonflies: a group); 0 = all. From 0 to 1e+08.
     planes : int, optional
         equal networks, each with its share of an accelerator's rate. From 1 to 64.
     leaf_accelerators : int, optional
         accelerators below one leaf switch; 0 = as many as half of its ports serve. From 0 to 100000.
     leaf_uplinks : int, optional
-        cables from a leaf switch to the tier above; 0 = as many as accelerators below it. From 0 to 100000.
+        cables from a leaf switch to the tier above (dragonfly-plus: spines of a group); 0 = as many as accelerators below it. From 0 to 100000.
+    global_links : int, optional
+        dragonflies: cables between every two groups; 0 = as oversubscription says. From 0 to 100000.
+    torus_x : int, optional
+        torus: its sides; all 0 = as equal as they can be. From 0 to 1e+06.
+    torus_y : int, optional
+        torus: second side. From 0 to 1e+06.
+    torus_z : int, optional
+        torus: third side; 1 = none, so that four links are left. From 0 to 1e+06.
+    sites : int, optional
+        sites with as many accelerators each, their switches joined by WAN links. From 1 to 64.
+    wan_bytes_per_s : float, optional
+        of several sites: from one to all others together, per direction. From 0 to 1e+16.
+    wan_m : float, optional
+        of several sites: length of fibre between two of them. From 0 to 2e+07.
     copper_tiers : int, optional
         kinds of cables that are passive copper, from the accelerators upwards. From 0 to 6.
     routing : str, optional
@@ -1758,6 +1772,13 @@ class Fabric:
         planes: int = 1,
         leaf_accelerators: int = 0,
         leaf_uplinks: int = 0,
+        global_links: int = 0,
+        torus_x: int = 0,
+        torus_y: int = 0,
+        torus_z: int = 0,
+        sites: int = 1,
+        wan_bytes_per_s: float = 0.0,
+        wan_m: float = 0.0,
         copper_tiers: int = 0,
         routing: str = "spray",
         queue_pairs: int = 1,
@@ -1786,6 +1807,13 @@ class Fabric:
         planes: int = ...,
         leaf_accelerators: int = ...,
         leaf_uplinks: int = ...,
+        global_links: int = ...,
+        torus_x: int = ...,
+        torus_y: int = ...,
+        torus_z: int = ...,
+        sites: int = ...,
+        wan_bytes_per_s: float = ...,
+        wan_m: float = ...,
         copper_tiers: int = ...,
         routing: str = ...,
         queue_pairs: int = ...,
@@ -1821,6 +1849,11 @@ class Fabric:
         share of the line rate that large collectives reach (protocol, congestion control; with a routing that is not hashed, also what uneven paths cost)
         """
     @property
+    def global_links(self) -> int:
+        """
+        dragonflies: cables between every two groups; 0 = as oversubscription says
+        """
+    @property
     def in_network_reduction(self) -> bool:
         """
         whether its switches can reduce (SHARP); a job uses that only where it says so
@@ -1838,7 +1871,7 @@ class Fabric:
     @property
     def leaf_uplinks(self) -> int:
         """
-        cables from a leaf switch to the tier above; 0 = as many as accelerators below it
+        cables from a leaf switch to the tier above (dragonfly-plus: spines of a group); 0 = as many as accelerators below it
         """
     @property
     def message_latency_s(self) -> float:
@@ -1873,7 +1906,7 @@ class Fabric:
     @property
     def pod_accelerators(self) -> int:
         """
-        accelerators with full bandwidth among them; 0 = all
+        accelerators with full bandwidth among them (dragonflies: a group); 0 = all
         """
     @property
     def price_usd_per_accelerator(self) -> float:
@@ -1889,6 +1922,11 @@ class Fabric:
     def routing(self) -> str:
         """
         how flows find their way; ecmp: hash collisions cost what is expected of them
+        """
+    @property
+    def sites(self) -> int:
+        """
+        sites with as many accelerators each, their switches joined by WAN links
         """
     @property
     def switch(self) -> Switch:
@@ -1914,6 +1952,31 @@ class Fabric:
     def topology(self) -> str:
         """
         how the switches are wired
+        """
+    @property
+    def torus_x(self) -> int:
+        """
+        torus: its sides; all 0 = as equal as they can be
+        """
+    @property
+    def torus_y(self) -> int:
+        """
+        torus: second side
+        """
+    @property
+    def torus_z(self) -> int:
+        """
+        torus: third side; 1 = none, so that four links are left
+        """
+    @property
+    def wan_bytes_per_s(self) -> float:
+        """
+        of several sites: from one to all others together, per direction
+        """
+    @property
+    def wan_m(self) -> float:
+        """
+        of several sites: length of fibre between two of them
         """
 
 class Grid:
@@ -5964,6 +6027,7 @@ class CollectiveRequest:
         bidirectional: bool,
         step_latency_s: typing.SupportsFloat | typing.SupportsIndex,
         reduce_bytes_per_s: typing.SupportsFloat | typing.SupportsIndex,
+        matrix: typing.Annotated[numpy.typing.ArrayLike, numpy.float64] | None = None,
     ) -> None: ...
 
 class CollectiveOption:
@@ -7432,6 +7496,7 @@ def communicate(
     latency_weighted: bool,
     batch_fraction: typing.SupportsFloat | typing.SupportsIndex,
     aggregate: bool,
+    flowlet_bytes: typing.SupportsFloat | typing.SupportsIndex = 1048576.0,
 ) -> tuple[
     list[
         tuple[

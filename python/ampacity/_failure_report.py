@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from ampacity._failure_job import JobStudy
 from ampacity._failure_study import FailureStudy, PatternStudy
 from ampacity._plotting import check_format, new_figure, save
 from ampacity._report import figure
@@ -43,12 +44,38 @@ def failure_text(study: FailureStudy) -> str:
                 name = f"{pattern.name}, {tier}" if when == "before" else ""
                 values = "".join(f"{value:>8.1%}" for value in found.utilisation[tier])
                 lines.append(f"{name:<33}{when:<7}{values}")
+    if study.job is not None:
+        lines += _job_lines(study.job)
     if study.estimates is not None:
         lines += ["", "training step, with the fabric's efficiency scaled by what the slowest rank has left:"]
         first = study.estimates["before"].step_time_s
         for name, est in study.estimates.items():
             lines.append(f"  {name:<38}{figure(est.step_time_s)} s ({est.step_time_s / first - 1:+.2%})")
     return "\n".join(lines)
+
+
+def _job_lines(job: JobStudy) -> list[str]:
+    states = [("before", job.before)] + ([] if job.after is None else [("after", job.after)])
+    lines = ["", "training step, the collectives of all its groups on the links:"]
+    lines.append(
+        f"{'':<12}{'step':>12}{'exposed communication':>23}{'waits for the network: mean':>29}{'most':>10}{'by rank':>9}"
+    )
+    for when, found in states:
+        lines.append(
+            f"  {when:<10}{figure(found.step_time_s) + ' s':>12}{figure(1e3 * found.communication_s) + ' ms':>23}"
+            f"{figure(1e3 * found.rank_s.mean()) + ' ms':>29}{figure(1e3 * found.rank_s.max()) + ' ms':>10}"
+            f"{found.slowest_rank:>9,}"
+        )
+    if job.after is None:
+        return [*lines, f"  after: it cannot run: {job.reason}"]
+    lines.append(
+        f"  {job.after.step_time_s / job.before.step_time_s - 1:+.2%} time; share of the step that links are busy:"
+    )
+    for tier in job.before.utilisation:
+        for when, found in states:
+            values = "".join(f"{value:>8.2%}" for value in found.utilisation.get(tier, ()))
+            lines.append(f"  {tier if when == 'before' else '':<31}{when:<7}{values}")
+    return lines
 
 
 def _steps(values: npt.NDArray[np.float64]) -> tuple[Any, Any]:
@@ -72,6 +99,20 @@ def _draw(axes: Any, pattern: PatternStudy, tier: str) -> None:
         each.legend(frameon=False)
 
 
+def _draw_job(axes: Any, job: JobStudy, tier: str) -> None:
+    for when, found, style in (("before", job.before, "-"), ("after", job.after, "--")):
+        if found is None:
+            continue
+        axes[0].plot(*_steps(1e3 * found.rank_s), style, label=when)
+        if tier in found.link_utilisation:
+            axes[1].plot(*_steps(found.link_utilisation[tier]), style, label=when)
+    axes[0].set(xlabel="a rank waits for the network (ms)", ylabel="share of ranks", title="the job: ranks")
+    axes[1].set(xlabel="share of the step that it is busy", ylabel="share of links", title=f"the job: {tier}")
+    for each in axes:
+        each.grid(visible=True, linewidth=0.3)
+        each.legend(frameon=False)
+
+
 def plot_failures(study: FailureStudy, path: str | os.PathLike[str]) -> None:
     """Draw when ranks are done and how busy the links of the tier are, before and after.
 
@@ -88,9 +129,12 @@ def plot_failures(study: FailureStudy, path: str | os.PathLike[str]) -> None:
         Another kind of file, a place that cannot be written, or no matplotlib (extra ``plot``).
     """
     check_format(path)
-    picture = new_figure(10, 4 * len(study.patterns))
-    axes = picture.subplots(len(study.patterns), 2, squeeze=False)
-    for row, pattern in zip(axes, study.patterns, strict=True):
+    rows = len(study.patterns) + (study.job is not None)
+    picture = new_figure(10, 4 * rows)
+    axes = picture.subplots(rows, 2, squeeze=False)
+    for row, pattern in zip(axes, study.patterns, strict=False):
         _draw(row, pattern, study.tier.name)
+    if study.job is not None:
+        _draw_job(axes[-1], study.job, study.tier.name)
     picture.suptitle(f"{study.cluster}: {study.failed:,} of {study.cables:,} cables '{study.tier.name}' fail")
     save(picture, path)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ampacity._core import Cluster, Estimate, Layout, Training
 from ampacity._estimate import estimate
+from ampacity._failure_job import QUANTILES, JobStudy, job_study
 from ampacity._links import tier_of
 from ampacity._network import Network
 from ampacity._network_results import NetworkTier, Transfer
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     Integers = npt.NDArray[np.int64]
     Doubles = npt.NDArray[np.float64]
 
-QUANTILES = (0.5, 0.9, 0.99, 1.0)
 _ROUTINGS_WITH_QUEUE_PAIRS = ("ecmp", "flowlet", "adaptive")
 
 
@@ -95,6 +95,9 @@ class FailureStudy:
         Traffic before and after: ``neighbours`` and ``exchange``.
     estimates
         With a job, its step before, and after with the fabric's efficiency scaled by the ratio of each pattern.
+    job
+        With a job, its step with the collectives of all its groups on the links, before and after; None where the links
+        of a fabric are not simulated (tori, dragonflies).
     """
 
     cluster: str
@@ -108,6 +111,7 @@ class FailureStudy:
     cut_off: tuple[int, ...]
     patterns: tuple[PatternStudy, ...]
     estimates: dict[str, Estimate] | None
+    job: JobStudy | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as ``ampacity network --fail-links --json`` prints them."""
@@ -136,6 +140,8 @@ class FailureStudy:
         }
         if self.estimates is not None:
             found["training_step_time_s"] = {name: est.step_time_s for name, est in self.estimates.items()}
+        if self.job is not None:
+            found["job"] = self.job.to_dict()
         return found
 
 
@@ -169,11 +175,12 @@ def fail_links(
     rank_bytes
         What every rank sends.
     job, layout
-        With a training job, its step is estimated before, and after with the fabric's ``efficiency_fraction`` scaled by
-        what each pattern has left of its bandwidth: an approximation that takes all its communication across nodes to
-        behave as that pattern.
+        With a training job, its step is simulated before and after (see `simulate`): the tensor, context, expert, data
+        and pipeline groups of the whole job on the links, all devices alike. Beside that it is estimated with the
+        fabric's ``efficiency_fraction`` scaled by what each pattern has left of its bandwidth, an approximation that
+        takes all communication across nodes to behave as that pattern.
     threads
-        How many patterns run at a time; results are the same, bit for bit.
+        How many patterns run at a time, and threads of the simulation; results are the same, bit for bit.
 
     Raises
     ------
@@ -217,6 +224,11 @@ def fail_links(
         PatternStudy(name, meaning, done[3 * i], done[3 * i + 1], int(done[3 * i + 2]))
         for i, (name, (meaning, _)) in enumerate(targets.items())
     )
+    estimates = None if job is None else _estimates(job, cluster, layout, patterns)
+    step = None
+    if job is not None and estimates is not None:
+        chosen = estimates["before"].layout if layout is None else layout
+        step = job_study(job, cluster, chosen, fraction=fraction, tier=place, seed=seed, threads=threads)
     return FailureStudy(
         cluster=cluster.name,
         tier=before.tiers[place],
@@ -228,7 +240,8 @@ def fail_links(
         rank_bytes=rank_bytes,
         cut_off=after.cut_off,
         patterns=patterns,
-        estimates=None if job is None else _estimates(job, cluster, layout, patterns),
+        estimates=estimates,
+        job=step,
     )
 
 

@@ -175,11 +175,23 @@ def _collective(options: argparse.Namespace) -> None:
 
     sizes = [number_or_text(size) for group in options.size for size in group]
     fields = {"operation": options.operation, **{key: getattr(options, key) for key in COLLECTIVE_FLAGS}}
-    found = collectives(options.cluster, sizes, fields, catalogue=_catalogue(options.catalogue))
+    catalogue = _catalogue(options.catalogue)
+    found = collectives(options.cluster, sizes, fields, catalogue=catalogue)
+    flows = []
+    if options.flows:
+        from ampacity import _lookup
+        from ampacity._collective_links import links_text, on_links
+
+        cluster = _lookup.cluster(options.cluster, catalogue=catalogue)
+        rules = {key: getattr(options, key) for key in ("routing", "queue_pairs", "skew")}
+        flows = [on_links(one, cluster, **rules) for one in found]
     if options.json:
-        _print_json({"cluster": options.cluster, "collectives": [one.to_dict() for one in found]})
-    else:
-        print(collective_text(found, options.cluster))
+        answer: dict[str, Any] = {"cluster": options.cluster, "collectives": [one.to_dict() for one in found]}
+        _print_json(answer | ({"flows": [one.to_dict() for one in flows]} if flows else {}))
+        return
+    print(collective_text(found, options.cluster))
+    if flows:
+        print(links_text(flows))
 
 
 def _fail_links(options: argparse.Namespace) -> None:

@@ -31,9 +31,11 @@ struct EnumNames<CollectiveKind> {
 ///  - `hierarchical`: level by level, each with an algorithm of its own (in the node, then along the rails)
 ///  - `nvls`: the switch of a scale-up domain reduces and copies; of n parts of the buffer a rank sends its n and one
 ///    that is reduced, and receives as many (NVLink SHARP; Ishii, Wells, Hot Chips 34, 2022: N + 1 in place of 2N)
-///  - `nvls_tree`: that inside the domains and, at the same time, double binary trees over them, one for every member of
+///  - `nvls_tree`: that inside the domains and, at the same time, double binary trees over them, one for every member
+///  of
 ///    a domain with its part of the buffer (NCCL)
-///  - `collnet`: the network's switches reduce: the members of a domain scatter and gather, and at the same time each of
+///  - `collnet`: the network's switches reduce: the members of a domain scatter and gather, and at the same time each
+///  of
 ///    them has a tree of switches over the domains that every cable of carries its part once each way (SHARP; Graham et
 ///    al., COM-HPC 2016; NCCL's CollNet direct). Trees are static: hashed, or as d-mod-k leads to their first rank
 enum class CollectiveAlgorithm {
@@ -51,8 +53,8 @@ enum class CollectiveAlgorithm {
 template <>
 struct EnumNames<CollectiveAlgorithm> {
   static constexpr std::array<std::string_view, 10> names{
-      "ring",   "double_binary_tree", "halving_doubling", "pat",       "pairwise",
-      "direct", "hierarchical",       "nvls",             "nvls_tree", "collnet"};
+      "ring", "double_binary_tree", "halving_doubling", "pat", "pairwise", "direct", "hierarchical",
+      "nvls", "nvls_tree",          "collnet"};
 };
 
 /// One collective of any number of groups of the same size, all of which start at once.

@@ -60,11 +60,11 @@ struct Optic {
   friend bool operator==(const Optic&, const Optic&) = default;
 };
 
-enum class Topology { fat_tree, rail_optimised, rail_only, dragonfly, torus };
+enum class Topology { fat_tree, rail_optimised, rail_only, dragonfly, torus, dragonfly_plus };
 template <>
 struct EnumNames<Topology> {
-  static constexpr std::array<std::string_view, 5> names{"fat-tree", "rail-optimised", "rail-only", "dragonfly",
-                                                         "torus"};
+  static constexpr std::array<std::string_view, 6> names{"fat-tree",  "rail-optimised", "rail-only",
+                                                         "dragonfly", "torus",          "dragonfly-plus"};
 };
 
 /// How a flow picks one of several shortest paths. `d_mod_k`: by the digits of its destination, as InfiniBand subnet
@@ -90,6 +90,13 @@ struct Fabric {
   std::int64_t planes = 1;
   std::int64_t leaf_accelerators = 0;
   std::int64_t leaf_uplinks = 0;
+  std::int64_t global_links = 0;
+  std::int64_t torus_x = 0;
+  std::int64_t torus_y = 0;
+  std::int64_t torus_z = 0;
+  std::int64_t sites = 1;
+  double wan_bytes_per_s = 0;
+  double wan_m = 0;
   std::int64_t copper_tiers = 0;
   Routing routing = Routing::spray;
   std::int64_t queue_pairs = 1;
@@ -118,12 +125,23 @@ struct Fabric {
             "is not hashed, also what uneven paths cost)"),
         optional("oversubscription", &S::oversubscription, Range{1, 1e3}, "bandwidth ratio above a pod (7 = 7:1)"),
         optional("pod_accelerators", &S::pod_accelerators, Range{0, 1e8},
-                 "accelerators with full bandwidth among them; 0 = all"),
+                 "accelerators with full bandwidth among them (dragonflies: a group); 0 = all"),
         optional("planes", &S::planes, Range{1, 64}, "equal networks, each with its share of an accelerator's rate"),
         optional("leaf_accelerators", &S::leaf_accelerators, Range{0, 1e5},
                  "accelerators below one leaf switch; 0 = as many as half of its ports serve"),
         optional("leaf_uplinks", &S::leaf_uplinks, Range{0, 1e5},
-                 "cables from a leaf switch to the tier above; 0 = as many as accelerators below it"),
+                 "cables from a leaf switch to the tier above (dragonfly-plus: spines of a group); 0 = as many as "
+                 "accelerators below it"),
+        optional("global_links", &S::global_links, Range{0, 1e5},
+                 "dragonflies: cables between every two groups; 0 = as oversubscription says"),
+        optional("torus_x", &S::torus_x, Range{0, 1e6}, "torus: its sides; all 0 = as equal as they can be"),
+        optional("torus_y", &S::torus_y, Range{0, 1e6}, "torus: second side"),
+        optional("torus_z", &S::torus_z, Range{0, 1e6}, "torus: third side; 1 = none, so that four links are left"),
+        optional("sites", &S::sites, Range{1, 64},
+                 "sites with as many accelerators each, their switches joined by WAN links"),
+        optional("wan_bytes_per_s", &S::wan_bytes_per_s, Range{0, 1e16},
+                 "of several sites: from one to all others together, per direction"),
+        optional("wan_m", &S::wan_m, Range{0, 2e7}, "of several sites: length of fibre between two of them"),
         optional("copper_tiers", &S::copper_tiers, Range{0, 6},
                  "kinds of cables that are passive copper, from the accelerators upwards"),
         optional("routing", &S::routing,

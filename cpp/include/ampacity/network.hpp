@@ -27,6 +27,7 @@ struct FatTree {
   bool rail_only = false;
   /// Lengths of cables, one per tier, or one for all; none: negligible.
   std::vector<double> cable_m = {};  // NOLINT(readability-redundant-member-init): may be left out of a list
+  bool joins_sites = false;          ///< the highest tier is an exchange of WAN links, where no switches are counted
 };
 
 /// A torus of any number of dimensions, dimension-ordered routing; `link_bytes_per_s` per link and direction.

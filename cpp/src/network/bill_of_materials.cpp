@@ -10,6 +10,7 @@ namespace ampacity {
 namespace {
 
 std::vector<std::string> tier_names(const Fabric& fabric, std::size_t tiers) {
+  if (fabric.topology == Topology::dragonfly_plus) return {"endpoint to leaf", "leaf to spine", "between groups"};
   if (fabric.topology == Topology::dragonfly) return {"endpoint to switch", "within groups", "between groups"};
   std::vector<std::string> names{"endpoint to tier 1"};
   for (std::size_t tier = 1; tier < tiers; ++tier) {

@@ -83,7 +83,28 @@ ClusterParts parts_of(const Dragonfly& shape, std::int64_t accelerators) {
   return found;
 }
 
+/// The same of groups of leaves and spines.
+ClusterParts parts_of(const DragonflyPlus& shape, std::int64_t accelerators) {
+  ClusterParts found;
+  found.tiers = 3;
+  found.tier[0] = {shape.groups * shape.leaves, accelerators};
+  found.tier[1] = {shape.groups * shape.spines, shape.groups * shape.leaves * shape.spines};
+  found.tier[2].cables = shape.groups * (shape.groups - 1) / 2 * shape.global_links;
+  return found;
+}
+
+/// Cables between every two groups, where a group has that many accelerators.
+std::int64_t links_between(const Fabric& fabric, std::int64_t group, std::int64_t groups) {
+  if (fabric.global_links > 0) return fabric.global_links;
+  const double taper = static_cast<double>(group) / fabric.oversubscription;
+  return at_least_one(taper / static_cast<double>(std::max<std::int64_t>(1, groups - 1)));
+}
+
 }  // namespace
+
+std::int64_t per_site(const Fabric& fabric, std::int64_t accelerators) {
+  return parts(accelerators, fabric.sites);
+}
 
 const Switch& switch_of(const Fabric& fabric, std::size_t tier) {
   return tier == 0 && fabric.leaf_switch.ports > 0 ? fabric.leaf_switch : fabric.network_switch;
@@ -126,6 +147,7 @@ PartsEach parts_each(const Fabric& fabric, std::int64_t accelerators, std::int64
 ClusterTree cluster_tree(const Fabric& fabric, std::int64_t accelerators, std::int64_t rails) {
   ClusterTree tree;
   tree.planes = fabric.planes;
+  accelerators = per_site(fabric, accelerators);
   const bool apart = fabric.topology == Topology::rail_only;
   if (fabric.topology == Topology::fat_tree) rails = 1;
   const std::int64_t endpoints = apart ? parts(accelerators, rails) : accelerators;
@@ -158,8 +180,21 @@ Dragonfly dragonfly_for(const Fabric& fabric, std::int64_t endpoints) {
       fabric.pod_accelerators > 0 ? fabric.pod_accelerators : shape.endpoints_per_switch * ports / 2;
   shape.switches_per_group = parts(group, shape.endpoints_per_switch);
   shape.groups = parts(endpoints, shape.switches_per_group * shape.endpoints_per_switch);
-  const double taper = static_cast<double>(group) / fabric.oversubscription;
-  shape.global_links = at_least_one(taper / static_cast<double>(std::max<std::int64_t>(1, shape.groups - 1)));
+  shape.global_links = links_between(fabric, group, shape.groups);
+  shape.endpoint_bytes_per_s = shape.local_bytes_per_s = shape.global_bytes_per_s = fabric.bytes_per_s_per_accelerator;
+  return shape;
+}
+
+DragonflyPlus dragonfly_plus_for(const Fabric& fabric, std::int64_t endpoints) {
+  DragonflyPlus shape;
+  const std::int64_t below = std::max<std::int64_t>(1, radix(switch_of(fabric, 0), fabric) / 2);
+  shape.endpoints_per_leaf = fabric.leaf_accelerators > 0 ? fabric.leaf_accelerators : below;
+  shape.spines = fabric.leaf_uplinks > 0 ? fabric.leaf_uplinks : shape.endpoints_per_leaf;
+  const std::int64_t largest = shape.endpoints_per_leaf * radix(fabric.network_switch, fabric) / 2;
+  const std::int64_t group = std::min(endpoints, fabric.pod_accelerators > 0 ? fabric.pod_accelerators : largest);
+  shape.leaves = parts(group, shape.endpoints_per_leaf);
+  shape.groups = parts(endpoints, shape.leaves * shape.endpoints_per_leaf);
+  shape.global_links = links_between(fabric, group, shape.groups);
   shape.endpoint_bytes_per_s = shape.local_bytes_per_s = shape.global_bytes_per_s = fabric.bytes_per_s_per_accelerator;
   return shape;
 }
@@ -168,8 +203,12 @@ ClusterParts cluster_parts(const Fabric& fabric, std::int64_t accelerators, std:
   const bool known = accelerators > 0 && fabric.bytes_per_s_per_accelerator > 0 && fabric.network_switch.ports > 0;
   if (fabric.topology == Topology::torus || fabric.tiers == 0 || !known) return {};
   if (fabric.topology == Topology::dragonfly) return parts_of(dragonfly_for(fabric, accelerators), accelerators);
+  if (fabric.topology == Topology::dragonfly_plus) {
+    return parts_of(dragonfly_plus_for(fabric, accelerators), accelerators);
+  }
   const ClusterTree tree = cluster_tree(fabric, accelerators, rails);
-  const std::int64_t trees = (tree.rail_only ? tree.rails : 1) * tree.planes;
+  const std::int64_t trees = (tree.rail_only ? tree.rails : 1) * tree.planes * fabric.sites;
+  accelerators = per_site(fabric, accelerators);
   ClusterParts found;
   found.tiers = tree.tiers;
   std::int64_t nodes =

@@ -23,8 +23,12 @@ struct ClusterTree {
   std::int64_t planes = 1;
 };
 
-/// The tree for that many accelerators in nodes of `rails` (which matters to rail-optimised and rail-only fabrics).
+/// The tree, of one site, for that many accelerators in nodes of `rails` (which matters to rail-optimised and rail-only
+/// fabrics).
 [[nodiscard]] ClusterTree cluster_tree(const Fabric& fabric, std::int64_t accelerators, std::int64_t rails);
+
+/// Accelerators of one site.
+[[nodiscard]] std::int64_t per_site(const Fabric& fabric, std::int64_t accelerators);
 
 /// What is bought for one tier: switches, and the cables below them.
 struct TierParts {
@@ -41,6 +45,10 @@ struct ClusterParts {
 
 /// A quarter of a switch's ports to endpoints, half within the group, a quarter to other groups (Kim et al. 2008).
 [[nodiscard]] Dragonfly dragonfly_for(const Fabric& fabric, std::int64_t endpoints);
+
+/// Half of a leaf's ports to endpoints, half to spines; half of a spine's to leaves, half to other groups (Shpiner et
+/// al., HiPINEB 2017).
+[[nodiscard]] DragonflyPlus dragonfly_plus_for(const Fabric& fabric, std::int64_t endpoints);
 
 /// What is bought per accelerator: as the fabric states it, or else counted.
 struct PartsEach {

@@ -33,12 +33,20 @@ constexpr double never = std::numeric_limits<double>::infinity();
 constexpr std::uint32_t nobody = std::numeric_limits<std::uint32_t>::max();
 
 std::vector<double> rates_of(const Network::Plan& plan, const std::vector<std::uint32_t>& links) {
+  const std::uint32_t cables = plan.wiring->cables();
   const std::uint32_t first = plan.domain_first();
   const std::uint32_t last = plan.visible_links();
   std::vector<double> found(links.size());
   for (std::size_t i = 0; i < links.size(); ++i) {
-    const bool whole_domain = plan.share.empty() && links[i] >= first && links[i] < last;
-    found[i] = whole_domain ? plan.options.domain_bytes_per_s : plan.bytes_per_s(links[i]);
+    const std::uint32_t link = links[i];
+    // (A million links: whole ones without a look at their share and, of one plane, at its number.)
+    if (!plan.share.empty() || link >= last) {
+      found[i] = plan.bytes_per_s(link);
+    } else if (link >= first) {
+      found[i] = plan.options.domain_bytes_per_s;
+    } else {
+      found[i] = plan.wiring->bytes_per_s(link < cables ? link : link % cables) / plan.planes();
+    }
   }
   return found;
 }

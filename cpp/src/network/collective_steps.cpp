@@ -162,8 +162,8 @@ class Planner {
     if (collective_.chunks > 1) name = "chunk " + std::to_string(program_.chains.size() - 1) + ' ' + name;
     const std::uint32_t flows = flows_of(level, pattern, argument);
     if (program_.flows[flows].count() == 0) return;  // nothing to send in a round of unequal parts
-    program_.chains.back().push_back({std::move(name), flows, rounds * bytes,
-                                      latencies - 1, latencies * collective_.step_latency_s, level.index, visit_});
+    program_.chains.back().push_back({std::move(name), flows, rounds * bytes, latencies - 1,
+                                      latencies * collective_.step_latency_s, level.index, visit_});
   }
   /// What is reduced must be in memory before it is sent on; the reduction after the last step overlaps with the next
   /// phase, which begins with what has been reduced.
@@ -302,7 +302,8 @@ Program program_of(const Collective& collective, const std::vector<std::int64_t>
       planner.add(kind, algorithm_on(collective, level.index), level, bytes);
     };
     double bytes = collective.bytes / static_cast<double>(collective.chunks);
-    if (!collective.matrix.empty()) bytes = static_cast<double>(collective.ranks);  // one for each part: see their shares
+    if (!collective.matrix.empty())
+      bytes = static_cast<double>(collective.ranks);  // one for each part: see their shares
     if (collective.kind == Kind::all_to_all) {
       for (const Level& level : order) on(Kind::all_to_all, level, bytes);
       continue;

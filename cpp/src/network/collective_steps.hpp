@@ -12,7 +12,8 @@ namespace ampacity::network {
 
 /// What switches reduce, or copy, for some ranks: one flow that takes every link of a tree over them once.
 struct SwitchTree {
-  /// The ranks' links up to their scale-up switch, those down from it, or all cables of a tree in the network, both ways.
+  /// The ranks' links up to their scale-up switch, those down from it, or all cables of a tree in the network, both
+  /// ways.
   enum class Links { domain_up, domain_down, network };
 
   Links links = Links::network;

@@ -242,8 +242,8 @@ std::vector<std::vector<std::int64_t>> checked_levels(const Network& network, st
       sends += others ? length - 1 : algorithm == CollectiveAlgorithm::ring ? 2 : 4 + std::log2(length);
     }
     const double batches = rules.routing == Routing::flowlet ? most_batches : 1;
-    flows += sends * static_cast<double>(collectives[i].endpoints.size()) * static_cast<double>(rules.queue_pairs) *
-             batches;
+    flows +=
+        sends * static_cast<double>(collectives[i].endpoints.size()) * static_cast<double>(rules.queue_pairs) * batches;
     if (flows <= most_flows) continue;
     problems.push_back({name, digits_text(flows) + " flows",
                         "must have at most " + digits_text(most_flows) + " together",

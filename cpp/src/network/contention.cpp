@@ -6,10 +6,12 @@
 #include "network/contention.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/statistics.hpp"
 #include "network/cluster_tree.hpp"
 #include "network/collectives.hpp"
+#include "network/wiring.hpp"
 
 namespace ampacity::network {
 namespace {
@@ -59,7 +61,8 @@ double exchange_load(const Boundary& boundary, double parts, const Spread& group
 Paths paths_of(const Cluster& cluster, const Node& node) {
   const Fabric& fabric = cluster.fabric;
   Paths paths;
-  const bool switched = fabric.topology != Topology::torus && fabric.topology != Topology::dragonfly;
+  const bool switched = fabric.topology != Topology::torus && fabric.topology != Topology::dragonfly &&
+                        fabric.topology != Topology::dragonfly_plus;
   if (fabric.routing == Routing::ecmp && switched) {
     paths.hashed_parts = static_cast<double>(fabric.queue_pairs);
     const ClusterTree tree = cluster_tree(fabric, cluster.accelerators(), node.accelerators);
@@ -72,19 +75,31 @@ Paths paths_of(const Cluster& cluster, const Node& node) {
     paths.pod.accelerators = static_cast<double>(fabric.pod_accelerators);
     paths.pod.uplinks = std::max(1.0, paths.pod.accelerators / fabric.oversubscription);
   }
+  if (fabric.sites > 1) {
+    // WAN links are many: what crosses them is even over them.
+    paths.site.accelerators = static_cast<double>(per_site(fabric, cluster.accelerators()));
+    paths.site.uplinks = fabric.wan_bytes_per_s / fabric.bytes_per_s_per_accelerator;
+    paths.wan_s = fabric.wan_m * kFibreSPerM;
+  }
   return paths;
+}
+
+double sites_of(const Paths& paths, const Group& group) {
+  if (paths.site.accelerators <= 0) return 1;
+  const auto extent = static_cast<double>(group.ranks) * static_cast<double>(std::max<std::int64_t>(group.stride, 1));
+  return extent <= paths.site.accelerators ? 1 : std::ceil(extent / paths.site.accelerators);
 }
 
 double neighbours_slowdown(const Paths& paths, const Group& group, double domain) {
   const Spread spread = spread_of(group, domain);
   return std::max({1.0, neighbours_load(paths.leaf, paths.hashed_parts, spread),
-                   neighbours_load(paths.pod, paths.hashed_parts, spread)});
+                   neighbours_load(paths.pod, paths.hashed_parts, spread), neighbours_load(paths.site, 0, spread)});
 }
 
 double exchange_slowdown(const Paths& paths, const Group& group, double domain) {
   const Spread spread = spread_of(group, domain);
   return std::max({1.0, exchange_load(paths.leaf, paths.hashed_parts, spread),
-                   exchange_load(paths.pod, paths.hashed_parts, spread)});
+                   exchange_load(paths.pod, paths.hashed_parts, spread), exchange_load(paths.site, 0, spread)});
 }
 
 }  // namespace ampacity::network

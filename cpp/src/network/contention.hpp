@@ -18,6 +18,8 @@ struct Boundary {
 struct Paths {
   Boundary leaf;
   Boundary pod;
+  Boundary site;
+  double wan_s = 0;         ///< of light between two sites
   double hashed_parts = 0;  ///< of the traffic between two accelerators; 0 = even over all cables
 };
 [[nodiscard]] Paths paths_of(const Cluster& cluster, const Node& node);
@@ -30,5 +32,8 @@ struct Paths {
 
 /// The same for messages from every member of a group to every other member.
 [[nodiscard]] double exchange_slowdown(const Paths& paths, const Group& group, double domain);
+
+/// Sites that a group spans, 1 where it stays in one.
+[[nodiscard]] double sites_of(const Paths& paths, const Group& group);
 
 }  // namespace ampacity::network

@@ -15,7 +15,8 @@ constexpr std::size_t most_tiers = 6;
 
 class FatTreeWiring final : public Wiring {
  public:
-  explicit FatTreeWiring(const FatTree& shape) : rails_(static_cast<std::uint32_t>(shape.rails)) {
+  explicit FatTreeWiring(const FatTree& shape)
+      : rails_(static_cast<std::uint32_t>(shape.rails)), joins_sites_(shape.joins_sites) {
     tiers_ = shape.down.size();
     for (std::size_t l = 0; l < tiers_; ++l) {
       down_[l] = static_cast<std::uint32_t>(shape.down[l]);
@@ -110,6 +111,10 @@ class FatTreeWiring final : public Wiring {
       const std::uint32_t switches = first_switch_[l + 1] - first_switch_[l];
       found.push_back({l == 0 ? "endpoint to tier 1" : "tier " + std::to_string(l) + " to " + std::to_string(l + 1),
                        switches, first_[l + 1] - first_[l], rate_[l]});
+    }
+    if (joins_sites_) {
+      found.back().name = "between sites";
+      found.back().switches = 0;
     }
     return found;
   }
@@ -250,6 +255,7 @@ class FatTreeWiring final : public Wiring {
 
   std::size_t tiers_ = 0;
   std::uint32_t rails_;
+  bool joins_sites_;
   bool rail_only_ = false;
   std::uint32_t trees_ = 1;
   std::array<std::uint32_t, most_tiers> down_{};

@@ -31,6 +31,11 @@ inline double ramp_bytes(double bytes) {
   return kRamp_bytes * bytes / (bytes + kRampHalf_bytes);
 }
 
+/// Light on the WAN links of a tree over sites, one way.
+inline double tree_wan_s(const Shape& shape) {
+  return shape.sites > 1 ? log2_ceil(static_cast<std::int64_t>(shape.sites)) * shape.wan_s : 0;
+}
+
 /// Ring [R]: `rounds` = 1 for reduce-scatter and all-gather, 2 for an all-reduce. Every device sends
 /// rounds * (n - 1) / n of the buffer, in rounds * (n - 1) dependent steps; the ring enters and leaves every domain
 /// once per channel, so that all NICs of a domain together carry what one device carries inside.
@@ -49,7 +54,9 @@ inline Cost ring(const Links& links, const Shape& shape, const ProtocolCost& pro
     const double plateau = protocol.chunked ? kPlateau : 1;
     cost.steps = rounds * (shape.ranks - 1);
     cost.scaleup_latency_s = (cost.steps - network_steps) * std::max(hop, protocol.proxy_s) * plateau;
-    cost.scaleout_latency_s = network_steps * network_hop * links.scaleout_latency_s * plateau;
+    // Going round, data pass every border between sites once.
+    cost.scaleout_latency_s =
+        network_steps * network_hop * links.scaleout_latency_s * plateau + rounds * shape.sites * shape.wan_s;
     if (protocol.proxy_s > hop) cost.proxy_s = cost.scaleup_latency_s;
   } else {
     cost.steps = rounds * shape.inside_hops;
@@ -70,7 +77,8 @@ inline Cost tree(const Links& links, const Shape& shape, const ProtocolCost& pro
   Cost cost;
   cost.launch_s = links.launch_s + protocol.start_s;
   cost.scaleup_latency_s = 2 * shape.inside_hops * protocol.tree_hop_s;
-  cost.scaleout_latency_s = 2 * shape.tree_depth * protocol.tree_net_hop * links.scaleout_latency_s;
+  cost.scaleout_latency_s =
+      2 * (shape.tree_depth * protocol.tree_net_hop * links.scaleout_latency_s + tree_wan_s(shape));
   cost.scaleup_s = inside / protocol.scaleup_fraction * shape.scaleup_s_per_byte;
   cost.scaleout_s = outside / protocol.scaleout_fraction * shape.scaleout_s_per_byte;
   cost.steps = 2 * (shape.inside_hops + shape.tree_depth);
@@ -82,7 +90,7 @@ inline Cost tree(const Links& links, const Shape& shape, const ProtocolCost& pro
 inline Cost multicast(const Links& links, const Shape& shape, double bytes) {
   Cost cost;
   cost.launch_s = links.launch_s + kMulticast_s;
-  cost.scaleout_latency_s = 2 * shape.tree_depth * kMulticastTreeHop * links.scaleout_latency_s;
+  cost.scaleout_latency_s = 2 * (shape.tree_depth * kMulticastTreeHop * links.scaleout_latency_s + tree_wan_s(shape));
   cost.scaleup_s = (bytes + ramp_bytes(bytes)) / links.scaleup_multicast_bytes_per_s;
   // As in a tree without reduction in the switches, NICs of two domains send half of what those of many do.
   cost.scaleout_s = (shape.domains <= 2 ? 1 : 2) * bytes / kTreeEfficiency * shape.scaleout_s_per_byte;
@@ -94,7 +102,8 @@ inline Cost multicast(const Links& links, const Shape& shape, double bytes) {
 inline Cost pat(const Links& links, const Shape& shape, double bytes) {
   Cost cost;
   cost.launch_s = links.launch_s + kSimple.start_s;
-  cost.scaleout_latency_s = shape.tree_depth * kPatHop * links.scaleout_latency_s + shape.ranks * kPatRank_s;
+  cost.scaleout_latency_s =
+      shape.tree_depth * kPatHop * links.scaleout_latency_s + shape.ranks * kPatRank_s + tree_wan_s(shape);
   cost.scaleout_s = bytes * (shape.ranks - 1) / shape.ranks / kPatEfficiency * shape.scaleout_s_per_byte;
   cost.steps = shape.tree_depth;
   return cost;
@@ -107,7 +116,7 @@ inline Cost in_network(const Links& links, const Shape& shape, double bytes) {
   Cost cost;
   cost.launch_s = links.launch_s + kSimple.start_s;
   cost.scaleup_latency_s = (shape.members > 1 ? 2 * kSimple.hop : 0) * links.scaleup_latency_s;
-  cost.scaleout_latency_s = kInNetworkHop * links.scaleout_latency_s;
+  cost.scaleout_latency_s = kInNetworkHop * links.scaleout_latency_s + 2 * tree_wan_s(shape);
   cost.scaleup_s = sent / kInNetworkEfficiency * shape.scaleup_s_per_byte;
   if (links.scaleup_multicast_bytes_per_s > 0 && shape.members > 2) {
     cost.scaleup_s = std::min(cost.scaleup_s, bytes / links.scaleup_multicast_bytes_per_s);
@@ -126,7 +135,7 @@ inline Cost ring_broadcast(const Links& links, const Shape& shape, const Protoco
   cost.steps = shape.domains > 1 ? shape.ranks - 1 : shape.inside_hops;
   cost.launch_s = links.launch_s + protocol.start_s;
   cost.scaleup_latency_s = (cost.steps - network_steps) * (shape.domains > 1 ? std::max(hop, protocol.proxy_s) : hop);
-  cost.scaleout_latency_s = network_steps * network_hop * links.scaleout_latency_s;
+  cost.scaleout_latency_s = network_steps * network_hop * links.scaleout_latency_s + (shape.sites - 1) * shape.wan_s;
   if (shape.domains > 1 && protocol.proxy_s > hop) cost.proxy_s = cost.scaleup_latency_s;
   cost.scaleup_s = bytes / protocol.scaleup_fraction * shape.scaleup_s_per_byte;
   if (protocol.chunked && shape.domains <= 1) cost.scaleup_s += ramp_bytes(bytes) * shape.own_s_per_byte;
@@ -140,7 +149,7 @@ inline Cost tree_broadcast(const Links& links, const Shape& shape, const Protoco
   Cost cost;
   cost.launch_s = links.launch_s + protocol.start_s;
   cost.scaleup_latency_s = depth * protocol.tree_hop_s;
-  cost.scaleout_latency_s = shape.tree_depth * protocol.tree_net_hop * links.scaleout_latency_s;
+  cost.scaleout_latency_s = shape.tree_depth * protocol.tree_net_hop * links.scaleout_latency_s + tree_wan_s(shape);
   cost.scaleup_s = bytes / kTreeEfficiency / protocol.scaleup_fraction * shape.scaleup_s_per_byte;
   cost.scaleout_s = bytes / kTreeEfficiency / protocol.scaleout_fraction * shape.scaleout_s_per_byte;
   cost.steps = depth + shape.tree_depth;
@@ -166,7 +175,7 @@ inline Cost exchange(const Links& links, const Shape& shape, const ProtocolCost&
   if (outside > 0) {
     const double messages = outside / (forwarded ? std::min(shape.members, kAggregatedMessages) : 1);
     cost.proxy_s = messages * protocol.proxy_s;
-    cost.scaleout_latency_s = protocol.tree_net_hop * links.scaleout_latency_s + cost.proxy_s;
+    cost.scaleout_latency_s = protocol.tree_net_hop * links.scaleout_latency_s + cost.proxy_s + shape.wan_s;
     cost.uplink_slowdown = uplink_slowdown;
     cost.scaleout_s = part * outside * uplink_slowdown / links.scaleout_bytes_per_s / protocol.scaleout_fraction;
   } else if (protocol.chunked) {
@@ -184,7 +193,7 @@ inline Cost message(const Links& links, const Shape& pair, const ProtocolCost& p
     cost.scaleup_latency_s = protocol.hop * links.scaleup_latency_s;
     cost.scaleup_s = bytes / protocol.scaleup_fraction * pair.scaleup_s_per_byte;
   } else {
-    cost.scaleout_latency_s = protocol.tree_net_hop * links.scaleout_latency_s;
+    cost.scaleout_latency_s = protocol.tree_net_hop * links.scaleout_latency_s + pair.wan_s;
     cost.scaleout_s = bytes / protocol.scaleout_fraction * pair.scaleout_s_per_byte;
   }
   return cost;
@@ -196,7 +205,7 @@ inline Cost token_exchange(const Links& links, const Shape& shape, const Multica
   Cost cost;
   cost.launch_s = links.launch_s + kPeersStart_s;
   cost.scaleup_latency_s = links.scaleup_latency_s * (shape.members > 1 ? kSimple.hop : 0);
-  cost.scaleout_latency_s = shape.domains > 1 ? links.scaleout_latency_s : 0;
+  cost.scaleout_latency_s = shape.domains > 1 ? links.scaleout_latency_s + shape.wan_s : 0;
   cost.scaleup_s = tokens.bytes * tokens.devices * (1 - 1 / shape.members) * shape.scaleup_s_per_byte / kForwardInside;
   cost.scaleout_s = shape.domains > 1 ? tokens.bytes * tokens.domains * (1 - 1 / shape.domains) *
                                             shape.scaleout_s_per_byte * shape.members / kForwardOutside

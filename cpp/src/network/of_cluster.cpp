@@ -1,6 +1,7 @@
 // The network of a cluster in the catalogue: what its fabric's description implies of switches and cables.
 #include <algorithm>
 #include <cmath>
+#include <string>
 
 #include "ampacity/error.hpp"
 #include "ampacity/network.hpp"
@@ -13,12 +14,42 @@ using network::ClusterTree;
 
 /// Sides of a torus as equal as the number of endpoints lets them be.
 Torus torus_for(const Fabric& fabric, std::int64_t endpoints) {
+  if (fabric.torus_x > 0) {
+    Torus given{{fabric.torus_x, fabric.torus_y, fabric.torus_z}, 0};
+    given.shape.resize(fabric.torus_z > 1 ? 3 : fabric.torus_y > 1 ? 2 : 1);
+    given.link_bytes_per_s = fabric.bytes_per_s_per_accelerator / (2 * static_cast<double>(given.shape.size()));
+    return given;
+  }
   std::int64_t first = std::llround(std::cbrt(static_cast<double>(endpoints)));
   while (endpoints % first != 0) --first;
   const std::int64_t plane = endpoints / first;
   std::int64_t second = std::llround(std::sqrt(static_cast<double>(plane)));
   while (plane % second != 0) --second;
   return {{first, second, plane / second}, fabric.bytes_per_s_per_accelerator / 6};
+}
+
+/// One more tier: every root of a site has its part of the WAN links, which meet half-way between the sites.
+void join_sites(FatTree& shape, const Fabric& fabric, std::int64_t accelerators, const std::string& cluster) {
+  std::int64_t below = shape.rail_only ? shape.rails : 1;
+  std::int64_t roots = below;
+  for (const std::int64_t down : shape.down) below *= down;
+  for (const std::int64_t up : shape.up) roots *= up;
+  const std::int64_t each = network::per_site(fabric, accelerators);
+  if (below != each) {
+    const std::int64_t step = below / shape.down.back();
+    throw InvalidSpec({{"fabric.sites", std::to_string(fabric.sites),
+                        "must leave whole switches of " + std::to_string(step) +
+                            " accelerators to every site: " + cluster + " has " + std::to_string(each) + " in each",
+                        "give leaf_accelerators, or other sites"}});
+  }
+  const std::size_t tiers = shape.down.size();
+  shape.link_bytes_per_s.resize(tiers, shape.link_bytes_per_s.front());
+  shape.link_bytes_per_s.push_back(fabric.wan_bytes_per_s / static_cast<double>(roots));
+  shape.cable_m.assign(tiers, 0.0);
+  shape.cable_m.push_back(fabric.wan_m / 2);
+  shape.down.push_back(fabric.sites);
+  shape.up.push_back(1);
+  shape.joins_sites = true;
 }
 
 }  // namespace
@@ -34,6 +65,9 @@ Network Network::of(const Cluster& cluster) {
   options.domain_bytes_per_s = node.accelerator.scaleup_bytes_per_s;
   options.domain_latency_s = node.scaleup_latency_s / 2;
   if (fabric.topology == Topology::dragonfly) return dragonfly(network::dragonfly_for(fabric, endpoints), options);
+  if (fabric.topology == Topology::dragonfly_plus) {
+    return dragonfly_plus(network::dragonfly_plus_for(fabric, endpoints), options);
+  }
   if (fabric.tiers == 0) throw Infeasible(cluster.name + " has no switches to wire: " + fabric.name);
 
   const ClusterTree tree = network::cluster_tree(fabric, endpoints, node.accelerators);
@@ -45,6 +79,7 @@ Network Network::of(const Cluster& cluster) {
   shape.link_bytes_per_s = {fabric.bytes_per_s_per_accelerator};
   shape.rails = tree.rails;
   shape.rail_only = tree.rail_only;
+  if (fabric.sites > 1) join_sites(shape, fabric, endpoints, cluster.name);
   return fat_tree(shape, options);
 }
 

@@ -20,7 +20,7 @@ struct RunPhase {
   // What became of it.
   double start_s = 0;
   double end_s = 0;
-  std::uint32_t last = 0;        ///< the flow that ended last
+  std::uint32_t last = 0;              ///< the flow that ended last
   std::uint32_t bottleneck = no_link;  ///< the link that limited it
 
   static constexpr std::uint32_t no_link = std::numeric_limits<std::uint32_t>::max();

@@ -77,6 +77,8 @@ Shape shape_of(const Links& links, const Group& group) {
     }
   }
   if (domains > 1) {
+    shape.sites = sites_of(links.paths, group);
+    if (shape.sites > 1) shape.wan_s = links.paths.wan_s;
     shape.uplink_slowdown = neighbours_slowdown(links.paths, group, static_cast<double>(domain));
     shape.scaleout_s_per_byte = shape.uplink_slowdown / (shape.members * links.scaleout_bytes_per_s);
   }

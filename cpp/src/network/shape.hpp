@@ -19,6 +19,8 @@ struct Shape {
   double scaleup_s_per_byte = 0;   ///< of one device's links to the other members
   double exchange_factor = 1;      ///< how much slower than that the middle of a torus is when all send to all
   double scaleout_s_per_byte = 0;  ///< of the NICs of all members in one domain together; 0 within one domain
+  double sites = 1;                ///< that the group spans
+  double wan_s = 0;                ///< of light between two of them; 0 in one site
   double uplink_slowdown = 1;      ///< of these NICs by uplinks that are fewer, or hashed; contained in it
 };
 

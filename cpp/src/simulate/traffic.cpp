@@ -413,7 +413,8 @@ float Paces::largest() const {
 
 bool has_links(const Cluster& cluster) {
   const Topology topology = cluster.fabric.topology;
-  return cluster.fabric.tiers > 0 && topology != Topology::torus && topology != Topology::dragonfly;
+  return cluster.fabric.tiers > 0 && topology != Topology::torus && topology != Topology::dragonfly &&
+         topology != Topology::dragonfly_plus;
 }
 
 Traffic traffic_of(const TrafficQuestion& question) {

@@ -119,7 +119,62 @@ void complete(Node& node, const std::string& path, const Catalogue&, std::vector
   }
 }
 
+namespace {
+
+void check_torus(const Cluster& cluster, const std::string& path, std::vector<Problem>& problems) {
+  const Fabric& fabric = cluster.fabric;
+  if (fabric.torus_x == 0 && fabric.torus_y == 0 && fabric.torus_z == 0) return;
+  const std::string sides =
+      number_text(fabric.torus_x) + " x " + number_text(fabric.torus_y) + " x " + number_text(fabric.torus_z);
+  if (fabric.topology != Topology::torus) {
+    note(problems, path + ".torus_x", sides, "is for tori only");
+  } else if (static_cast<double>(fabric.torus_x) * static_cast<double>(fabric.torus_y) *
+                 static_cast<double>(fabric.torus_z) !=
+             static_cast<double>(cluster.accelerators())) {
+    note(problems, path + ".torus_x", sides,
+         "must multiply to the " + number_text(cluster.accelerators()) + " accelerators of the cluster",
+         "torus_z = 1 for two dimensions");
+  }
+}
+
+void check_sites(const Cluster& cluster, const std::string& path, std::vector<Problem>& problems) {
+  const Fabric& fabric = cluster.fabric;
+  if (fabric.sites == 1) {
+    if (fabric.wan_bytes_per_s > 0) {
+      note(problems, path + ".wan_bytes_per_s", number_text(fabric.wan_bytes_per_s), "must be left out of one site",
+           "sites = 2, or more");
+    }
+    if (fabric.wan_m > 0) {
+      note(problems, path + ".wan_m", number_text(fabric.wan_m), "must be left out of one site", "sites = 2, or more");
+    }
+    return;
+  }
+  const bool tree = fabric.topology == Topology::fat_tree || fabric.topology == Topology::rail_optimised ||
+                    fabric.topology == Topology::rail_only;
+  if (!tree || fabric.tiers < 1 || fabric.tiers > 5) {
+    note(problems, path + ".sites", number_text(fabric.sites),
+         "is for fat trees of 1 to 5 tiers, with rails or without", "groups of a dragonfly-plus are joined in pairs");
+  }
+  if (fabric.wan_bytes_per_s <= 0) {
+    note(problems, path + ".wan_bytes_per_s", "0", "must be given where there are several sites",
+         "of all WAN links of a site together");
+  }
+  if (cluster.accelerators() % fabric.sites != 0) {
+    note(problems, path + ".sites", number_text(fabric.sites),
+         "must divide the " + number_text(cluster.accelerators()) + " accelerators of the cluster");
+  }
+}
+
+}  // namespace
+
 void complete(Cluster& cluster, const std::string& path, const Catalogue&, std::vector<Problem>& problems) {
+  check_torus(cluster, path + ".fabric", problems);
+  check_sites(cluster, path + ".fabric", problems);
+  const Topology topology = cluster.fabric.topology;
+  if (cluster.fabric.global_links > 0 && topology != Topology::dragonfly && topology != Topology::dragonfly_plus) {
+    note(problems, path + ".fabric.global_links", number_text(cluster.fabric.global_links),
+         "is for dragonfly and dragonfly-plus only");
+  }
   for (std::size_t i = 0; i < cluster.partitions.size(); ++i) {
     const Partition& partition = cluster.partitions[i];
     if (partition.accelerators % partition.node.accelerators != 0) {

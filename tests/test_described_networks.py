@@ -1,0 +1,171 @@
+"""Networks that a cluster's file describes: dragonfly-plus, several sites, tori with sides of their own."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import ampacity as amp
+from ampacity.cli import main
+
+FABRIC = """
+[fabric]
+name = "own"
+topology = "{topology}"
+tiers = 3
+bytes_per_s_per_accelerator = 50e9
+efficiency_fraction = 0.93
+switch = "qm9700"
+optic = "400g-dr4"
+{more}
+"""
+CLUSTER = """
+kind = "cluster"
+name = "own-cluster"
+site = "generic-us"
+reliability = "generic"
+[[partitions]]
+node = "{node}"
+accelerators = {accelerators}
+"""
+
+
+@pytest.fixture
+def described(tmp_path):
+    def make(topology, accelerators, more, node="dgx-h100"):
+        text = CLUSTER.format(node=node, accelerators=accelerators) + FABRIC.format(topology=topology, more=more)
+        path = tmp_path / "own.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return make
+
+
+# -------------------------------------------------------------------------------------------------------- dragonfly-plus
+
+
+def test_dragonfly_plus_takes_half_of_the_ports_each_way(described):
+    """64 ports: leaves of 32 up and 32 down, 32 spines with 32 to other groups: groups of 1,024 (Shpiner et al. 2017)."""
+    cluster = amp.cluster(described("dragonfly-plus", 8192, "pod_accelerators = 1024"))
+    net = amp.Network.of(cluster)
+    assert [(tier.name, tier.switches, tier.cables) for tier in net.tiers[1:]] == [
+        ("endpoint to leaf", 256, 8192),
+        ("leaf to spine", 256, 8 * 32 * 32),
+        ("between groups", 0, 28 * 146),  # 1,024 cables of a group shared by 7 others
+    ]
+    # Between halves of four groups each: 16 pairs.
+    assert net.bisection_bytes_per_s == pytest.approx(16 * 146 * 50e9)
+    bill = amp.bill_of_materials(cluster)
+    assert bill.switches_per_accelerator == pytest.approx(512 / 8192)
+
+
+def test_dragonfly_plus_as_given(described):
+    more = "leaf_accelerators = 16\nleaf_uplinks = 8\npod_accelerators = 256\nglobal_links = 5\noversubscription = 2.0"
+    net = amp.Network.of(amp.cluster(described("dragonfly-plus", 1024, more)))
+    assert [tier.cables for tier in net.tiers[1:]] == [1024, 4 * 16 * 8, 6 * 5]
+    moved = net.transfer([0], [1023], 50e6, routing="adaptive")
+    assert moved.end_s == pytest.approx(1e-3, rel=0.05)
+
+
+# ----------------------------------------------------------------------------------------------------------------- sites
+
+SITES = "sites = 2\nwan_bytes_per_s = 1.6e12\nwan_m = 1e6\nleaf_accelerators = 32"
+
+
+def test_two_sites_share_their_wan_links(described):
+    """256 GPUs a site, 1.6 TB/s between them (32 cards' worth), 1,000 km: 5 ms of light."""
+    cluster = amp.cluster(described("fat-tree", 512, SITES))
+    net = amp.Network.of(cluster)
+    assert net.endpoints == 512
+    assert net.tiers[-1].name == "between sites"
+    assert net.tiers[-1].switches == 0
+    assert net.tiers[-1].cables * net.tiers[-1].bytes_per_s == pytest.approx(2 * 1.6e12)
+    # In a site as before; across, all 256 cards share what 32 could fill.
+    inside = net.transfer(np.arange(256), np.arange(256)[::-1], 50e6, routing="spray").end_s
+    assert inside == pytest.approx(1e-3, rel=0.02)
+    across = net.transfer(np.arange(256), np.arange(256, 512), 50e6, routing="spray").end_s
+    assert across == pytest.approx(8e-3 + 5e-3, rel=0.01)
+
+
+def test_the_closed_form_knows_the_distance(described):
+    """A ring over both sites passes each border twice a round trip: light takes 5 ms each time; the WAN is shared."""
+    near = amp.cluster(described("fat-tree", 512, "leaf_accelerators = 32"))
+    one = amp.collective("all_reduce", near, gpus=512, size="64 KiB", algorithm="ring", protocol="ll")
+    far = amp.cluster(described("fat-tree", 512, SITES))
+    two = amp.collective("all_reduce", far, gpus=512, size="64 KiB", algorithm="ring", protocol="ll")
+    assert two.latency_s - one.latency_s == pytest.approx(2 * 2 * 5e-3)
+    tree = amp.collective("all_reduce", far, gpus=512, size="64 KiB", algorithm="tree", protocol="ll")
+    assert 2 * 5e-3 < tree.latency_s < 3 * 5e-3
+    # Groups within a site do not know of the other.
+    alone = [amp.collective("all_reduce", cluster, gpus=256, size="1 GiB") for cluster in (near, far)]
+    assert alone[0].time_s == alone[1].time_s
+    # 256 groups of two, rank i here with rank i there: 256 streams on 32 cards' worth of WAN.
+    pair = [amp.collective("all_reduce", cluster, gpus=2, stride=256, size="1 GiB") for cluster in (near, far)]
+    assert pair[1].bandwidth_s == pytest.approx(8 * pair[0].bandwidth_s, rel=0.01)
+    assert pair[1].bottleneck == "uplinks"
+
+
+def test_a_step_on_two_sites(described):
+    """Data parallel across the sites is slower than with both in one place, and simulated flows agree."""
+    job = amp.Training("llama-3.1-8b", global_batch=512, seq_len=8192)
+    layout = amp.Layout(tp=8, dp=64)
+    near, far = (
+        amp.cluster(described("fat-tree", 512, more))
+        for more in ("leaf_accelerators = 32", SITES.replace("1.6e12", "1e11"))
+    )
+    one, two = (amp.estimate(job, cluster, layout).step_time_s for cluster in (near, far))
+    assert two > one
+    flows = amp.simulate(job, far, layout, variability="none")
+    assert flows.step_time_s == pytest.approx(two, rel=0.05)
+    assert "between sites" in {tier.name for tier in flows.links.network.tiers}
+
+
+def test_sites_of_a_file_are_what_the_page_shows(described, capsys):
+    path = str(described("rail-optimised", 2048, "sites = 2\nwan_bytes_per_s = 5e12\nwan_m = 80e3"))
+    assert main(["network", path]) == 0
+    assert "between sites" in capsys.readouterr().out
+    assert main(["network", path, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["tiers"][-1]["name"] == "between sites"
+    # What is bought are two networks of 1,024; WAN links are not.
+    half = amp.bill_of_materials(amp.cluster(described("rail-optimised", 1024, "")))
+    assert found["bill_of_materials"]["switches_per_accelerator"] == pytest.approx(half.switches_per_accelerator)
+
+
+# ------------------------------------------------------------------------------------------------------------------ tori
+
+
+def test_a_torus_of_two_dimensions(described):
+    """256 chips as 16 x 16 (TPU v5e): four links each, a quarter of the rate."""
+    more = "torus_x = 16\ntorus_y = 16\ntorus_z = 1"
+    net = amp.Network.of(amp.cluster(described("torus", 256, more, node="tpu-v5e-host")))
+    assert [tier.cables for tier in net.tiers] == [256, 256]
+    assert net.tiers[0].bytes_per_s == pytest.approx(50e9 / 4)
+    assert len(net.route(0, 8 * 16 + 8)) == 16
+
+
+@pytest.mark.parametrize(
+    ("topology", "more", "message"),
+    [
+        ("fat-tree", "sites = 2", "fabric.wan_bytes_per_s = 0: must be given where there are several sites"),
+        ("fat-tree", "sites = 3\nwan_bytes_per_s = 1e12", "fabric.sites = 3: must divide the 512 accelerators"),
+        ("fat-tree", "wan_m = 1e5", "fabric.wan_m = 100000: must be left out of one site"),
+        ("dragonfly", "sites = 2\nwan_bytes_per_s = 1e12", "fabric.sites = 2: is for fat trees"),
+        ("dragonfly-pluss", "", "did you mean dragonfly-plus"),
+        ("fat-tree", "global_links = 4", "global_links = 4: is for dragonfly and dragonfly-plus only"),
+        ("torus", "torus_x = 8\ntorus_y = 8\ntorus_z = 4", "8 x 8 x 4: must multiply to the 512 accelerators"),
+        ("fat-tree", "torus_x = 8\ntorus_y = 8\ntorus_z = 8", "is for tori only"),
+        ("fat-tree", "sites = 0", "sites = 0: must be between 1 and 64"),
+    ],
+)
+def test_mistakes_are_named(described, topology, more, message):
+    with pytest.raises(amp.InvalidSpec, match=message):
+        amp.cluster(described(topology, 512, more))
+
+
+def test_sites_fill_their_switches(described):
+    cluster = amp.cluster(described("fat-tree", 1000, "sites = 5\nwan_bytes_per_s = 1e12\nleaf_accelerators = 32"))
+    with pytest.raises(amp.InvalidSpec, match=r"must leave whole switches of 32 accelerators to every site.*has 200"):
+        amp.Network.of(cluster)
