@@ -341,6 +341,31 @@ def test_curtailment_slows_the_job_for_its_hours():
     assert cut.grid_w[9000:10800].mean() == pytest.approx(plain.grid_w[9000:10800].mean(), rel=0.01)
 
 
+@pytest.mark.parametrize("cap_w", [600.0, 450.0])
+def test_a_capped_job_is_the_closed_form_under_that_cap(cap_w):
+    """A cap leaves the device's voltage, ratings and heat sink as they are: it is no smaller device."""
+    capped = power.JobLoad(JOB, CLUSTER, LAYOUT, cap_w=cap_w)
+    est = amp.estimate(JOB, power.with_limits(CLUSTER, cap_w=cap_w), LAYOUT)
+    # The law of agreement: 1 %, with devices that are all alike; the closed form also waits for the slowest.
+    waits_s = est.breakdown.straggler_s
+    joules = est.power.gpu_mean_w * est.step_time_s - waits_s * capped.shape.phase_w["stall"]
+    assert capped.shape.step_time_s == pytest.approx(est.step_time_s - waits_s, rel=0.01)
+    assert capped.shape.joules / 4096 == pytest.approx(joules, rel=0.01)
+    assert capped.shape.limit_w == cap_w
+    free = power.JobLoad(JOB, CLUSTER, LAYOUT)
+    assert capped.shape.phase_w["stall"] == free.shape.phase_w["stall"]
+    assert capped.simulation.power.it_nameplate_w == free.simulation.power.it_nameplate_w
+    # Power falls faster than the clock: less speed goes than power.
+    assert 1 < capped.shape.step_time_s / free.shape.step_time_s < 700 / cap_w
+
+
+def test_the_lower_of_two_caps_holds():
+    low = power.with_limits(CLUSTER, cap_w=450)
+    assert power.JobLoad(JOB, low, LAYOUT, cap_w=600).shape.limit_w == 450
+    assert power.JobLoad(JOB, low, LAYOUT).capped(400).shape.limit_w == 400
+    assert "before any work" in problems(lambda: power.JobLoad(JOB, CLUSTER, LAYOUT, cap_w=100))
+
+
 # ---------------------------------------------------------------- files
 
 
@@ -395,7 +420,7 @@ def test_bad_mitigations():
     assert "period_s" in problems(lambda: power.Curtailment(start_s=0, duration_s=10, period_s=5, cap_w=500))
     job = power.JobLoad(JOB, CLUSTER, LAYOUT)
     low = power.Curtailment(start_s=0, duration_s=10, cap_w=50)
-    assert "idle" in problems(lambda: power.SiteLoad(job, [low]).trace(10))
+    assert "before any work" in problems(lambda: power.SiteLoad(job, [low]).trace(10))
     high = power.Curtailment(start_s=0, duration_s=10, cap_w=900)
     assert "cap_w" in problems(lambda: power.SiteLoad(job, [high]).trace(10))
     assert "does not say" in problems(lambda: power.SiteLoad(power.JobLoad(square()), [low]).trace(10))

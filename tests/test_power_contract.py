@@ -298,7 +298,7 @@ def test_mistakes():
     assert "did you mean" in refused(*ASK, "--mitigate", "shelf:65,energyj=1")
     assert "needs watts" in refused(*ASK, "--mitigate", "battery")
     assert "battery.hours" in refused(*ASK, "--mitigate", "battery:1e6,hours=0")
-    assert "idle" in refused(*ASK, "--mitigate", "cap:10")
+    assert "before any work" in refused(*ASK, "--mitigate", "cap:10")
     assert "no such file" in refused(*ASK, "--contract", "nowhere.toml")
     assert "must end in" in refused(*ASK, "--out", "load.xyz")
     assert "duration_s" in refused(*ASK, "--duration", "nan")

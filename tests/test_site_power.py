@@ -211,6 +211,8 @@ def test_metas_83_thousand_gb200_at_960_w():
     limited = amp.site_power(cluster, device_limit_w=960.0, load_fraction=1.0)
     assert limited.it_mean_w == limited.it_peak_w == pytest.approx(capped.it_mean_w, rel=1e-12)
     assert limited.it_nameplate_w == capped.it_nameplate_w
+    cluster_with_caps = amp.power.with_limits(cluster, cap_w=960.0)
+    assert amp.site_power(cluster_with_caps, load_fraction=1.0).facility_peak_w == limited.facility_peak_w
 
 
 def test_year_of_a_gigawatt():

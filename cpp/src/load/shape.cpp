@@ -73,7 +73,7 @@ RankWatts rank_watts(const Simulation& simulation, const Accelerator& device) {
     const double busy_s = of("busy_s") - optimizer_s;
     const double kernels_j = of("joules") - optimizer_s * watts.optimizer_w - waiting_s * watts.stalled_w -
                              (of("communication_s") + of("wait_network_s")) * watts.communicating_w;
-    watts.busy_w.push_back(busy_s > 0 ? std::clamp(kernels_j / busy_s, watts.stalled_w, device.tdp_w)
+    watts.busy_w.push_back(busy_s > 0 ? std::clamp(kernels_j / busy_s, watts.stalled_w, device.limit_w())
                                       : watts.stalled_w);
   }
   return watts;
@@ -136,7 +136,7 @@ LoadShape load_shape(const Simulation& simulation, double resolution_s) {
   shape.step_time_s = simulation.step_time_s();
   shape.accelerators = simulation.layout().accelerators();
   shape.accelerators_w = simulation.power_trace(resolution_s).accelerators_w;
-  shape.limit_w = device.tdp_w;
+  shape.limit_w = device.limit_w();
   shape.idle_w = device.idle_w;
   const RankWatts watts = rank_watts(simulation, device);
   const double busy_w =

@@ -14,7 +14,7 @@ Watts3 times(double count, const Watts3& one) {
 }
 
 double device_limit_w(const Node& node, const SitePowerOptions& options) {
-  const double limit_w = node.accelerator.tdp_w;
+  const double limit_w = node.accelerator.limit_w();
   return options.device_limit_w > 0 ? std::min(options.device_limit_w, limit_w) : limit_w;
 }
 

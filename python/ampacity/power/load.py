@@ -18,6 +18,7 @@ from ampacity._core import (
     InvalidSpec,
     Layout,
     LoadEvents,
+    Partition,
     PowerFloor,
     Problem,
     StepShape,
@@ -25,6 +26,7 @@ from ampacity._core import (
     Training,
 )
 from ampacity._simulate import Simulation
+from ampacity.power.caps import with_limits
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -157,16 +159,14 @@ def shape_from_watts(
 
 
 def _with_cap(cluster: Cluster, cap_w: float) -> Cluster:
-    """Return a cluster whose accelerators have a lower power limit."""
-    partitions = []
-    for partition in cluster.partitions:
-        device = partition.node.accelerator
-        if cap_w <= device.idle_w:
-            rule = f"must be above what an idle {device.name} draws ({device.idle_w:g} W)"
-            raise InvalidSpec([Problem(path="cap_w", value=f"{cap_w:g}", rule=rule, hint="")])
-        capped = device.replace(tdp_w=min(cap_w, device.tdp_w))
-        partitions.append(partition.replace(node=partition.node.replace(accelerator=capped)))
-    return cluster.replace(partitions=partitions)
+    """Return a cluster whose accelerators have a power cap, or keep their own where that is lower."""
+    capped = with_limits(cluster, cap_w=cap_w)
+    pairs = zip(cluster.partitions, capped.partitions, strict=True)
+    return cluster.replace(partitions=[old if 0 < _cap_w(old) < _cap_w(new) else new for old, new in pairs])
+
+
+def _cap_w(partition: Partition) -> float:
+    return partition.node.accelerator.power_cap_w
 
 
 class JobLoad:
@@ -182,7 +182,8 @@ class JobLoad:
     offset_s
         How far into its step it is at the start (s).
     cap_w
-        Power limit of each accelerator (W; default: its own). Lower limits lower clocks, as the compute model says.
+        Power cap of each accelerator (W; default: none), as `with_limits` sets it: the clock falls as far as the
+        device's voltage and frequency make it, ratings stay.
     resolution_s
         Of the step (s).
 
@@ -246,7 +247,7 @@ class JobLoad:
         Raises
         ------
         InvalidSpec
-            The job was given as a shape, or the limit is below what an idle accelerator draws.
+            The job was given as a shape, or the limit is below what an accelerator draws before any work.
         """
         if self._question is None:
             rule = "needs a job: a shape of watts does not say what a lower limit makes of them"
