@@ -366,6 +366,19 @@ def test_the_lower_of_two_caps_holds():
     assert "before any work" in problems(lambda: power.JobLoad(JOB, CLUSTER, LAYOUT, cap_w=100))
 
 
+def test_a_trace_is_a_table():
+    pandas = pytest.importorskip("pandas")
+    from ampacity._columns import Table
+
+    trace = load_of(square()).trace(10)
+    assert isinstance(trace, Table)
+    assert trace.units["grid_w"].endswith("(W)")
+    frame = trace.to_pandas()
+    assert isinstance(frame, pandas.DataFrame)
+    assert list(frame.columns) == list(power.LoadTrace.units)
+    assert np.array_equal(frame["grid_w"], trace.grid_w)
+
+
 # ---------------------------------------------------------------- files
 
 

@@ -193,13 +193,32 @@ SIM = amp.simulate(JOB, amp.cluster("meta-llama3-16k"), amp.Layout(tp=8, pp=16, 
 def test_breakers_as_provisioned_hold():
     levels = power.breaker_levels(SIM.cluster)
     found = power.breakers(SIM, levels)
-    assert [level.name for level in levels] == ["rack", "RPP", "SB", "MSB"]
+    assert [level.name for level in levels] == ["rack", "row panel", "switch board", "main board"]
     assert not any(one.overloaded for one in found.loads)
     assert sum(one.breakers for one in found.loads if one.level == "rack") * found.loads[0].racks >= 4096 / 16
     # What racks draw is what the site draws, switches and storage aside.
     racks_w = sum(one.mean_w * one.breakers for one in found.loads if one.level == "rack")
     shape = power.step_shape(SIM)
     assert racks_w == pytest.approx(shape.mean_w * (1 + shape.supply_loss) + shape.hosts_w, rel=0.02)
+
+
+def test_static_and_dynamic_breakers_are_the_same_boards():
+    """Ratings are the plant's; both reports fill boards with racks by nameplate x provision_fraction."""
+    cluster = SIM.cluster
+    plant = cluster.site.plant.replace(row_breaker_w=250e3, switchboard_w=1.5e6, main_board_w=3e6)
+    other = cluster.replace(site=cluster.site.replace(plant=plant))
+    levels = power.breaker_levels(other)
+    static = amp.site_power(other).breakers
+    assert [level.name for level in levels] == [level.level for level in static]
+    assert [level.rating_w for level in levels[1:]] == [250e3, 1.5e6, 3e6]
+    rack_w = cluster.partitions[0].node.nameplate_w * cluster.partitions[0].node.nodes_per_rack
+    assert levels[1].racks == 250e3 // rack_w
+    assert static[1].nameplate_w == pytest.approx(levels[1].racks * rack_w, rel=1e-9)
+    denser = power.breaker_levels(other, oversubscription_fraction=0.3)
+    assert denser[1].racks == 250e3 * 1.3 // rack_w
+    assert amp.BreakerLoading is amp.StaticBreakerLoad
+    assert power.BreakerLoad is power.DynamicBreakerLoad
+    assert "oversubscription_fraction" in problems(lambda: power.breaker_levels(other, oversubscription_fraction=-1))
 
 
 def test_an_overloaded_breaker_is_named_with_size_and_time():
@@ -275,7 +294,7 @@ def test_json_plot_and_files(tmp_path):
     assert len(table.read_text(encoding="utf-8").splitlines()) == 301
     text = answer(*ASK, "--breakers")
     assert "steepest" in text
-    assert "MSB: at most" in text
+    assert "main board: at most" in text
 
 
 def test_caps_and_ladder():

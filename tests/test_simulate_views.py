@@ -135,7 +135,7 @@ def test_racks_and_halls_follow_the_catalogue():
     node = cluster.partitions[0].node
     assert (sim.by("node").devices == node.accelerators).all()
     assert (sim.by("rack").devices == node.accelerators * node.nodes_per_rack).all()
-    racks = int(cluster.site.hall_power_w // (node.nameplate_w * node.nodes_per_rack))
+    racks = int(cluster.site.plant.main_board_w // (node.nameplate_w * node.nodes_per_rack))
     assert sim.by("hall").devices[0] == min(sim.devices.rows, racks * node.accelerators * node.nodes_per_rack)
     small = cluster.replace(site=cluster.site.replace(hall_power_w=1e5))
     assert sim.what_if(cluster=small).by("hall").rows > sim.by("hall").rows

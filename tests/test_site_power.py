@@ -424,3 +424,21 @@ def test_any_plant_conserves_and_never_likes_heat(changes, dry, below, warmer):
     assert power.wue_l_per_kwh >= 0
     hotter = amp.site_power(cluster, weather=constant(dry + warmer, dry + warmer - below))
     assert hotter.pue_mean >= power.pue_mean * (1 - 1e-12)
+
+
+def test_halls_and_inlets_are_the_plants():
+    cluster = amp.cluster("meta-gb200-83k")
+    site = cluster.site
+    assert site.hall_power_w == site.supply_liquid_c == 0  # what the plant says
+    large = site.replace(plant=site.plant.replace(main_board_w=5e6))
+    assert amp.site_power(cluster.replace(site=large)).halls == pytest.approx(amp.site_power(cluster).halls / 2, abs=1)
+    given = site.replace(hall_power_w=5e6)
+    assert amp.site_power(cluster.replace(site=given)).halls == amp.site_power(cluster.replace(site=large)).halls
+    job = amp.Training("llama-3.1-8b", global_batch=64)
+    layout = amp.Layout(tp=1, dp=4, recompute="full")
+    for plant, inlet_c in (("liquid-dry", 32), ("chilled-liquid-tower", 32), ("liquid-dry-45c", 45)):
+        there = cluster.replace(site=site.replace(plant=plant))
+        sim = amp.simulate(job, there, layout, variability="none")
+        assert (sim.devices.inlet_c == inlet_c).all()
+    cold = cluster.replace(site=site.replace(supply_liquid_c=25))
+    assert (amp.simulate(job, cold, layout, variability="none").devices.inlet_c == 25).all()

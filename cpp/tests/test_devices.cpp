@@ -73,7 +73,14 @@ TEST_CASE("a device's resistance, and how air and liquid differ") {
   CHECK(air.resistance_c_per_w * node.accelerator.tdp_w == Approx(39));
   CHECK(liquid.resistance_c_per_w < 0.5 * air.resistance_c_per_w);
   CHECK(liquid.time_constant_s < air.time_constant_s);
-  CHECK(liquid.supply_c == cluster.site.supply_liquid_c);
+  CHECK(liquid.supply_c == Site::design_liquid_c);
+  Site site = cluster.site;
+  site.plant.liquid.supply_c = 45;  // warm water comes through
+  CHECK(power::cooler_of(node, site).supply_c == 45);
+  site.plant.liquid.supply_c = 20;  // cold water does not: mixing valves
+  CHECK(power::cooler_of(node, site).supply_c == Site::design_liquid_c);
+  site.supply_liquid_c = 25;
+  CHECK(power::cooler_of(node, site).supply_c == 25);
   node.thermal_resistance_c_per_w = 0.1;
   node.thermal_time_constant_s = 20;
   CHECK(power::cooler_of(node, cluster.site).resistance_c_per_w == 0.1);

@@ -82,14 +82,14 @@ TEST_CASE("boards are filled up to what is provisioned, and overloads are counte
   Plant plant;
   plant.rack_breaker_w = 45e3;
   const std::vector<RackGroup> racks{{10, 30e3, 38e3, 40e3}};
-  const auto levels = breaker_levels(plant, racks);
+  const auto levels = static_breaker_loads(plant, racks);
   CHECK(levels[0].count == 10);
   CHECK(levels[0].overloaded_nameplate == 0);
   CHECK(levels[1].count == 3);  // 4, 4 and 2 racks on 190 kW
   CHECK(levels[1].peak_w == Approx(4 * 38e3));
   CHECK(levels[1].overloaded_nameplate == 0);
   plant.provision_fraction = 0.8;  // 5 racks to a row: 200 kW at nameplate, 190 at peak
-  const auto tight = breaker_levels(plant, racks);
+  const auto tight = static_breaker_loads(plant, racks);
   CHECK(tight[1].count == 2);
   CHECK(tight[1].overloaded_peak == 0);
   CHECK(tight[1].overloaded_nameplate == 2);

@@ -109,7 +109,7 @@ from ampacity._network_results import AffectedFlows, NetworkEvent, NetworkTier, 
 from ampacity._pipeline import pipeline_timeline
 from ampacity._placement import parallel_groups, read_placement
 from ampacity._simulate import Simulation, simulate
-from ampacity._site_power import BreakerLoading, PowerItem, SitePower, SupplyMix, site_power
+from ampacity._site_power import BreakerLoading, PowerItem, SitePower, StaticBreakerLoad, SupplyMix, site_power
 from ampacity._validation import Validation, ValidationRow, ValidationSummary, validate
 from ampacity._variability import Variability
 from ampacity._weather import Weather, read_weather, weather_year
@@ -202,6 +202,7 @@ __all__ = [
     "SitePower",
     "Software",
     "StageMemory",
+    "StaticBreakerLoad",
     "StepEnergy",
     "Supply",
     "SupplyMix",

@@ -17,7 +17,6 @@ __all__: list[str] = [
     "Bound",
     "Breakdown",
     "BreakerLevel",
-    "BreakerLoad",
     "Candidate",
     "CapPoint",
     "Catalogue",
@@ -32,6 +31,7 @@ __all__: list[str] = [
     "CriticalDevice",
     "Curtailment",
     "DeviceStates",
+    "DynamicBreakerLoad",
     "Error",
     "Estimate",
     "EstimateColumns",
@@ -89,6 +89,7 @@ __all__: list[str] = [
     "attention_costs",
     "best_cap",
     "bill_of_materials",
+    "breaker_levels",
     "breaker_loads",
     "cap_sweep",
     "check_choice",
@@ -2796,7 +2797,7 @@ class Site:
     power_limit_w : float, optional
         power that the grid grants; 0 = unknown. From 0 to 1e+12.
     hall_power_w : float, optional
-        IT nameplate of one hall: what its main switchboard carries (default: 2.5 MW, Dynamo). From 1000 to 1e+12.
+        IT nameplate of one hall (default: what a main switch board of the plant carries). From 1000 to 1e+12.
     climate : climate, optional
         the weather there.
     plant : plant, optional
@@ -2804,9 +2805,9 @@ class Site:
     generation : generation, optional
         generators and batteries of the site.
     supply_air_c : float, optional
-        temperature (degrees Celsius) of the air that enters air-cooled nodes, mean of the hall. From -20 to 60.
+        temperature (degrees Celsius) of the air that enters air-cooled nodes, mean of the hall; 0 = what the plant supplies, 27 or more. From -20 to 60.
     supply_liquid_c : float, optional
-        temperature (degrees Celsius) of the liquid that enters liquid-cooled nodes, mean of the hall. From -20 to 80.
+        temperature (degrees Celsius) of the liquid that enters liquid-cooled nodes, mean of the hall; 0 = what the plant supplies, 32 or more. From -20 to 80.
     air_spread_c : float, optional
         standard deviation of that of air between racks (degrees Celsius). From 0 to 30.
     liquid_spread_c : float, optional
@@ -2845,12 +2846,12 @@ class Site:
         facility_usd_per_w: float = 11.7,
         storage_w_per_accelerator: float = 30.0,
         power_limit_w: float = 0.0,
-        hall_power_w: float = 2500000.0,
+        hall_power_w: float = 0.0,
         climate: Climate | str | collections.abc.Mapping[str, typing.Any] = ...,
         plant: Plant | str | collections.abc.Mapping[str, typing.Any] = ...,
         generation: Generation | collections.abc.Mapping[str, typing.Any] = ...,
-        supply_air_c: float = 27.0,
-        supply_liquid_c: float = 32.0,
+        supply_air_c: float = 0.0,
+        supply_liquid_c: float = 0.0,
         air_spread_c: float = 2.0,
         liquid_spread_c: float = 0.5,
     ) -> None: ...
@@ -2921,7 +2922,7 @@ class Site:
     @property
     def hall_power_w(self) -> float:
         """
-        IT nameplate of one hall: what its main switchboard carries (default: 2.5 MW, Dynamo)
+        IT nameplate of one hall (default: what a main switch board of the plant carries)
         """
     @property
     def liquid_spread_c(self) -> float:
@@ -2976,12 +2977,12 @@ class Site:
     @property
     def supply_air_c(self) -> float:
         """
-        temperature (degrees Celsius) of the air that enters air-cooled nodes, mean of the hall
+        temperature (degrees Celsius) of the air that enters air-cooled nodes, mean of the hall; 0 = what the plant supplies, 27 or more
         """
     @property
     def supply_liquid_c(self) -> float:
         """
-        temperature (degrees Celsius) of the liquid that enters liquid-cooled nodes, mean of the hall
+        temperature (degrees Celsius) of the liquid that enters liquid-cooled nodes, mean of the hall; 0 = what the plant supplies, 32 or more
         """
     @property
     def title(self) -> str:
@@ -7325,9 +7326,9 @@ class BreakerLevel:
         heat at which it trips, over that at its rating (default: 1.206; with the time constant a load 10 % above the rating trips after 17 minutes and 40 % after one)
         """
 
-class BreakerLoad:
+class DynamicBreakerLoad:
     """
-    What the breakers of one level that feed one pipeline stage see.
+    What the breakers of one level that feed one pipeline stage see from second to second.
     """
     def __repr__(self) -> str: ...
     @property
@@ -7436,6 +7437,13 @@ def bill_of_materials(
     What ``ampacity.bill_of_materials`` is made of.
     """
 
+def breaker_levels(
+    cluster: Cluster, *, oversubscription_fraction: typing.SupportsFloat | typing.SupportsIndex
+) -> list[BreakerLevel]:
+    """
+    Rack and boards of the cluster's plant, filled with racks.
+    """
+
 def breaker_loads(
     simulation: Simulation,
     levels: collections.abc.Sequence[BreakerLevel],
@@ -7443,7 +7451,7 @@ def breaker_loads(
     control: bool,
     period_s: typing.SupportsFloat | typing.SupportsIndex,
     duration_s: typing.SupportsFloat | typing.SupportsIndex,
-) -> list[BreakerLoad]:
+) -> list[DynamicBreakerLoad]:
     """
     What breakers see of a simulated step that repeats itself.
     """

@@ -47,8 +47,8 @@ class PowerItem:
 
 
 @dataclasses.dataclass(frozen=True)
-class BreakerLoading:
-    """Breakers of one level.
+class StaticBreakerLoad:
+    """Breakers of one level against steady loads of the whole site; from second to second: `power.DynamicBreakerLoad`.
 
     Attributes
     ----------
@@ -73,6 +73,9 @@ class BreakerLoading:
     overloaded_mean: int
     overloaded_peak: int
     overloaded_nameplate: int
+
+
+BreakerLoading = StaticBreakerLoad  # earlier name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,7 +148,7 @@ class SitePower:
     tree
         From the grid feed to the devices.
     breakers
-        Rack, row, switch board, main board.
+        Rack, row panel, switch board, main board, at the mean, the peak and the nameplate.
     supply
         Grid and generators over the year.
     weather
@@ -186,7 +189,7 @@ class SitePower:
     halls: int
     buildings: int
     tree: tuple[PowerItem, ...]
-    breakers: tuple[BreakerLoading, ...]
+    breakers: tuple[StaticBreakerLoad, ...]
     supply: SupplyMix
     weather: Weather = dataclasses.field(repr=False)
     pue: Hours = dataclasses.field(repr=False)
@@ -319,7 +322,7 @@ def site_power(
         published_pue_mean=site.pue_mean or None,
         published_pue_peak=site.pue_peak or None,
         tree=tuple(PowerItem(*row) for row in tree),
-        breakers=tuple(BreakerLoading(*row) for row in breakers),
+        breakers=tuple(StaticBreakerLoad(*row) for row in breakers),
         supply=SupplyMix(**supply),
         weather=Weather(dry_bulb_c, wet_bulb_c),
         pue=pue,

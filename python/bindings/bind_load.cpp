@@ -206,8 +206,9 @@ void bind_contract(py::module_& module) {
 
 void bind_breakers(py::module_& module) {
   bind_spec<BreakerLevel>(module, "BreakerLevel", "Equal breakers of one level of the distribution.");
-  using L = BreakerLoad;
-  py::class_<L>(module, "BreakerLoad", "What the breakers of one level that feed one pipeline stage see.")
+  using L = DynamicBreakerLoad;
+  py::class_<L>(module, "DynamicBreakerLoad",
+                "What the breakers of one level that feed one pipeline stage see from second to second.")
       .def_readonly("level", &L::level, "Name of the level.")
       .def_readonly("stage", &L::stage, "Pipeline stage that their racks work on.")
       .def_readonly("breakers", &L::breakers, "As many see the same.")
@@ -223,10 +224,14 @@ void bind_breakers(py::module_& module) {
       .def_readonly("slowed_fraction", &L::slowed_fraction, "Speed that controllers up to this level cost.")
       .def_property_readonly("overloaded", &L::overloaded, "Whether the highest load is above the rating.")
       .def("__repr__", [](const L& self) {
-        return "<BreakerLoad of " + std::to_string(self.breakers) + " x " + self.level + ", stage " +
+        return "<DynamicBreakerLoad of " + std::to_string(self.breakers) + " x " + self.level + ", stage " +
                std::to_string(self.stage) + ": " + std::to_string(self.highest_w / 1e3) + " of " +
                std::to_string(self.rating_w / 1e3) + " kW>";
       });
+  module.def(
+      "breaker_levels", [](const Cluster& cluster, double fraction) { return breaker_levels(cluster, fraction); },
+      py::arg("cluster"), py::kw_only(), py::arg("oversubscription_fraction"),
+      "Rack and boards of the cluster's plant, filled with racks.");
   module.def(
       "breaker_loads",
       [](const Simulation& simulation, const std::vector<BreakerLevel>& levels, bool control, double period_s,

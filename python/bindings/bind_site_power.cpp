@@ -87,7 +87,7 @@ SiteParts parts_of_site(const Cluster& cluster, double device_limit_w, double de
         py::make_tuple(item.level, item.name, item.parent, item.count, item.mean_w, item.peak_w, item.nameplate_w));
   }
   py::list breakers;
-  for (const BreakerLoading& level : power.breakers) {
+  for (const StaticBreakerLoad& level : power.breakers) {
     breakers.append(py::make_tuple(level.level, level.count, level.rating_w, level.mean_w, level.peak_w,
                                    level.nameplate_w, level.overloaded_mean, level.overloaded_peak,
                                    level.overloaded_nameplate));

@@ -48,8 +48,9 @@ struct BreakerControl {
   double release_below = 0.90;
 };
 
-/// What the breakers of one level that feed one pipeline stage see.
-struct BreakerLoad {
+/// What the breakers of one level that feed one pipeline stage see from second to second. Steady loads of a whole site
+/// against the same ratings: `StaticBreakerLoad`.
+struct DynamicBreakerLoad {
   std::string level;
   std::int64_t stage = 0;
   std::int64_t breakers = 0;  ///< as many see the same
@@ -66,11 +67,18 @@ struct BreakerLoad {
 
   [[nodiscard]] bool overloaded() const { return highest_w > rating_w; }
 };
+using BreakerLoad = DynamicBreakerLoad;  ///< earlier name
+
+/// The levels of the cluster's plant (`Plant::row_breaker_w` and so on), rack first, filled with racks of its first
+/// kind of node as `site_power` fills them; `oversubscription_fraction` puts so many more behind each.
+/// \throws InvalidSpec for a fraction below 0
+[[nodiscard]] std::vector<BreakerLevel> breaker_levels(const Cluster& cluster, double oversubscription_fraction = 0);
 
 /// Repeats a simulated step for `duration_s`; levels from the rack upwards. Ranks stand in order, so that a breaker's
 /// racks do the same; hosts' share is in the racks, switches have their own.
 /// \throws InvalidSpec for levels that cannot be: no racks fit, ratings out of range
-[[nodiscard]] std::vector<BreakerLoad> breaker_loads(const Simulation& simulation, std::span<const BreakerLevel> levels,
-                                                     const BreakerControl& control, double duration_s);
+[[nodiscard]] std::vector<DynamicBreakerLoad> breaker_loads(const Simulation& simulation,
+                                                            std::span<const BreakerLevel> levels,
+                                                            const BreakerControl& control, double duration_s);
 
 }  // namespace ampacity

@@ -12,7 +12,7 @@
 namespace ampacity {
 
 /// Devices that work or stand together. Ranks fill the cluster in order, node by node and rack by rack; a hall is as
-/// many racks as its switchboard carries (`Site::hall_power_w`).
+/// many racks as its switchboard carries (`Site::hall_w`).
 enum class GroupKind : std::uint8_t { stage, replica, node, rack, hall };
 template <>
 struct EnumNames<GroupKind> {

@@ -41,16 +41,25 @@ struct Site {
   double facility_usd_per_w = 11.7;
   double storage_w_per_accelerator = 30;
   double power_limit_w = 0;
-  /// The main switchboard of Meta's data centres: 2.5 MW, below which rows and racks hang (Wu et al., "Dynamo", ISCA
-  /// 2016).
-  double hall_power_w = 2.5e6;
+  double hall_power_w = 0;
   Climate climate;
   Plant plant;
   Generation generation;
-  double supply_air_c = 27;
-  double supply_liquid_c = 32;
+  double supply_air_c = 0;
+  double supply_liquid_c = 0;
   double air_spread_c = 2;
   double liquid_spread_c = 0.5;
+
+  /// ASHRAE TC 9.9: recommended up to 27 degrees for air; liquid of class W32.
+  static constexpr double design_air_c = 27;
+  static constexpr double design_liquid_c = 32;
+
+  /// IT nameplate of one hall: what was given, or what a main switch board carries.
+  [[nodiscard]] double hall_w() const { return hall_power_w > 0 ? hall_power_w : plant.main_board_w; }
+  /// What enters the nodes: what was given, or what the plant supplies. Where that is colder than nodes are made for,
+  /// they hold their design: fans run slower, mixing valves of the liquid loop close.
+  [[nodiscard]] double air_inlet_c() const { return inlet_c(supply_air_c, plant.air, design_air_c); }
+  [[nodiscard]] double liquid_inlet_c() const { return inlet_c(supply_liquid_c, plant.liquid, design_liquid_c); }
 
   static constexpr std::string_view kind = "site";
   template <class S = Site>
@@ -74,20 +83,30 @@ struct Site {
                  "storage and management power"),
         optional("power_limit_w", &S::power_limit_w, Range{0, 1e12}, "power that the grid grants; 0 = unknown"),
         optional("hall_power_w", &S::hall_power_w, Range{1e3, 1e12},
-                 "IT nameplate of one hall: what its main switchboard carries (default: 2.5 MW, Dynamo)"),
+                 "IT nameplate of one hall (default: what a main switch board of the plant carries)"),
         optional("climate", &S::climate, "the weather there"),
         optional("plant", &S::plant, "conversion, cooling and breakers"),
         optional("generation", &S::generation, "generators and batteries of the site"),
-        optional("supply_air_c", &S::supply_air_c, Range{-20, 60},
-                 "temperature (degrees Celsius) of the air that enters air-cooled nodes, mean of the hall"),
-        optional("supply_liquid_c", &S::supply_liquid_c, Range{-20, 80},
-                 "temperature (degrees Celsius) of the liquid that enters liquid-cooled nodes, mean of the hall"),
+        optional(
+            "supply_air_c", &S::supply_air_c, Range{-20, 60},
+            "temperature (degrees Celsius) of the air that enters air-cooled nodes, mean of the hall; 0 = what the "
+            "plant supplies, 27 or more"),
+        optional(
+            "supply_liquid_c", &S::supply_liquid_c, Range{-20, 80},
+            "temperature (degrees Celsius) of the liquid that enters liquid-cooled nodes, mean of the hall; 0 = what "
+            "the plant supplies, 32 or more"),
         optional("air_spread_c", &S::air_spread_c, Range{0, 30},
                  "standard deviation of that of air between racks (degrees Celsius)"),
         optional("liquid_spread_c", &S::liquid_spread_c, Range{0, 30},
                  "standard deviation of that of liquid between racks (degrees Celsius)")};
   }
   friend bool operator==(const Site&, const Site&) = default;
+
+ private:
+  [[nodiscard]] double inlet_c(double given_c, const CoolingLoop& loop, double design_c) const {
+    if (given_c != 0) return given_c;
+    return plant.name.empty() || loop.supply_c < design_c ? design_c : loop.supply_c;
+  }
 };
 
 /// How often a large job is interrupted and what an interruption costs.

@@ -54,8 +54,9 @@ struct PowerItem {
   double nameplate_w = 0;    ///< every device at its rating in the hottest hour
 };
 
-/// Breakers of one level, each with an equal share of what hangs on it; loads are those of the fullest.
-struct BreakerLoading {
+/// Breakers of one level against steady loads of the whole site: mean, peak and nameplate, each rack of a kind alike;
+/// loads are those of the fullest. What a job's steps do to them from second to second: `DynamicBreakerLoad`.
+struct StaticBreakerLoad {
   std::string level;  ///< rack, row panel, switch board, main board
   std::int64_t count = 0;
   double rating_w = 0;
@@ -66,6 +67,7 @@ struct BreakerLoading {
   std::int64_t overloaded_peak = 0;
   std::int64_t overloaded_nameplate = 0;
 };
+using BreakerLoading = StaticBreakerLoad;  ///< earlier name
 
 /// Where a year's energy comes from.
 struct SupplyMix {
@@ -85,7 +87,7 @@ struct SupplyMix {
 /// Power of a site whose whole cluster works.
 struct SitePower {
   std::vector<PowerItem> tree;
-  std::vector<BreakerLoading> breakers;
+  std::vector<StaticBreakerLoad> breakers;
   std::int64_t halls = 0;
   std::int64_t buildings = 0;
   double it_mean_w = 0;

@@ -7,6 +7,7 @@
 #include "ampacity/error.hpp"
 #include "ampacity/load.hpp"
 #include "base/text.hpp"
+#include "power/distribution.hpp"
 #include "power/node_power.hpp"
 #include "spec/ranges.hpp"
 #include "step/pace.hpp"
@@ -25,6 +26,14 @@ struct Rack {
   double rating_w = 0;
 };
 
+double accelerators_of_rack(const Node& node) {
+  return std::max(1.0, std::round(static_cast<double>(node.accelerators) * node.nodes_per_rack));
+}
+
+double rack_nameplate_w(const Node& node) {
+  return accelerators_of_rack(node) / static_cast<double>(node.accelerators) * power::node_nameplate_w(node);
+}
+
 Rack rack_of(const Simulation& simulation) {
   const Cluster& cluster = simulation.cluster();
   const Accelerator* device = step::pace_of(simulation.job(), cluster, simulation.layout()).device;
@@ -33,12 +42,12 @@ Rack rack_of(const Simulation& simulation) {
     if (&partition.node.accelerator == device) node = &partition.node;
   }
   Rack rack;
-  rack.accelerators = std::max(1.0, std::round(static_cast<double>(node->accelerators) * node->nodes_per_rack));
+  rack.accelerators = accelerators_of_rack(*node);
   const double nodes = rack.accelerators / static_cast<double>(node->accelerators);
   const double mean_w = simulation.power().gpu_mean_w;
   rack.supply_loss = 1 / node->psu_efficiency_fraction - 1;
   rack.hosts_w = nodes * power::node_w(*node, mean_w) - rack.accelerators * mean_w * (1 + rack.supply_loss);
-  rack.rating_w = nodes * power::node_nameplate_w(*node);
+  rack.rating_w = rack_nameplate_w(*node);
   return rack;
 }
 
@@ -172,15 +181,33 @@ Watched watched(const BreakerLevel& level, const Rack& rack, const BreakerContro
 
 }  // namespace
 
-std::vector<BreakerLoad> breaker_loads(const Simulation& simulation, std::span<const BreakerLevel> levels,
-                                       const BreakerControl& control, double duration_s) {
+std::vector<BreakerLevel> breaker_levels(const Cluster& cluster, double oversubscription_fraction) {
+  if (!(oversubscription_fraction >= 0 && std::isfinite(oversubscription_fraction))) {
+    throw InvalidSpec(
+        {{"oversubscription_fraction", base::number_text(oversubscription_fraction), "must be 0 or more", {}}});
+  }
+  Plant plant = cluster.site.plant;
+  plant.provision_fraction /= 1 + oversubscription_fraction;
+  std::vector<BreakerLevel> levels;
+  for (const power::Board& board : power::boards(plant, rack_nameplate_w(cluster.partitions.front().node))) {
+    BreakerLevel level;
+    level.name = board.name;
+    level.rating_w = board.rating_w;
+    level.racks = board.racks;
+    levels.push_back(std::move(level));
+  }
+  return levels;
+}
+
+std::vector<DynamicBreakerLoad> breaker_loads(const Simulation& simulation, std::span<const BreakerLevel> levels,
+                                              const BreakerControl& control, double duration_s) {
   const Rack rack = rack_of(simulation);
   check(levels, rack, control, duration_s);
   const std::vector<std::vector<double>> stages = stage_watts(simulation, sample_s);
   const double racks_of_stage =
       static_cast<double>(simulation.devices()) / static_cast<double>(stages.size()) / rack.accelerators;
   const auto samples = static_cast<std::size_t>(duration_s / sample_s);
-  std::vector<BreakerLoad> loads;
+  std::vector<DynamicBreakerLoad> loads;
   for (std::size_t stage = 0; stage < stages.size(); ++stage) {
     const std::vector<double>& device_w = stages[stage];
     const double waiting_w = *std::min_element(device_w.begin(), device_w.end());
@@ -208,7 +235,7 @@ std::vector<BreakerLoad> breaker_loads(const Simulation& simulation, std::span<c
     }
     for (std::size_t i = 0; i < levels.size(); ++i) {
       const Watched& level = all[i];
-      BreakerLoad load;
+      DynamicBreakerLoad load;
       load.level = levels[i].name;
       load.stage = static_cast<std::int64_t>(stage);
       load.breakers = static_cast<std::int64_t>(std::ceil(racks_of_stage / level.racks - 1e-9));

@@ -112,8 +112,8 @@ std::string megawatts(double watts) {
   return base::number_text(std::round(watts / 1e5) / 10) + " MW";
 }
 
-void add_breaker_warnings(const std::vector<BreakerLoading>& levels, std::vector<std::string>& warnings) {
-  for (const BreakerLoading& level : levels) {
+void add_breaker_warnings(const std::vector<StaticBreakerLoad>& levels, std::vector<std::string>& warnings) {
+  for (const StaticBreakerLoad& level : levels) {
     const auto say = [&](const char* when, std::int64_t overloaded, double load_w) {
       if (overloaded == 0) return;
       warnings.push_back(std::to_string(overloaded) + " of " + std::to_string(level.count) + " breakers (" +
@@ -202,8 +202,8 @@ SitePower site_power(const Cluster& cluster, const SitePowerOptions& options) {
   result.homes_equivalent = result.facility_mean_w / kHomeW;
   add_margins(cluster.site, result.facility_peak_w, result.supply);
 
-  result.breakers = breaker_levels(plant, racks);
-  result.halls = static_cast<std::int64_t>(std::ceil(provisioned_w / cluster.site.hall_power_w - 1e-9));
+  result.breakers = static_breaker_loads(plant, racks);
+  result.halls = static_cast<std::int64_t>(std::ceil(provisioned_w / cluster.site.hall_w() - 1e-9));
   result.buildings = static_cast<std::int64_t>(std::ceil(provisioned_w / plant.building_w - 1e-9));
   add_warnings(cluster, peak, result);
   return result;

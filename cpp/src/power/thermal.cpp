@@ -3,10 +3,6 @@
 namespace ampacity::power {
 namespace {
 
-// ASHRAE TC 9.9: recommended up to 27 degrees for air; liquid of class W32.
-constexpr double design_air_c = 27;
-constexpr double design_liquid_c = 32;
-
 /// Die over inlet at the power limit (heat sinks are made for a temperature, not for watts, so a device of another
 /// limit has the same rise), time constant, and preheating.
 struct Kind {
@@ -31,8 +27,8 @@ Cooler cooler_of(const Node& node, const Site& site) {
   cooler.resistance_c_per_w =
       node.thermal_resistance_c_per_w > 0 ? node.thermal_resistance_c_per_w : kind.rise_c / node.accelerator.tdp_w;
   cooler.time_constant_s = node.thermal_time_constant_s > 0 ? node.thermal_time_constant_s : kind.time_constant_s;
-  cooler.design_inlet_c = in_air ? design_air_c : design_liquid_c;
-  cooler.supply_c = in_air ? site.supply_air_c : site.supply_liquid_c;
+  cooler.design_inlet_c = in_air ? Site::design_air_c : Site::design_liquid_c;
+  cooler.supply_c = in_air ? site.air_inlet_c() : site.liquid_inlet_c();
   cooler.rack_spread_c = in_air ? site.air_spread_c : site.liquid_spread_c;
   cooler.preheat_c = kind.preheat_c;
   return cooler;

@@ -50,7 +50,7 @@ std::int64_t rack_accelerators(const Node& node) {
 
 std::int64_t hall_accelerators(const Node& node, const Site& site) {
   const double rack_w = power::node_nameplate_w(node) * node.nodes_per_rack;
-  const auto racks = static_cast<std::int64_t>(std::clamp(site.hall_power_w / rack_w, 1.0, 1e9));
+  const auto racks = static_cast<std::int64_t>(std::clamp(site.hall_w() / rack_w, 1.0, 1e9));
   return racks * rack_accelerators(node);
 }
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from ampacity._core import (
     BreakerLevel,
-    BreakerLoad,
     CapPoint,
     Curtailment,
     DeviceStates,
+    DynamicBreakerLoad,
     Filler,
     GridContract,
     HplPower,
@@ -42,7 +42,7 @@ from ampacity.power.contract import (
     read_contract,
     site_battery,
 )
-from ampacity.power.distribution import BreakerReport, breaker_levels, breakers
+from ampacity.power.distribution import BreakerLoad, BreakerReport, breaker_levels, breakers
 from ampacity.power.export import write_load
 from ampacity.power.load import JobLoad, LoadTrace, SiteLoad, shape_from_watts, staggered, step_shape
 from ampacity.power.plots import plot_power
@@ -58,6 +58,7 @@ __all__ = [
     "ContractReport",
     "Curtailment",
     "DeviceStates",
+    "DynamicBreakerLoad",
     "Feasibility",
     "Filler",
     "GridContract",

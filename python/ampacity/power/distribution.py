@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ampacity import _core
-from ampacity._core import BreakerLevel, BreakerLoad, Cluster
+from ampacity._core import BreakerLevel, Cluster, DynamicBreakerLoad
 from ampacity._simulate import Simulation
 
-# Facebook's distribution as in Dynamo (Wu et al., ISCA 2016): main switch boards, switch boards, reactive power panels.
-_DYNAMO_W = {"RPP": 190e3, "SB": 1.25e6, "MSB": 2.5e6}
+BreakerLoad = DynamicBreakerLoad  # earlier name
 _KEYS = (
     "level",
     "stage",
@@ -31,13 +30,16 @@ _KEYS = (
 
 @dataclass(frozen=True)
 class BreakerReport:
-    """Breakers of a job, level by level and pipeline stage by stage."""
+    """Breakers of a job from second to second, level by level and pipeline stage by stage.
 
-    loads: tuple[BreakerLoad, ...]
+    What the whole site's mean, peak and nameplate do to the same breakers is `SitePower.breakers`.
+    """
+
+    loads: tuple[DynamicBreakerLoad, ...]
     duration_s: float
 
     @property
-    def overloads(self) -> tuple[BreakerLoad, ...]:
+    def overloads(self) -> tuple[DynamicBreakerLoad, ...]:
         """Those whose highest second is above their rating, the worst first."""
         over = [one for one in self.loads if one.overloaded]
         return tuple(sorted(over, key=lambda one: one.highest_w / one.rating_w, reverse=True))
@@ -70,36 +72,34 @@ class BreakerReport:
 
 
 def breaker_levels(cluster: Cluster, *, oversubscription_fraction: float = 0.0) -> list[BreakerLevel]:
-    """Return a rack and the levels above it as in Dynamo, filled with racks by their ratings.
+    """Return a rack and the boards above it as the site's plant has them, filled with racks by their ratings.
 
     Parameters
     ----------
     cluster
-        Its first kind of node says what a rack is rated at.
+        Its first kind of node says what a rack is rated at; ratings and ``provision_fraction`` are those of its plant
+        (default: 190 kW, 1.25 and 2.5 MW, as in Dynamo, Wu et al., ISCA 2016).
     oversubscription_fraction
         Racks beyond what ratings allow: 0.3 puts 30 % more behind each breaker.
 
     Returns
     -------
     list of BreakerLevel
-        Rack, RPP (190 kW), SB (1.25 MW) and MSB (2.5 MW); those that do not carry a single rack are left out.
+        Rack, row panel, switch board, main board: the same as in `site_power`. A board that is too small for one of what
+        it feeds carries one all the same, and is overloaded.
+
+    Raises
+    ------
+    InvalidSpec
+        A negative fraction.
 
     Examples
     --------
     >>> import ampacity as amp
-    >>> [level.name for level in amp.power.breaker_levels(amp.cluster("meta-llama3-16k"))]
-    ['rack', 'RPP', 'SB', 'MSB']
+    >>> [(level.name, level.racks) for level in amp.power.breaker_levels(amp.cluster("meta-llama3-16k"))]
+    [('rack', 1), ('row panel', 9), ('switch board', 54), ('main board', 108)]
     """
-    node = cluster.partitions[0].node
-    nodes = max(1.0, round(node.accelerators * node.nodes_per_rack)) / node.accelerators
-    # A node without a rating: its parts are summed in C++; a generous bound here only decides which levels are there.
-    rated_w = nodes * (node.nameplate_w or 1.5 * node.accelerators * node.accelerator.tdp_w + 3000)
-    levels = [BreakerLevel(name="rack", racks=1)]
-    for name, rating_w in _DYNAMO_W.items():
-        racks = int(rating_w * (1 + oversubscription_fraction) / rated_w)
-        if racks >= 1:
-            levels.append(BreakerLevel(name=name, rating_w=rating_w, racks=racks))
-    return levels
+    return _core.breaker_levels(cluster, oversubscription_fraction=oversubscription_fraction)
 
 
 def breakers(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 import numpy as np
 
 from ampacity import _core
-from ampacity._columns import Columns, Immutable, frozen
+from ampacity._columns import Immutable, Table, frozen
 from ampacity._core import (
     Cluster,
     Curtailment,
@@ -292,26 +292,23 @@ def staggered(jobs: Sequence[JobLoad]) -> list[JobLoad]:
     return moved
 
 
-class LoadTrace(Columns):
+class LoadTrace(Table):
     """A load over time: a mapping of names to read-only numpy arrays, one value for each row of ``row_s`` seconds.
 
     `units` says what each column holds. ``grid_w`` is what the meter sees; levels add up: accelerators, hosts and network
     are the IT equipment, with the plant the facility, with what storage takes and loses the grid.
     """
 
-    __slots__ = ("_columns", "failures", "row_s")
+    __slots__ = ("failures", "row_s")
 
-    _columns: dict[str, NDArray[np.float64]]
     row_s: float
     failures: int
 
     units: ClassVar[dict[str, str]] = dict(zip(COLUMNS, _core.SiteLoad.docs(), strict=True))
 
     def __init__(self, columns: Mapping[str, NDArray[np.float64]], row_s: float, failures: int = 0) -> None:
-        self._fix(_keys=tuple(columns), _columns=dict(columns), row_s=row_s, failures=failures)
-
-    def _column(self, key: str) -> NDArray[np.float64]:
-        return self._columns[key]
+        super().__init__(dict(columns), {key: LoadTrace.units.get(key, "") for key in columns})
+        self._fix(row_s=row_s, failures=failures)
 
     @property
     def duration_s(self) -> float:
