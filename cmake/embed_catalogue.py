@@ -25,6 +25,7 @@ FOLDERS = {
     "nodes": "node",
     "optics": "optic",
     "plants": "plant",
+    "power_profiles": "power_profile",
     "reliability": "reliability",
     "sites": "site",
     "software": "software",

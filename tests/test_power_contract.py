@@ -127,6 +127,41 @@ def test_limits_by_frequency():
     assert power.check(power.GridContract(band_energy_fraction=0.01), load_of(flat), duration_s=300).met
 
 
+def test_a_mask_is_a_curve():
+    """A square wave of 600 W has lines of 382, 127 and 76 W at 1, 3 and 5 Hz; the mask falls as the root of frequency."""
+    load = load_of(square(1000, 400))
+
+    def mask(at_1_hz, exponent=0.5):
+        return [{"frequency_hz": hz, "amplitude_w": at_1_hz * hz**-exponent} for hz in (0.1, 1.0, 20.0)]
+
+    met = power.check(power.GridContract(spectral_mask=mask(400)), load, duration_s=300)
+    assert met.met
+    assert met.reached["spectral_mask"] == pytest.approx(382 / 400, rel=0.01)
+    broken = power.check(power.GridContract(spectral_mask=mask(300)), load, duration_s=300)
+    assert broken.counts["spectral_mask"] == 1
+    assert broken.excess["spectral_mask"] == pytest.approx(382 / 300, rel=0.01)
+    assert broken.violations[0].frequency_hz == pytest.approx(1.0, abs=0.02)
+    # Where the mask falls faster than the lines, a harmonic binds and not the fundamental.
+    steep = power.check(power.GridContract(spectral_mask=mask(400, exponent=1.5)), load, duration_s=300)
+    assert steep.violations[0].frequency_hz > 5
+    # No limit outside of the curve.
+    beside = [{"frequency_hz": 1.5, "amplitude_w": 1.0}, {"frequency_hz": 2.5, "amplitude_w": 1.0}]
+    assert power.check(power.GridContract(spectral_mask=beside), load, duration_s=300).met
+    assert broken.to_dict()["limits"]["spectral_mask"][1] == {"frequency_hz": 1.0, "amplitude_w": 300.0}
+    found = power.meet(power.GridContract(spectral_mask=mask(100)), load, duration_s=120, rungs=[("as it is", load)])
+    assert found.chosen is None
+    assert found.binding == "spectral_mask"
+    assert power.check(found.nearest_feasible, load, duration_s=120).met
+
+
+def test_bad_masks():
+    point = {"frequency_hz": 1.0, "amplitude_w": 5.0}
+    assert "two points" in problems(lambda: power.GridContract(spectral_mask=[point]))
+    assert "above that of the point before" in problems(lambda: power.GridContract(spectral_mask=[point, point]))
+    low = {"frequency_hz": 2.0, "amplitude_w": -5.0}
+    assert "spectral_mask[1].amplitude_w" in problems(lambda: power.GridContract(spectral_mask=[point, low]))
+
+
 def test_ride_through_needs_storage():
     contract = power.GridContract(ride_through_s=60)
     shape = square(1000, 400)

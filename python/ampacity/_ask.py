@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ampacity import _core
-from ampacity._core import Catalogue, Cluster, Error, Estimate, InvalidSpec, Model, Problem, Software, Training
+from ampacity._core import Catalogue, Cluster, Error, Estimate, InvalidSpec, Layout, Model, Problem, Software, Training
 from ampacity._lookup import cluster as find_cluster
 from ampacity._lookup import model as find_model
 from ampacity._lookup import software as find_software
@@ -76,6 +76,34 @@ def find(
     Infeasible
         Nothing fits in memory.
     """
+    the_job, the_cluster, choice = _read(
+        model, cluster, catalogue=catalogue, accelerators=accelerators, layout=layout, job=job, kernels=kernels
+    )
+    return the_job, the_cluster, _core.estimate_fastest(the_job, the_cluster, **choice)
+
+
+def find_many(keep: int, model: str, cluster: str, **question: Any) -> tuple[Training, Cluster, list[Layout]]:
+    """Return job (with the batch that layouts were found for), cluster, and the fastest layouts, as `find` does."""
+    job, the_cluster, choice = _read(model, cluster, **question)
+    found = _core.search(job, the_cluster, keep=keep, **choice)
+    if found.global_batch != job.global_batch:
+        job = job.replace(global_batch=found.global_batch)
+    # Where the batch is found along with the layout, slower ones may want another.
+    layouts = [candidate.layout for candidate in found.candidates]
+    return job, the_cluster, [one for one in layouts if job.global_batch % (one.dp * one.micro_batch) == 0]
+
+
+def _read(
+    model: str,
+    cluster: str,
+    *,
+    catalogue: Catalogue,
+    accelerators: object = None,
+    layout: Mapping[str, object],
+    job: Mapping[str, object],
+    kernels: str | None = None,
+) -> tuple[Training, Cluster, dict[str, Any]]:
+    """Return job, cluster and what is said of the layout."""
     mistakes = Mistakes()
     the_model = mistakes.attempt("model", lambda: find_model(model, catalogue=catalogue))
     the_cluster = mistakes.attempt("cluster", lambda: find_cluster(cluster, catalogue=catalogue))
@@ -94,7 +122,7 @@ def find(
         raise InvalidSpec(mistakes.problems)
     assert the_job is not None
     assert the_cluster is not None
-    return the_job, the_cluster, _core.estimate_fastest(the_job, the_cluster, **choice)
+    return the_job, the_cluster, choice
 
 
 def _job(

@@ -301,9 +301,50 @@ def _add_power(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="KIND:VALUE",
         help="floor:0.8, filler:0.6, shelf, battery:50e6,hours=2, storage:..., curtailment:..., cap:600",
     )
-    group.add_argument("--breakers", action="store_true", help="also what racks, RPPs and switch boards see")
+    group.add_argument(
+        "--profile", metavar="NAME", help="power profile of the catalogue (list power_profiles): max-q, ..."
+    )
+    group.add_argument("--breakers", action="store_true", help="also what racks, row panels and boards see")
+    group.add_argument(
+        "--oversubscribe",
+        type=float,
+        metavar="SHARE",
+        help="also the risk of passing ratings with so many more racks than they allow: 0.3 (0 = none)",
+    )
+    group.add_argument(
+        "--jobs", type=_count, metavar="N", help="such jobs that the site runs side by side, for that risk"
+    )
     group.add_argument("--plot", metavar="FILE.png", help="also draw step, load, spectrum, duration curve, power tree")
     group.add_argument("--out", metavar="FILE", help="also write the load, a row a second (.csv, .npy, .parquet)")
+    money = power.add_argument_group("prices")
+    money.add_argument(
+        "--tariff", metavar="FILE.toml", help="energy_usd_per_kwh, demand_usd_per_kw_month, contracted_w, ..."
+    )
+    money.add_argument("--energy-usd-per-kwh", type=float, metavar="USD", help="price of energy (default: the site's)")
+    money.add_argument(
+        "--demand-usd-per-kw-month",
+        type=float,
+        metavar="USD",
+        help="price of the month's highest 15 minutes (default: none)",
+    )
+    cap = power.add_argument_group(
+        "best cap", "Instead of a load: which cap, layout and precision do most under a site's power."
+    )
+    cap.add_argument("--best-cap", action="store_true", help="look for it")
+    cap.add_argument("--site-mw", type=float, metavar="MW", help="power of the site (default: what the grid grants it)")
+    cap.add_argument(
+        "--objective",
+        default="tokens_per_s",
+        metavar="NAME",
+        help="tokens_per_s (default), tokens_per_j or tokens_per_usd",
+    )
+    cap.add_argument(
+        "--provision", default="peak", metavar="NAME", help="what each accelerator is given: its peak (default) or mean"
+    )
+    cap.add_argument("--precisions", nargs="+", default=[], metavar="NAME", help="to choose from (default: the job's)")
+    cap.add_argument(
+        "--layouts", type=_count, default=5, metavar="N", help="fastest layouts to choose from (default 5)"
+    )
     _add_common(power)
 
 

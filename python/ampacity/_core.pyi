@@ -14,6 +14,7 @@ import numpy.typing
 __all__: list[str] = [
     "Accelerator",
     "Architecture",
+    "Bill",
     "Bound",
     "Breakdown",
     "BreakerLevel",
@@ -30,6 +31,7 @@ __all__: list[str] = [
     "CoolingLoop",
     "CriticalDevice",
     "Curtailment",
+    "DemandMeter",
     "DeviceStates",
     "DynamicBreakerLoad",
     "Error",
@@ -49,6 +51,7 @@ __all__: list[str] = [
     "LoadEvents",
     "LoadJob",
     "LoadPoint",
+    "MaskPoint",
     "Memory",
     "Model",
     "NetworkCore",
@@ -62,6 +65,7 @@ __all__: list[str] = [
     "Plant",
     "Power",
     "PowerFloor",
+    "PowerProfile",
     "Problem",
     "Provenance",
     "Reliability",
@@ -80,6 +84,7 @@ __all__: list[str] = [
     "Storage",
     "Supply",
     "Switch",
+    "Tariff",
     "Term",
     "Training",
     "UnknownName",
@@ -88,6 +93,7 @@ __all__: list[str] = [
     "active_w",
     "attention_costs",
     "best_cap",
+    "bill",
     "bill_of_materials",
     "breaker_levels",
     "breaker_loads",
@@ -111,6 +117,7 @@ __all__: list[str] = [
     "machine_power",
     "nearest_names",
     "node_power",
+    "owning_usd_per_s",
     "peak_over_window_w",
     "pipeline_timeline",
     "place_ranks",
@@ -266,6 +273,10 @@ class Catalogue:
     def plant(self, name: str) -> Plant:
         """
         The plant of that name.
+        """
+    def power_profile(self, name: str) -> PowerProfile:
+        """
+        The power_profile of that name.
         """
     def reliability(self, name: str) -> Reliability:
         """
@@ -1472,6 +1483,102 @@ class Node:
     def title(self) -> str:
         """
         full product name
+        """
+
+class PowerProfile:
+    """
+    Published settings of accelerators: a cap, a locked clock, or what may be lost.
+
+    Parameters
+    ----------
+    name : str
+        catalogue name.
+    title : str, optional
+        full name.
+    accelerator : str, optional
+        catalogue name of the device that it is for; empty = any.
+    power_cap_w : float, optional
+        power limit of one accelerator. From 1 to 100000.
+    locked_clock_hz : float, optional
+        highest clock of one accelerator. From 1e+06 to 1e+10.
+    least_throughput_fraction : float, optional
+        the lowest cap that keeps this share of the job's speed. From 0.5 to 1.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every field that is unknown, missing, of a wrong type or out of range.
+
+    See Also
+    --------
+    PowerProfile.replace : a copy with other values.
+    """
+    @staticmethod
+    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> PowerProfile:
+        """
+        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
+        """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __init__(
+        self,
+        *,
+        name: str,
+        title: str = "",
+        accelerator: str = "",
+        power_cap_w: float = 0.0,
+        locked_clock_hz: float = 0.0,
+        least_throughput_fraction: float = 0.0,
+    ) -> None: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def replace(
+        self,
+        *,
+        name: str = ...,
+        title: str = ...,
+        accelerator: str = ...,
+        power_cap_w: float = ...,
+        locked_clock_hz: float = ...,
+        least_throughput_fraction: float = ...,
+    ) -> PowerProfile:
+        """
+        A copy with other values in these fields.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields as plain Python types.
+        """
+    @property
+    def accelerator(self) -> str:
+        """
+        catalogue name of the device that it is for; empty = any
+        """
+    @property
+    def least_throughput_fraction(self) -> float:
+        """
+        the lowest cap that keeps this share of the job's speed
+        """
+    @property
+    def locked_clock_hz(self) -> float:
+        """
+        highest clock of one accelerator
+        """
+    @property
+    def name(self) -> str:
+        """
+        catalogue name
+        """
+    @property
+    def power_cap_w(self) -> float:
+        """
+        power limit of one accelerator
+        """
+    @property
+    def title(self) -> str:
+        """
+        full name
         """
 
 class Switch:
@@ -6873,6 +6980,56 @@ class LoadEvents:
         standard deviation of the time of a step over its mean (default: 0.01, what runs of published benchmarks show)
         """
 
+class MaskPoint:
+    """
+    A point of a spectral mask.
+
+    Parameters
+    ----------
+    frequency_hz : float
+        frequency. From 0.0001 to 1000.
+    amplitude_w : float
+        largest amplitude there. From 1 to 1e+12.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every field that is unknown, missing, of a wrong type or out of range.
+
+    See Also
+    --------
+    MaskPoint.replace : a copy with other values.
+    """
+    @staticmethod
+    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> MaskPoint:
+        """
+        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
+        """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __init__(self, *, frequency_hz: float, amplitude_w: float) -> None: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def replace(self, *, frequency_hz: float = ..., amplitude_w: float = ...) -> MaskPoint:
+        """
+        A copy with other values in these fields.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields as plain Python types.
+        """
+    @property
+    def amplitude_w(self) -> float:
+        """
+        largest amplitude there
+        """
+    @property
+    def frequency_hz(self) -> float:
+        """
+        frequency
+        """
+
 class GridContract:
     """
     Limits of a connection to the grid; those not given do not apply.
@@ -6903,6 +7060,8 @@ class GridContract:
         largest amplitude of any frequency of the band. From 1 to 1e+12.
     ride_through_s : float, optional
         that the site must stay while the grid's voltage is down, on what it has stored. From 0.001 to 100000.
+    spectral_mask : sequence of mask_point, optional
+        largest amplitudes by rising frequency, straight lines of their logarithms between; none outside.
 
     Raises
     ------
@@ -6936,6 +7095,7 @@ class GridContract:
         band_energy_fraction: float = 0.0,
         band_amplitude_w: float = 0.0,
         ride_through_s: float = 0.0,
+        spectral_mask: collections.abc.Sequence[MaskPoint | collections.abc.Mapping[str, typing.Any]] = ...,
     ) -> None: ...
     def __repr__(self) -> str: ...
     def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
@@ -6954,6 +7114,7 @@ class GridContract:
         band_energy_fraction: float = ...,
         band_amplitude_w: float = ...,
         ride_through_s: float = ...,
+        spectral_mask: collections.abc.Sequence[MaskPoint | collections.abc.Mapping[str, typing.Any]] = ...,
     ) -> GridContract:
         """
         A copy with other values in these fields.
@@ -7021,6 +7182,11 @@ class GridContract:
     def ride_through_s(self) -> float:
         """
         that the site must stay while the grid's voltage is down, on what it has stored
+        """
+    @property
+    def spectral_mask(self) -> tuple[MaskPoint, ...]:
+        """
+        largest amplitudes by rising frequency, straight lines of their logarithms between; none outside
         """
 
 class StepShape:
@@ -7178,6 +7344,7 @@ class Violation:
         worst: typing.SupportsFloat | typing.SupportsIndex,
         worst_at_s: typing.SupportsFloat | typing.SupportsIndex,
         allowed: typing.SupportsFloat | typing.SupportsIndex,
+        frequency_hz: typing.SupportsFloat | typing.SupportsIndex = 0.0,
     ) -> None: ...
     def __repr__(self) -> str: ...
     @property
@@ -7189,6 +7356,11 @@ class Violation:
     def end_s(self) -> float:
         """
         To (s).
+        """
+    @property
+    def frequency_hz(self) -> float:
+        """
+        Where in the spectrum (Hz); 0 for limits in time.
         """
     @property
     def limit(self) -> str:
@@ -7402,6 +7574,177 @@ class DynamicBreakerLoad:
         When it trips without controllers (s); negative: never.
         """
 
+class Tariff:
+    """
+    Prices of energy and of the highest demand.
+
+    Parameters
+    ----------
+    name : str, optional
+        who asks for it.
+    energy_usd_per_kwh : float, optional
+        price of energy (USD per kWh). From 0 to 10.
+    demand_usd_per_kw_month : float, optional
+        price of the month's highest demand (USD per kW and month); 0 = none. From 0 to 1000.
+    demand_window_s : float, optional
+        demand is the mean over so long (default: 900, a quarter of an hour). From 1 to 86400.
+    contracted_w : float, optional
+        demand that was contracted; 0 = none. From 0 to 1e+12.
+    least_demand_fraction : float, optional
+        share of the contracted demand that is billed at least. From 0 to 1.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every field that is unknown, missing, of a wrong type or out of range.
+
+    See Also
+    --------
+    Tariff.replace : a copy with other values.
+    """
+    @staticmethod
+    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> Tariff:
+        """
+        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
+        """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __init__(
+        self,
+        *,
+        name: str = "",
+        energy_usd_per_kwh: float = 0.0,
+        demand_usd_per_kw_month: float = 0.0,
+        demand_window_s: float = 900.0,
+        contracted_w: float = 0.0,
+        least_demand_fraction: float = 0.0,
+    ) -> None: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def replace(
+        self,
+        *,
+        name: str = ...,
+        energy_usd_per_kwh: float = ...,
+        demand_usd_per_kw_month: float = ...,
+        demand_window_s: float = ...,
+        contracted_w: float = ...,
+        least_demand_fraction: float = ...,
+    ) -> Tariff:
+        """
+        A copy with other values in these fields.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields as plain Python types.
+        """
+    @property
+    def contracted_w(self) -> float:
+        """
+        demand that was contracted; 0 = none
+        """
+    @property
+    def demand_usd_per_kw_month(self) -> float:
+        """
+        price of the month's highest demand (USD per kW and month); 0 = none
+        """
+    @property
+    def demand_window_s(self) -> float:
+        """
+        demand is the mean over so long (default: 900, a quarter of an hour)
+        """
+    @property
+    def energy_usd_per_kwh(self) -> float:
+        """
+        price of energy (USD per kWh)
+        """
+    @property
+    def least_demand_fraction(self) -> float:
+        """
+        share of the contracted demand that is billed at least
+        """
+    @property
+    def name(self) -> str:
+        """
+        who asks for it
+        """
+
+class DemandMeter:
+    """
+    Counts a load that comes in pieces, as a meter of demand does.
+    """
+    def __init__(
+        self,
+        *,
+        row_s: typing.SupportsFloat | typing.SupportsIndex,
+        window_s: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+    def add(self, watts: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> None:
+        """
+        Means of the next rows (W).
+        """
+    @property
+    def demand_w(self) -> float:
+        """
+        Highest mean of a whole window (W).
+        """
+    @property
+    def duration_s(self) -> float:
+        """
+        Length of all rows (s).
+        """
+    @property
+    def energy_j(self) -> float:
+        """
+        Energy of all rows (J).
+        """
+
+class Bill:
+    """
+    What a month like the load that was metered costs.
+    """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    @property
+    def billed_demand_w(self) -> float:
+        """
+        That, or the least that the contract bills (W).
+        """
+    @property
+    def demand_usd_per_month(self) -> float:
+        """
+        What the demand costs (USD).
+        """
+    @property
+    def demand_w(self) -> float:
+        """
+        Highest demand that was metered (W).
+        """
+    @property
+    def energy_kwh_per_month(self) -> float:
+        """
+        Energy of a month like it (kWh).
+        """
+    @property
+    def energy_usd_per_month(self) -> float:
+        """
+        What that costs (USD).
+        """
+    @property
+    def mean_w(self) -> float:
+        """
+        Mean of what was metered (W).
+        """
+    @property
+    def usd_per_month(self) -> float:
+        """
+        Both (USD).
+        """
+
 def active_w(device: Accelerator) -> float:
     """
     Watts while kernels run, before arithmetic and data.
@@ -7426,6 +7769,11 @@ def best_cap(
 ) -> CapPoint:
     """
     The best cap and layout; see ``ampacity.power.best_cap``.
+    """
+
+def bill(tariff: Tariff, meter: DemandMeter) -> Bill:
+    """
+    What a month like the metered load costs.
     """
 
 def bill_of_materials(
@@ -7601,6 +7949,15 @@ def nearest_names(name: str, known: collections.abc.Sequence[str]) -> list[str]:
 def node_power(node: Node, device_w: typing.SupportsFloat | typing.SupportsIndex) -> NodePower:
     """
     Power of a node whose accelerators draw that each.
+    """
+
+def owning_usd_per_s(
+    cluster: Cluster,
+    accelerators: typing.SupportsInt | typing.SupportsIndex,
+    plant_w: typing.SupportsFloat | typing.SupportsIndex,
+) -> float:
+    """
+    What servers, network and plant cost per second, whether they work or not (USD).
     """
 
 def peak_over_window_w(device: Accelerator, window_s: typing.SupportsFloat | typing.SupportsIndex) -> float:

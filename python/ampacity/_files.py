@@ -25,6 +25,7 @@ _FOLDER_KINDS = {
     "nodes": "node",
     "optics": "optic",
     "plants": "plant",
+    "power_profiles": "power_profile",
     "reliability": "reliability",
     "sites": "site",
     "software": "software",

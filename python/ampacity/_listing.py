@@ -26,6 +26,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "nic": ("bytes_per_s", "max_w"),
     "node": ("accelerator", "accelerators", "nameplate_w"),
     "optic": ("bytes_per_s", "max_w"),
+    "power_profile": ("accelerator", "power_cap_w", "least_throughput_fraction"),
     "reliability": ("failures_per_accelerator_hour", "restart_s"),
     "site": ("location", "pue_mean", "power_limit_w"),
     "switch": ("ports", "port_bytes_per_s", "max_w"),

@@ -20,6 +20,7 @@ from ampacity._core import (
     Node,
     Optic,
     Plant,
+    PowerProfile,
     Reliability,
     Site,
     Software,
@@ -257,6 +258,19 @@ def software(name: Name, *, catalogue: Catalogue | None = None) -> Software:
     True
     """
     return _find("software", name, catalogue, Catalogue.software, Software.from_dict)
+
+
+def power_profile(name: Name, *, catalogue: Catalogue | None = None) -> PowerProfile:
+    """Return a power profile by catalogue name, or from a TOML file; `power.with_profile` sets it.
+
+    Takes the same arguments and raises the same errors as `model`.
+
+    Examples
+    --------
+    >>> power_profile("meta-gb200-provisioned").power_cap_w
+    960.0
+    """
+    return _find("power_profile", name, catalogue, Catalogue.power_profile, PowerProfile.from_dict)
 
 
 def supply(name: Name, *, catalogue: Catalogue | None = None) -> Supply:

@@ -94,6 +94,9 @@ def _power(options: argparse.Namespace) -> None:
     from ampacity.power.command import run
     from ampacity.power.report import text
 
+    if options.best_cap:
+        _best_cap(options)
+        return
     job, cluster, result = find(**_question(options, _catalogue(options.catalogue)))
     if result.global_batch != job.global_batch:
         job = job.replace(global_batch=result.global_batch)
@@ -108,6 +111,14 @@ def _power(options: argparse.Namespace) -> None:
         seek=options.seek,
         breakers=options.breakers,
         variability=options.variability,
+        profile=options.profile,
+        prices={
+            "path": options.tariff,
+            "energy_usd_per_kwh": options.energy_usd_per_kwh,
+            "demand_usd_per_kw_month": options.demand_usd_per_kw_month,
+        },
+        oversubscribe=options.oversubscribe,
+        jobs=options.jobs,
     )
     if options.plot is not None:
         from ampacity.power.plots import plot_power
@@ -119,6 +130,27 @@ def _power(options: argparse.Namespace) -> None:
         _print_json(report.to_dict())
     else:
         print(text(report))
+
+
+def _best_cap(options: argparse.Namespace) -> None:
+    from ampacity._ask import find_many
+    from ampacity.power.command import run_best_cap
+    from ampacity.power.decision import decision_text
+
+    job, cluster, layouts = find_many(options.layouts, **_question(options, _catalogue(options.catalogue)))
+    found = run_best_cap(
+        job,
+        cluster,
+        layouts,
+        site_mw=options.site_mw,
+        objective=options.objective,
+        provision=options.provision,
+        precisions=options.precisions,
+    )
+    if options.json:
+        _print_json(found.to_dict())
+    else:
+        print(decision_text(found))
 
 
 def _list(options: argparse.Namespace) -> None:

@@ -12,6 +12,8 @@ void bind_hardware(py::module_& module, CatalogueClass& catalogue) {
   bind_spec<LoadPoint>(module, "LoadPoint", "Efficiency of a converter at one load.");
   bind_named<Supply>(module, catalogue, "Supply", "A class of power supplies: efficiency by load.");
   bind_named<Node>(module, catalogue, "Node", "A server or an integrated rack. All counts and watts are per node.");
+  bind_named<PowerProfile>(module, catalogue, "PowerProfile",
+                           "Published settings of accelerators: a cap, a locked clock, or what may be lost.");
   bind_named<Switch>(module, catalogue, "Switch", "A network switch (a box, or a line card of a chassis).");
   bind_named<Optic>(module, catalogue, "Optic", "A pluggable transceiver or cable end.");
   bind_named<Fabric>(module, catalogue, "Fabric", "A scale-out network that joins scale-up domains.");

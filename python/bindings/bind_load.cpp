@@ -161,11 +161,12 @@ void bind_contract(py::module_& module) {
   using V = Violation;
   py::class_<V>(module, "Violation", "A stretch of time in which a load breaks a limit of a contract.")
       .def(py::init([](const std::string& limit, double start_s, double end_s, double worst, double worst_at_s,
-                       double allowed) {
-             return V{enum_named<ContractLimit>("limit", limit), start_s, end_s, worst, worst_at_s, allowed};
+                       double allowed, double frequency_hz) {
+             return V{
+                 enum_named<ContractLimit>("limit", limit), start_s, end_s, worst, worst_at_s, allowed, frequency_hz};
            }),
            py::kw_only(), py::arg("limit"), py::arg("start_s"), py::arg("end_s"), py::arg("worst"),
-           py::arg("worst_at_s"), py::arg("allowed"))
+           py::arg("worst_at_s"), py::arg("allowed"), py::arg("frequency_hz") = 0.0)
       .def_property_readonly(
           "limit", [](const V& self) { return std::string(name_of(self.limit)); }, "Field of the contract.")
       .def_readonly("start_s", &V::start_s, "From (s).")
@@ -173,6 +174,7 @@ void bind_contract(py::module_& module) {
       .def_readonly("worst", &V::worst, "Largest value, in the limit's unit.")
       .def_readonly("worst_at_s", &V::worst_at_s, "When (s).")
       .def_readonly("allowed", &V::allowed, "The limit.")
+      .def_readonly("frequency_hz", &V::frequency_hz, "Where in the spectrum (Hz); 0 for limits in time.")
       .def("__repr__", [](const V& self) {
         return "<Violation of " + std::string(name_of(self.limit)) + " from " + std::to_string(self.start_s) +
                " s to " + std::to_string(self.end_s) + " s: " + std::to_string(self.worst) + ", allowed " +
@@ -254,6 +256,7 @@ void bind_load(py::module_& module) {
   bind_spec<Storage>(module, "Storage", "Capacitors or a battery between load and grid.");
   bind_spec<Curtailment>(module, "Curtailment", "Hours in which accelerators run at a lower power limit.");
   bind_spec<LoadEvents>(module, "LoadEvents", "What comes between the steps of a job.");
+  bind_spec<MaskPoint>(module, "MaskPoint", "A point of a spectral mask.");
   bind_spec<GridContract>(module, "GridContract", "Limits of a connection to the grid; those not given do not apply.");
   bind_shape(module);
   bind_site_load(module);

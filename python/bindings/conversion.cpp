@@ -70,7 +70,7 @@ class Converter {
   static std::optional<Value> specification(py::handle object) {
     return encoded<Architecture, Accelerator, Nic, LoadPoint, Supply, Node, Switch, Optic, Fabric, Grid, ClimateMonth,
                    Climate, CoolingLoop, Plant, Generation, Site, Reliability, Partition, Cluster, Model, Software,
-                   Training, Layout>(object);
+                   Training, Layout, MaskPoint>(object);
   }
 
   static bool is_abstract(py::handle object, const char* name) {

@@ -24,5 +24,6 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   bind_pipeline(module);
   bind_simulate(module);
   bind_load(module);
+  bind_tariff(module);
   bind_site_power(module);
 }

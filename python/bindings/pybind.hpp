@@ -48,6 +48,7 @@ void bind_caps(py::module_& module);
 void bind_collective(py::module_& module);
 void bind_kernels(py::module_& module);
 void bind_load(py::module_& module);
+void bind_tariff(py::module_& module);
 void bind_network(py::module_& module);
 void bind_communication(py::module_& module);
 void bind_pipeline(py::module_& module);

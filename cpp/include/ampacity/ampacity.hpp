@@ -23,9 +23,11 @@
 #include "ampacity/network.hpp"            // IWYU pragma: export
 #include "ampacity/pipeline.hpp"           // IWYU pragma: export
 #include "ampacity/placement.hpp"          // IWYU pragma: export
+#include "ampacity/power_profile.hpp"      // IWYU pragma: export
 #include "ampacity/search.hpp"             // IWYU pragma: export
 #include "ampacity/simulate.hpp"           // IWYU pragma: export
 #include "ampacity/simulation_views.hpp"   // IWYU pragma: export
 #include "ampacity/site_power.hpp"         // IWYU pragma: export
+#include "ampacity/tariff.hpp"             // IWYU pragma: export
 #include "ampacity/training.hpp"           // IWYU pragma: export
 #include "ampacity/version.hpp"            // IWYU pragma: export

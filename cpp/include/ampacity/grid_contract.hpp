@@ -13,6 +13,20 @@
 
 namespace ampacity {
 
+/// A point of a spectral mask.
+struct MaskPoint {
+  double frequency_hz = 0;
+  double amplitude_w = 0;
+
+  static constexpr std::string_view kind = "mask_point";
+  static constexpr auto fields() {
+    using S = MaskPoint;
+    return std::tuple{required("frequency_hz", &S::frequency_hz, Range{1e-4, 1e3}, "frequency"),
+                      required("amplitude_w", &S::amplitude_w, Range{1, 1e12}, "largest amplitude there")};
+  }
+  friend bool operator==(const MaskPoint&, const MaskPoint&) = default;
+};
+
 /// Limits of a connection to the grid. Those that are 0 do not apply.
 struct GridContract {
   std::string name;
@@ -27,6 +41,7 @@ struct GridContract {
   double band_energy_fraction = 0;
   double band_amplitude_w = 0;
   double ride_through_s = 0;
+  std::vector<MaskPoint> spectral_mask;
 
   static constexpr std::string_view kind = "contract";
   template <class S = GridContract>
@@ -47,7 +62,9 @@ struct GridContract {
                  "largest share of the spectral energy (mean power aside) within the band"),
         optional("band_amplitude_w", &S::band_amplitude_w, watts, "largest amplitude of any frequency of the band"),
         optional("ride_through_s", &S::ride_through_s, Range{1e-3, 1e5},
-                 "that the site must stay while the grid's voltage is down, on what it has stored")};
+                 "that the site must stay while the grid's voltage is down, on what it has stored"),
+        optional("spectral_mask", &S::spectral_mask,
+                 "largest amplitudes by rising frequency, straight lines of their logarithms between; none outside")};
   }
   friend bool operator==(const GridContract&, const GridContract&) = default;
 };
@@ -59,13 +76,14 @@ enum class ContractLimit {
   dynamic_range,
   band_energy,
   band_amplitude,
-  ride_through
+  ride_through,
+  spectral_mask
 };
 template <>
 struct EnumNames<ContractLimit> {
-  static constexpr std::array<std::string_view, 7> names{"maximum_w",       "ramp_w_per_s",         "ramp_w_per_min",
+  static constexpr std::array<std::string_view, 8> names{"maximum_w",       "ramp_w_per_s",         "ramp_w_per_min",
                                                          "dynamic_range_w", "band_energy_fraction", "band_amplitude_w",
-                                                         "ride_through_s"};
+                                                         "ride_through_s",  "spectral_mask"};
 };
 
 /// A stretch of time in which a limit is broken. Values have the limit's unit.
@@ -76,6 +94,7 @@ struct Violation {
   double worst = 0;
   double worst_at_s = 0;
   double allowed = 0;
+  double frequency_hz = 0;  ///< of limits by frequency; 0: of those in time
 };
 
 /// Checks the limits in time (power, ramps, dynamic range) of a load that comes in pieces. Memory is that of its

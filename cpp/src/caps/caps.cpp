@@ -7,8 +7,8 @@
 #include "ampacity/decode.hpp"
 #include "ampacity/error.hpp"
 #include "ampacity/estimate.hpp"
+#include "ampacity/tariff.hpp"
 #include "base/text.hpp"
-#include "campaign/run.hpp"
 #include "compute/device.hpp"
 
 namespace ampacity {
@@ -18,10 +18,6 @@ using base::number_text;
 
 constexpr double finest_step = 0.01;  // of the device's limit
 constexpr double joules_per_kwh = 3.6e6;
-constexpr double seconds_per_year = 8760.0 * 3600;
-// Epoch AI's cost of ownership of a 1 GW site: servers live 5 years, plant 14.
-constexpr double server_life_s = 5 * seconds_per_year;
-constexpr double plant_life_s = 14 * seconds_per_year;
 
 /// Lowest cap that leaves anything for work: what the device draws with its clocks up.
 double lowest_cap_w(const Accelerator& device) {
@@ -45,10 +41,8 @@ double highest_floor_w(const Cluster& cluster) {
 }
 
 double usd_per_s(const Cluster& cluster, const Estimate& found) {
-  const double servers_usd = campaign::capital_cost_usd(cluster, found.accelerators, 0);
-  const double plant_usd = cluster.site.facility_usd_per_w * found.power.it_peak_w;
   const double energy_usd = found.power.facility_mean_w / joules_per_kwh * cluster.site.electricity_usd_per_kwh;
-  return servers_usd / server_life_s + plant_usd / plant_life_s + energy_usd;
+  return owning_usd_per_s(cluster, found.accelerators, found.power.it_peak_w) + energy_usd;
 }
 
 /// Whole replicas that the site carries. A replica is what cannot be split: one pipeline with its tensor and context

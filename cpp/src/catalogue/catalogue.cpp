@@ -147,7 +147,7 @@ Catalogue Catalogue::with(const std::vector<Value>& documents) const {
     const std::string kind = text_of(document, "kind");
     if (kind.empty() || text_of(document, "name").empty()) continue;
     check<Architecture, Accelerator, Nic, Supply, Node, Switch, Optic, Fabric, Grid, Climate, Plant, Site, Reliability,
-          Cluster, Model, Software>(document, kind, extended, problems);
+          Cluster, Model, PowerProfile, Software>(document, kind, extended, problems);
   }
   if (!problems.empty()) throw InvalidSpec(std::move(problems));
   return extended;

@@ -5,6 +5,8 @@
 #include "ampacity/grid_contract.hpp"
 #include "ampacity/load.hpp"
 #include "ampacity/mitigation.hpp"
+#include "ampacity/power_profile.hpp"
+#include "ampacity/tariff.hpp"
 #include "spec/decoder.hpp"
 
 namespace ampacity {
@@ -70,7 +72,10 @@ AMPACITY_INSTANTIATE(Filler)
 AMPACITY_INSTANTIATE(Storage)
 AMPACITY_INSTANTIATE(Curtailment)
 AMPACITY_INSTANTIATE(LoadEvents)
+AMPACITY_INSTANTIATE(MaskPoint)
 AMPACITY_INSTANTIATE(GridContract)
+AMPACITY_INSTANTIATE(Tariff)
+AMPACITY_INSTANTIATE(PowerProfile)
 AMPACITY_INSTANTIATE(BreakerLevel)
 #undef AMPACITY_INSTANTIATE
 // A question, not a product: no catalogue has any.

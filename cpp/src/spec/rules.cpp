@@ -208,6 +208,28 @@ void complete(GridContract& contract, const std::string& path, const Catalogue&,
     note(problems, path + ".band_low_hz", number_text(contract.band_low_hz),
          "must be below band_high_hz (" + number_text(contract.band_high_hz) + ")");
   }
+  const std::string mask = path + ".spectral_mask";
+  if (contract.spectral_mask.size() == 1) note(problems, mask, "1 point", "must have two points or more");
+  for (std::size_t i = 1; i < contract.spectral_mask.size(); ++i) {
+    if (contract.spectral_mask[i].frequency_hz > contract.spectral_mask[i - 1].frequency_hz) continue;
+    note(problems, mask + "[" + std::to_string(i) + "].frequency_hz",
+         number_text(contract.spectral_mask[i].frequency_hz), "must be above that of the point before");
+  }
+}
+
+void complete(PowerProfile& profile, const std::string& path, const Catalogue&, std::vector<Problem>& problems) {
+  const bool set = profile.power_cap_w > 0 || profile.locked_clock_hz > 0;
+  if (set == (profile.least_throughput_fraction > 0)) {
+    note(problems, path, profile.name,
+         "must have either power_cap_w, locked_clock_hz or both, or least_throughput_fraction");
+  }
+}
+
+void complete(Tariff& tariff, const std::string& path, const Catalogue&, std::vector<Problem>& problems) {
+  if (tariff.least_demand_fraction > 0 && tariff.contracted_w <= 0) {
+    note(problems, path + ".contracted_w", number_text(tariff.contracted_w),
+         "must be above 0 where least_demand_fraction is given", "watts");
+  }
 }
 
 void complete(Model& model, const std::string& path, const Catalogue&, std::vector<Problem>& problems) {

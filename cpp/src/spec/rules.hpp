@@ -10,6 +10,8 @@
 #include "ampacity/grid_contract.hpp"
 #include "ampacity/layout.hpp"
 #include "ampacity/mitigation.hpp"
+#include "ampacity/power_profile.hpp"
+#include "ampacity/tariff.hpp"
 #include "ampacity/training.hpp"
 
 namespace ampacity::spec {
@@ -30,6 +32,8 @@ void complete(Model& model, const std::string& path, const Catalogue&, std::vect
 void complete(Storage& storage, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
 void complete(Curtailment& hours, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
 void complete(GridContract& contract, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
+void complete(PowerProfile& profile, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
+void complete(Tariff& tariff, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
 void complete(Training& job, const std::string& path, const Catalogue& catalogue, std::vector<Problem>& problems);
 
 }  // namespace ampacity::spec

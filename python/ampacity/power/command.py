@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ampacity import _core
@@ -12,13 +12,18 @@ from ampacity._core import (
     Estimate,
     Filler,
     InvalidSpec,
+    Layout,
     PowerFloor,
     Problem,
     Storage,
+    Tariff,
     Training,
 )
 from ampacity._simulate import simulate
-from ampacity.power.contract import SHELF, read_contract, site_battery
+from ampacity.power.bill import read_tariff
+from ampacity.power.contract import read_contract
+from ampacity.power.decision import CapDecision, choose_cap, with_profile
+from ampacity.power.ladder import SHELF, site_battery
 from ampacity.power.load import JobLoad, Mitigation, SiteLoad
 from ampacity.power.report import PowerReport, power_report
 
@@ -146,10 +151,67 @@ def run(
     seek: bool = False,
     breakers: bool = False,
     variability: str = "none",
+    profile: str | None = None,
+    prices: Mapping[str, Any] | None = None,
+    oversubscribe: float | None = None,
+    jobs: int | None = None,
 ) -> PowerReport:
     """Return the report that a command line asks for."""
     settings, cap_w = mitigations(words)
     limits = None if contract is None else read_contract(contract)
+    tariff = tariff_from(cluster, **(prices or {}))
+    if profile is not None:
+        cluster = with_profile(cluster, profile, job, estimate.layout)
     step = simulate(job, cluster, estimate.layout, seed=seed, variability=variability)
     load = SiteLoad(JobLoad(step, cap_w=cap_w), settings, seed=seed)
-    return power_report(load, contract=limits, duration_s=duration_s, seek=seek, with_breakers=breakers)
+    return power_report(
+        load,
+        contract=limits,
+        duration_s=duration_s,
+        seek=seek,
+        with_breakers=breakers,
+        tariff=tariff,
+        oversubscription_fraction=0.0 if oversubscribe is None and jobs is not None else oversubscribe,
+        jobs=jobs,
+    )
+
+
+def tariff_from(
+    cluster: Cluster,
+    path: str | None = None,
+    energy_usd_per_kwh: float | None = None,
+    demand_usd_per_kw_month: float | None = None,
+) -> Tariff:
+    """Return the tariff of a file (default: the site's price of energy), with the prices that are given instead."""
+    site = Tariff(energy_usd_per_kwh=cluster.site.electricity_usd_per_kwh)
+    tariff = site if path is None else read_tariff(path)
+    given: dict[str, Any] = {
+        "energy_usd_per_kwh": energy_usd_per_kwh,
+        "demand_usd_per_kw_month": demand_usd_per_kw_month,
+    }
+    return tariff.replace(**{key: value for key, value in given.items() if value is not None})
+
+
+def run_best_cap(
+    job: Training,
+    cluster: Cluster,
+    layouts: Sequence[Layout],
+    *,
+    site_mw: float | None,
+    objective: str,
+    provision: str,
+    precisions: Sequence[str],
+) -> CapDecision:
+    """Return the decision that a command line asks for."""
+    if site_mw is not None and not 0 < site_mw < float("inf"):
+        rule = "must be megawatts above 0"
+        raise InvalidSpec([Problem(path="site_mw", value=f"{site_mw:g}", rule=rule, hint="--site-mw 150")])
+    return choose_cap(
+        job,
+        cluster,
+        layouts,
+        site_mw=site_mw or 0.0,
+        objective=objective,
+        provision=provision,
+        precisions=precisions,
+    )

@@ -83,6 +83,9 @@ def draw_spectrum(axes: Axes, report: PowerReport) -> None:
     if contract is not None and contract.band_amplitude_w:
         allowed = contract.band_amplitude_w / _MW
         axes.plot([low, high], [allowed, allowed], color="#ee6677", linewidth=1.5, label="contract")
+    if contract is not None and contract.spectral_mask:
+        points = [(point.frequency_hz, point.amplitude_w / _MW) for point in contract.spectral_mask]
+        axes.plot(*zip(*points, strict=True), color="#ee6677", linewidth=1.5, label="contract's mask")
     top = float(found.amplitude_w.max(initial=1.0)) / _MW
     axes.set(ylim=(1e-5 * top, 4 * top), xlim=(found.frequency_hz[0], found.frequency_hz[-1]))
     axes.set(xlabel="Hz", ylabel="amplitude (MW)")
@@ -153,10 +156,7 @@ def draw_tree(axes: Axes, report: PowerReport) -> None:
                     color="white" if dark else "black",
                 )
         left += widths
-    for place, total in enumerate(left):
-        where: dict[str, Any] = {"xytext": (4, 0), "textcoords": "offset points", "va": "center", "fontsize": 8}
-        white = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
-        axes.annotate(f"{total:.4g} MW", (total, place), bbox=white, zorder=3, **where)
+    axes.set_yticks(range(len(names)), [f"{name}\n{total:.4g} MW" for name, total in zip(names, left, strict=True)])
     nameplate = report.power.it_nameplate_w / _MW
     axes.axvline(nameplate, ymax=0.78, color="black", linewidth=0.8, linestyle="--", zorder=1)
     axes.annotate(

@@ -7,12 +7,26 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ampacity._core import Cluster, Estimate, GridContract, InvalidSpec, Power, Problem
+from ampacity._core import (
+    Bill,
+    Cluster,
+    Curtailment,
+    Estimate,
+    GridContract,
+    InvalidSpec,
+    Power,
+    Problem,
+    Storage,
+    Tariff,
+)
 from ampacity._report import figure, seconds_text
 from ampacity.power.analysis import FLICKER_BAND_HZ, LoadStatistics, Spectrum, spectrum, statistics
-from ampacity.power.contract import ContractReport, Feasibility, check, meet
+from ampacity.power.bill import CurtailmentCost, bill, bill_object, curtailment_cost, tariff_of
+from ampacity.power.contract import ContractReport, allowed_of, check
 from ampacity.power.distribution import BreakerReport, breakers
+from ampacity.power.ladder import Feasibility, meet
 from ampacity.power.load import JobLoad, LoadTrace, SiteLoad
+from ampacity.power.risk import OverloadRisk, oversubscription
 
 _MW = 1e6
 _SPECTRUM_S = 600.0
@@ -44,6 +58,10 @@ class PowerReport:
     contract: ContractReport | None
     feasibility: Feasibility | None
     breakers: BreakerReport | None = None
+    tariff: Tariff | None = None
+    bill: Bill | None = None
+    curtailments: tuple[CurtailmentCost, ...] = ()
+    risks: tuple[OverloadRisk, ...] = ()
 
     @cached_property
     def statistics(self) -> LoadStatistics:
@@ -99,6 +117,10 @@ class PowerReport:
             "contract": None if self.contract is None else self.contract.to_dict(),
             "feasibility": None if self.feasibility is None else self.feasibility.to_dict(),
             "breakers": None if self.breakers is None else self.breakers.to_dict(),
+            "tariff": None if self.tariff is None else self.tariff.to_dict(),
+            "bill": None if self.bill is None else bill_object(self.bill),
+            "curtailments": [one.to_dict() for one in self.curtailments],
+            "oversubscription": [one.to_dict() for one in self.risks],
             "state_bytes": self.load.state_bytes,
             "warnings": [str(warning) for warning in est.warnings] + self.caveats(),
         }
@@ -118,6 +140,9 @@ def power_report(
     duration_s: float = 3600.0,
     seek: bool = False,
     with_breakers: bool = False,
+    tariff: Tariff | None = None,
+    oversubscription_fraction: float | None = None,
+    jobs: int | None = None,
 ) -> PowerReport:
     """Run a load and put together what a power engineer asks of it.
 
@@ -133,6 +158,11 @@ def power_report(
         Where the contract is broken: also look for what would meet it (`meet`).
     with_breakers
         Also what the breakers of the job see (`breakers`).
+    tariff
+        Prices of energy and demand (default: the site's price of energy).
+    oversubscription_fraction, jobs
+        Also the risk of passing ratings with so many more racks behind them, and ``jobs`` such jobs on the site
+        (`oversubscription`; default: as many as it has room for).
 
     Raises
     ------
@@ -147,9 +177,33 @@ def power_report(
     report = None if contract is None else check(contract, trace, site=load)
     found = None
     if seek and contract is not None and report is not None and not report.met:
-        found = meet(contract, load, duration_s=min(duration_s, 1800.0))
-    switchboards = breakers(job.simulation) if with_breakers else None
-    return PowerReport(job.estimate, job.simulation.cluster, load, trace, report, found, switchboards)
+        found = meet(contract, load, duration_s=min(duration_s, 1800.0), tariff=tariff)
+    prices = tariff_of(load) if tariff is None else tariff
+    risks: list[OverloadRisk] = []
+    if oversubscription_fraction is not None:
+        risks = oversubscription(
+            list(load.jobs),
+            job.simulation.cluster,
+            oversubscription_fraction=oversubscription_fraction,
+            count=jobs,
+            duration_s=min(duration_s, 3600.0),
+            seed=load.seed,
+        )
+    return PowerReport(
+        estimate=job.estimate,
+        cluster=job.simulation.cluster,
+        load=load,
+        trace=trace,
+        contract=report,
+        feasibility=found,
+        breakers=breakers(job.simulation) if with_breakers else None,
+        tariff=prices,
+        bill=bill(trace, prices),
+        curtailments=tuple(
+            curtailment_cost(load, one, prices) for one in load.mitigations if isinstance(one, Curtailment)
+        ),
+        risks=tuple(risks),
+    )
 
 
 def text(report: PowerReport) -> str:
@@ -190,9 +244,13 @@ def _lines(report: PowerReport) -> Iterator[str]:
     if report.feasibility is not None:
         yield ""
         yield from feasibility_lines(report.feasibility)
+    yield from _money_lines(report)
+    if report.risks:
+        yield ""
+        yield from _risk_lines(report.risks)
     if report.breakers is not None:
         yield ""
-        yield "breakers, highest second"
+        yield "breakers of this job from second to second"
         yield from (f"  {line}" for line in report.breakers.text().splitlines())
     yield ""
     yield from (f"warning: {warning}" for warning in est.warnings)
@@ -214,6 +272,46 @@ def _load_lines(report: PowerReport, stats: LoadStatistics) -> Iterator[str]:
         yield f"  with {names}: {stats.throughput_fraction:.2%} of undisturbed training"
     else:
         yield f"  training        {stats.throughput_fraction:>9.2%} of undisturbed"
+
+
+def _usd(value: float) -> str:
+    return f"{figure(value / 1e6)} M USD" if abs(value) >= 1e4 else f"{value:,.0f} USD"
+
+
+def _money_lines(report: PowerReport) -> Iterator[str]:
+    month, tariff = report.bill, report.tariff
+    if month is None or tariff is None or not (tariff.energy_usd_per_kwh or tariff.demand_usd_per_kw_month):
+        return
+    yield ""
+    yield f"a month like this{' at ' + tariff.name if tariff.name else ''}"
+    energy = f"{figure(month.energy_kwh_per_month / 1e6)} GWh at {tariff.energy_usd_per_kwh:g} USD/kWh"
+    yield f"  energy          {_usd(month.energy_usd_per_month):>14}   {energy}"
+    if tariff.demand_usd_per_kw_month:
+        least = " (the contract's least)" if month.billed_demand_w > month.demand_w else ""
+        demand = (
+            f"{_mw(month.billed_demand_w)} MW{least} at {tariff.demand_usd_per_kw_month:g} USD/kW, highest "
+            f"{tariff.demand_window_s / 60:g} minutes of those watched"
+        )
+        yield f"  demand          {_usd(month.demand_usd_per_month):>14}   {demand}"
+        yield f"  together        {_usd(month.usd_per_month):>14}"
+    for one in report.curtailments:
+        yield (
+            f"  curtailment to {one.cap_w:g} W for {one.duration_s / 3600:g} h: {_mw(one.reduced_w)} MW less, "
+            f"{figure(one.avoided_j / 3.6e9)} MWh; {one.lost_throughput_fraction:.1%} slower, "
+            f"{_usd(one.lost_usd)} of servers and plant"
+        )
+        yield f"    less {_usd(one.energy_usd)} of energy: pays above {one.usd_per_mwh:,.0f} USD for each MWh not drawn"
+
+
+def _risk_lines(risks: tuple[OverloadRisk, ...]) -> Iterator[str]:
+    hours = risks[0].duration_s / 3600
+    yield f"oversubscription: jobs drawn at random, probability of passing a rating within {hours:.3g} h"
+    yield f"  {'':<14}{'rating MW':>11}{'behind it':>11}{'jobs':>6}{'mean MW':>10}{'highest':>10}{'risk':>8}{'of seconds':>12}"
+    for one in risks:
+        yield (
+            f"  {one.level:<14}{_mw(one.rating_w):>11}{one.accelerators:>11,}{one.jobs:>6.3g}{_mw(one.mean_w):>10}"
+            f"{_mw(one.highest_w):>10}{one.risk_fraction:>8.1%}{one.over_fraction:>12.3%}"
+        )
 
 
 def _name_of(mitigation: Any) -> str:
@@ -242,30 +340,52 @@ def contract_lines(report: ContractReport) -> Iterator[str]:
     name = report.contract.name or "contract"
     yield f"{name}: {'met' if report.met else 'broken'} over {report.duration_s:,.0f} s"
     for key, count in report.counts.items():
-        allowed = getattr(report.contract, key)
+        allowed = allowed_of(report.contract, key)
         if not allowed:
             continue
-        verdict = "within" if count == 0 else f"broken {count:,} times"
-        yield f"  {key:<22}{_quantity(key, report.reached[key]):>14} of {_quantity(key, allowed):<14}{verdict}"
+        verdict = "within" if count == 0 else "broken" if count == 1 else f"broken {count:,} times"
+        limit = "what it allows" if key == "spectral_mask" else _quantity(key, allowed)
+        reached = f"{report.reached[key]:.3g} times" if key == "spectral_mask" else _quantity(key, report.reached[key])
+        yield f"  {key:<22}{reached:>14} of {limit:<16}{verdict}"
     worst = sorted(report.violations, key=lambda one: one.worst / one.allowed, reverse=True)[:5]
     for one in worst:
+        if one.limit == "spectral_mask":
+            yield f"    {one.limit} at {one.frequency_hz:.3g} Hz: {one.worst:.3g} times what it allows there"
+            continue
+        where = f"{one.frequency_hz:.3g} Hz" if one.frequency_hz else f"{one.worst_at_s:,.1f} s"
         yield (
-            f"    {one.limit} at {one.worst_at_s:,.1f} s: {_quantity(one.limit, one.worst)}, allowed "
+            f"    {one.limit} at {where}: {_quantity(one.limit, one.worst)}, allowed "
             f"{_quantity(one.limit, one.allowed)} (from {one.start_s:,.1f} to {one.end_s:,.1f} s)"
         )
 
 
 def feasibility_lines(found: Feasibility) -> Iterator[str]:
     """Yield the lines of what would meet a contract."""
-    yield "what would meet it"
+    yield "what would meet it, and what a month of it costs (bill, storage over its life, hardware that lost speed wastes)"
+    heads = f"{'speed':>8}{'MW':>9}{'lost MW':>9}{'storage':>14}{'bill':>14}{'speed lost':>14}{'a month':>14}"
+    yield f"  {'':<52}{heads}"
     for rung in found.rungs:
         broken = ", ".join(f"{key} x{value:.2g}" for key, value in rung.report.excess.items()) or "meets it"
-        usd = f", {figure(rung.storage_usd / 1e6)} M USD" if rung.storage_usd else ""
-        yield f"  {rung.name:<52}{rung.throughput_fraction:>8.1%} speed, {_mw(rung.mean_w)} MW{usd}: {broken}"
+        cost = rung.cost
+        usd = (cost.storage_usd, cost.bill.usd_per_month, cost.lost_usd_per_month, cost.usd_per_month)
+        money = "".join(f"{_usd(value) if value else '-':>14}" for value in usd)
+        watts = f"{_mw(rung.mean_w):>9}{_mw(cost.loss_w) if cost.loss_w else '-':>9}"
+        yield f"  {rung.name:<52}{rung.throughput_fraction:>8.1%}{watts}{money}  {broken}"
+    unpriced = {
+        one.name or f"{one.level} storage"
+        for rung in found.rungs
+        for one in rung.load.mitigations
+        if isinstance(one, Storage) and not one.price_usd_per_kwh
+    }
+    if unpriced:
+        yield f"  no price is known of {', '.join(sorted(unpriced))}: not counted"
     if found.chosen is not None:
         yield f"  chosen: {found.chosen.name}"
         return
     yield f"  nothing tried meets it: {found.binding} binds. Nearest: {found.nearest.name}, which would meet"
     for key in found.nearest.report.excess:
         value = getattr(found.nearest_feasible, key)
+        if key == "spectral_mask":
+            yield f"    {key}: all amplitudes {found.nearest.report.reached[key]:.3g} times as high"
+            continue
         yield f"    {key} = {_quantity(key, value) if value else 'no limit'}"
