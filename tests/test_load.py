@@ -177,6 +177,36 @@ def test_two_jobs_in_antiphase_cancel_their_fundamental():
     assert power.coincidence_fraction([shifted, np.roll(shifted, 50)]) == pytest.approx(0.7)
 
 
+def test_the_spectrum_of_a_square_wave_job_is_its_fourier_series():
+    """From the job to the meter: amplitudes 4 / (pi n) of half the swing at odd lines, with what the plant adds at once."""
+    trace = load_of(square(supply_loss=0.05, hosts_w=100.0, network_w=50.0)).trace(100, 0.01)
+    found = power.spectrum(trace)
+    for n in (1, 3, 5, 7):
+        at = np.argmin(abs(found.frequency_hz - n))
+        # A sampled square wave of 100 bins has lines pi n / N / sin(pi n / N) times as high: 0.8 % at n = 7.
+        sampled = (np.pi * n / 100) / np.sin(np.pi * n / 100)
+        assert found.amplitude_w[at] == pytest.approx(1.05 * 300 * 4 / (np.pi * n) * sampled, rel=1e-6)
+        assert found.amplitude_w[np.argmin(abs(found.frequency_hz - n - 1))] < 1e-6
+
+
+def test_two_real_jobs_in_antiphase_cancel_their_fundamental():
+    """Two replicas' halves of a training job, half a step apart: the step's own line goes, and every odd one with it."""
+    half = power.JobLoad(
+        power.step_shape(JOB.replace(global_batch=256), CLUSTER, amp.Layout(tp=8, pp=16, dp=16)), events=QUIET
+    )
+    step_s = half.shape.step_time_s
+    whole = 20 * step_s
+
+    def line(jobs, n):
+        trace = power.SiteLoad(jobs, resolution_s=step_s / 400, plant_s=1e6).trace(whole, step_s / 400)
+        return power.spectrum(trace).band_amplitude_w(0.99 * n / step_s, 1.01 * n / step_s)[0]
+
+    together, apart = [half, half], power.staggered([half, half])
+    for n in (1, 3):
+        assert line(apart, n) < 1e-3 * line(together, n)
+    assert line(apart, 2) == pytest.approx(line(together, 2), rel=1e-3)
+
+
 def test_a_floor_and_ramps_leave_a_fifth_of_the_swing():
     """GB200's floor with the devices' limit (EDPp) leaves about 20 %: a floor at 80 % of the limit does."""
     shape = square(1200, 240, limit_w=1200, stalled_w=240)
@@ -304,6 +334,16 @@ def test_a_mitigation_never_raises_throughput_or_saves_energy(mitigations):
     assert max(balance(changed)) < 1e-9
     if not any(isinstance(one, power.PowerFloor | power.Filler) for one in mitigations):
         assert changed.facility_w == pytest.approx(plain.facility_w)
+
+
+@pytest.mark.parametrize("cap_w", [650.0, 500.0, 300.0])
+def test_curtailment_never_raises_throughput_nor_power(cap_w):
+    job = power.JobLoad(JOB, CLUSTER, LAYOUT, events=QUIET)
+    hours = power.Curtailment(start_s=100, duration_s=200, period_s=400, cap_w=cap_w)
+    plain, cut = power.SiteLoad(job).trace(800), power.SiteLoad(job, [hours]).trace(800)
+    assert cut.throughput_fraction.sum() <= plain.throughput_fraction.sum() * (1 + 1e-9)
+    assert cut.facility_w.sum() <= plain.facility_w.sum() * (1 + 1e-9)
+    assert max(balance(cut)) < 1e-9
 
 
 def test_a_slower_job_draws_less_only_with_ramps_up():

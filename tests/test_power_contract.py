@@ -310,7 +310,41 @@ def test_the_page_keeps_nameplate_peak_and_mean_apart():
     swing = re.search(r"a stall of all +([\d.]+) MW", text)
     assert swing is not None
     assert float(swing[1]) == pytest.approx(60, rel=0.08)
+    # At the meter with every accelerator at its limit 126 MW at a PUE of 1.12; here on the hottest day, 1.2.
+    peak = re.search(r"peak, meter +([\d.]+)", text)
+    assert peak is not None
+    assert float(peak[1]) == pytest.approx(126 / 1.12 * 1.2, rel=0.08)
     assert "150.0 MW said of memphis-150mw are nearest the nameplate, IT" in " ".join(text.split())
+
+
+def test_100000_h100_from_stall_to_peak():
+    """A first bottom-up model (liquid-cooled, PUE 1.12): 126 MW all at their limit, 73 in a collective, 55 stalled."""
+    cluster = amp.cluster("colossus-100k")
+    job = amp.Training("llama-3.1-405b", global_batch=12480, seq_len=8192)
+    step = power.JobLoad(job, cluster, amp.Layout(tp=8, pp=16, vp=2, dp=780))
+    shape, n = step.shape, 99_840
+    pue = cluster.site.pue_mean
+
+    def site_mw(device_w):
+        it_w = n * device_w * (1 + shape.supply_loss) + shape.hosts_w + shape.network_w
+        return it_w * pue / 1e6 * 100_000 / n
+
+    assert site_mw(shape.limit_w) == pytest.approx(126, rel=0.08)
+    assert site_mw(shape.phase_w["communication"]) == pytest.approx(73, rel=0.08)
+    assert site_mw(shape.phase_w["stall"]) == pytest.approx(55, rel=0.08)
+    assert 50 < site_mw(shape.phase_w["forward"]) - site_mw(shape.phase_w["stall"]) < 76  # 50 to 70, 8 %
+
+
+def test_a_gigawatt_of_gb200():
+    """1 GW of GB200 at a PUE of 1.08 and 1,695 W of IT each: 546,000 of them; 5 GW five times as many (to a replica)."""
+    job = amp.Training("llama-3.1-405b", global_batch=8192)
+    layout = amp.Layout(tp=8, pp=8, vp=2, dp=128)
+    one, five = (
+        power.cap_sweep(job, amp.cluster("meta-gb200-83k"), layout, caps_w=[1200], site_mw=mw, provision="mean")[0]
+        for mw in (1000, 5000)
+    )
+    assert one.accelerators == pytest.approx(546_000, rel=0.08)
+    assert five.accelerators == pytest.approx(5 * one.accelerators, rel=1e-3)
 
 
 def test_json_plot_and_files(tmp_path):

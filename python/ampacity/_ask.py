@@ -84,6 +84,8 @@ def find(
 
 def find_many(keep: int, model: str, cluster: str, **question: Any) -> tuple[Training, Cluster, list[Layout]]:
     """Return job (with the batch that layouts were found for), cluster, and the fastest layouts, as `find` does."""
+    if keep < 1:
+        raise InvalidSpec([Problem(path="layouts", value=str(keep), rule="must be 1 or more", hint="")])
     job, the_cluster, choice = _read(model, cluster, **question)
     found = _core.search(job, the_cluster, keep=keep, **choice)
     if found.global_batch != job.global_batch:

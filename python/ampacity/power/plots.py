@@ -143,7 +143,7 @@ def draw_tree(axes: Axes, report: PowerReport) -> None:
         widths = np.array([rows[name][part] for name in names]) / _MW
         axes.barh(names, widths, left=left, color=colour, label=part, height=0.55)
         for place, width in enumerate(widths):
-            if width > 0.06 * sum(rows[names[-1]].values()) / _MW:
+            if width > 0.08 * sum(rows[names[-1]].values()) / _MW:
                 label = f"{width:.3g}"
                 dark = colour in ("#4477aa", "#228833")
                 axes.text(

@@ -248,6 +248,8 @@ def _lines(report: PowerReport) -> Iterator[str]:
     if report.risks:
         yield ""
         yield from _risk_lines(report.risks)
+        if not report.cluster.site.power_limit_w:
+            yield "  the site is left out: what its grid grants is not known (power_limit_w)"
     if report.breakers is not None:
         yield ""
         yield "breakers of this job from second to second"
@@ -335,6 +337,14 @@ def _quantity(key: str, value: float) -> str:
     return f"{figure(value / scale)} {unit}"
 
 
+def _factor(value: float) -> str:
+    return f"{value:.2g}" if value < 100 or value == float("inf") else figure(value, 2)
+
+
+def _times(value: float) -> str:
+    return f"{figure(value, 3)} times"
+
+
 def contract_lines(report: ContractReport) -> Iterator[str]:
     """Yield the lines of a contract's verdict."""
     name = report.contract.name or "contract"
@@ -344,13 +354,14 @@ def contract_lines(report: ContractReport) -> Iterator[str]:
         if not allowed:
             continue
         verdict = "within" if count == 0 else "broken" if count == 1 else f"broken {count:,} times"
-        limit = "what it allows" if key == "spectral_mask" else _quantity(key, allowed)
-        reached = f"{report.reached[key]:.3g} times" if key == "spectral_mask" else _quantity(key, report.reached[key])
-        yield f"  {key:<22}{reached:>14} of {limit:<16}{verdict}"
+        if key == "spectral_mask":
+            yield f"  {key:<22}{_times(report.reached[key]):>14} what it allows   {verdict}"
+            continue
+        yield f"  {key:<22}{_quantity(key, report.reached[key]):>14} of {_quantity(key, allowed):<16}{verdict}"
     worst = sorted(report.violations, key=lambda one: one.worst / one.allowed, reverse=True)[:5]
     for one in worst:
         if one.limit == "spectral_mask":
-            yield f"    {one.limit} at {one.frequency_hz:.3g} Hz: {one.worst:.3g} times what it allows there"
+            yield f"    {one.limit} at {one.frequency_hz:.3g} Hz: {_times(one.worst)} what it allows there"
             continue
         where = f"{one.frequency_hz:.3g} Hz" if one.frequency_hz else f"{one.worst_at_s:,.1f} s"
         yield (
@@ -363,14 +374,14 @@ def feasibility_lines(found: Feasibility) -> Iterator[str]:
     """Yield the lines of what would meet a contract."""
     yield "what would meet it, and what a month of it costs (bill, storage over its life, hardware that lost speed wastes)"
     heads = f"{'speed':>8}{'MW':>9}{'lost MW':>9}{'storage':>14}{'bill':>14}{'speed lost':>14}{'a month':>14}"
-    yield f"  {'':<52}{heads}"
+    yield f"  {'':<55}{heads}"
     for rung in found.rungs:
-        broken = ", ".join(f"{key} x{value:.2g}" for key, value in rung.report.excess.items()) or "meets it"
+        broken = ", ".join(f"{key} x{_factor(value)}" for key, value in rung.report.excess.items()) or "meets it"
         cost = rung.cost
         usd = (cost.storage_usd, cost.bill.usd_per_month, cost.lost_usd_per_month, cost.usd_per_month)
         money = "".join(f"{_usd(value) if value else '-':>14}" for value in usd)
         watts = f"{_mw(rung.mean_w):>9}{_mw(cost.loss_w) if cost.loss_w else '-':>9}"
-        yield f"  {rung.name:<52}{rung.throughput_fraction:>8.1%}{watts}{money}  {broken}"
+        yield f"  {rung.name:<55}{rung.throughput_fraction:>8.1%}{watts}{money}  {broken}"
     unpriced = {
         one.name or f"{one.level} storage"
         for rung in found.rungs
@@ -386,6 +397,6 @@ def feasibility_lines(found: Feasibility) -> Iterator[str]:
     for key in found.nearest.report.excess:
         value = getattr(found.nearest_feasible, key)
         if key == "spectral_mask":
-            yield f"    {key}: all amplitudes {found.nearest.report.reached[key]:.3g} times as high"
+            yield f"    {key}: all amplitudes {_times(found.nearest.report.reached[key])} as high"
             continue
         yield f"    {key} = {_quantity(key, value) if value else 'no limit'}"

@@ -228,15 +228,17 @@ def oversubscription(
         As `overload_risk` and `breaker_levels`.
     """
     chosen = [jobs] if isinstance(jobs, JobLoad) else list(jobs)
+    if count is not None and count < 1:
+        raise InvalidSpec([Problem(path="jobs", value=str(count), rule="must be 1 or more", hint="")])
     node = cluster.partitions[0].node
     of_rack = max(1, round(node.accelerators * node.nodes_per_rack))
-    rack_w = of_rack / node.accelerators * node.nameplate_w
     found = []
     for level in breaker_levels(cluster, oversubscription_fraction=oversubscription_fraction)[1:]:
-        rating_w = level.rating_w or level.racks * rack_w
         behind = min(level.racks * of_rack, cluster.accelerators)
         found.append(
-            overload_risk(chosen, rating_w, behind, level=level.name, draws=draws, duration_s=duration_s, seed=seed)
+            overload_risk(
+                chosen, level.rating_w, behind, level=level.name, draws=draws, duration_s=duration_s, seed=seed
+            )
         )
     if cluster.site.power_limit_w > 0:
         whole = int(cluster.accelerators * (1 + oversubscription_fraction))
