@@ -89,6 +89,8 @@ def test_every_rung_of_the_ladder_has_its_price():
     assert asis.usd_per_month == asis.bill.usd_per_month > 0
     battery = by_name["a site battery"].cost
     assert battery.loss_w > 0
+    # Storage alone costs its losses and no more, whatever of its charge it gave out meanwhile.
+    assert battery.extra_w == pytest.approx(battery.loss_w, rel=1e-6)
     # 15 years of life: the price of the battery comes back in 180 months.
     assert battery.storage_usd_per_month == pytest.approx(battery.storage_usd / 180, rel=1e-9)
     cap = by_name["power cap 80%"]

@@ -161,9 +161,14 @@ def load_cost(
 ) -> LoadCost:
     """Return what a load that was run costs, beside the load as it was (``base``, ``base_mean_w`` at the meter)."""
     whole, monthly = storage_usd(load)
+    # What storage gave out while it was watched has to be bought back: a month ends as charged as it began.
+    charge_j = trace["stored_j"][0] - trace["storage_w"][0] * trace.row_s
+    owed_w = float(charge_j - trace["stored_j"][-1]) / trace.duration_s
+    meter = DemandMeter(row_s=trace.row_s, window_s=tariff.demand_window_s)
+    meter.add(trace["grid_w"] + owed_w)
     return LoadCost(
-        bill=bill(trace, tariff),
-        extra_w=float(trace["grid_w"].mean()) - base_mean_w,
+        bill=_core.bill(tariff, meter),
+        extra_w=float(trace["grid_w"].mean()) + owed_w - base_mean_w,
         loss_w=float(trace["storage_loss_w"].mean()),
         lost_throughput_fraction=lost_fraction,
         storage_usd=whole,

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ampacity._core import GridContract, PowerFloor, Storage, Tariff
+from ampacity._core import Filler, GridContract, InvalidSpec, PowerFloor, Storage, Tariff
 from ampacity.power.bill import LoadCost, load_cost, tariff_of
 from ampacity.power.contract import ContractReport, check, needs_a_limit
-from ampacity.power.load import JobLoad, Mitigation, SiteLoad
+from ampacity.power.load import JobLoad, Mitigation, SiteLoad, staggered
 
 
 @dataclass(frozen=True)
@@ -109,13 +109,20 @@ def site_battery(power_w: float, *, hours: float = 1.0, ramp_w_per_s: float | No
 
 
 def ladder(load: SiteLoad, contract: GridContract) -> list[tuple[str, SiteLoad]]:
-    """Return the settings that `meet` tries, one after the other: floors, shelf and rack capacitors, battery, caps."""
+    """Return the settings that `meet` tries, one after the other.
+
+    Staggered jobs (where there are several), device power floors, filler work, floors with ramp limits of devices (where
+    the contract limits ramps), shelf and rack capacitors, a site battery, power caps (where it limits power).
+    """
     own = list(load.mitigations)
     rungs: list[tuple[str, SiteLoad]] = [("as it is", load)]
 
     def add(name: str, more: Sequence[Mitigation], base: SiteLoad = load) -> None:
         rungs.append((name, base.replace(mitigations=(*own, *more))))
 
+    if len(load.jobs) > 1:
+        rungs.append(("staggered jobs", load.replace(jobs=staggered(load.jobs))))
+    ramps = [value for value in (contract.ramp_w_per_s, contract.ramp_w_per_min / 60) if value]
     low: list[Mitigation] = []
     high: list[Mitigation] = []
     if all(job.shape.limit_w > 0 for job in load.jobs):
@@ -123,10 +130,12 @@ def ladder(load: SiteLoad, contract: GridContract) -> list[tuple[str, SiteLoad]]
             high = [PowerFloor(floor_fraction=share)]
             add(f"power floor {share:.0%}", high)
         low = [PowerFloor(floor_fraction=0.5)]
+        add("filler 80%", [Filler(level_fraction=0.8)])
+        if ramps:
+            add("power floor 90%, ramp limits of devices", [_ramped_floor(load, 0.9, min(ramps))])
     at_half, at_most = ("power floor 50%, ", "power floor 90%, ") if low else ("", "")
     add(f"{at_half}shelf capacitors", [*low, SHELF])
     swing = sum(float(job.shape.accelerators_w.max()) for job in load.jobs)
-    ramps = [value for value in (contract.ramp_w_per_s, contract.ramp_w_per_min / 60) if value]
     # Some of what is allowed is left for what the battery cannot see coming.
     battery = site_battery(max(swing, 1.0), ramp_w_per_s=0.8 * min(ramps) if ramps else None)
     add("a site battery", [battery])
@@ -137,11 +146,21 @@ def ladder(load: SiteLoad, contract: GridContract) -> list[tuple[str, SiteLoad]]
         add(f"{at_most}rack supercapacitors, a site battery", [*high, RACK, battery])
     if contract.maximum_w and all(job._question is not None for job in load.jobs):
         for share in (0.9, 0.8, 0.7, 0.6, 0.5):
-            capped = [job.capped(share * job.shape.limit_w) for job in load.jobs]
+            try:
+                capped = [job.capped(share * job.shape.limit_w) for job in load.jobs]
+            except InvalidSpec:  # below what devices draw before any work
+                break
             name = f"power cap {share:.0%}"
             rungs.append((name, load.replace(jobs=capped)))
             rungs.append((f"{name}, a site battery", load.replace(jobs=capped, mitigations=(*own, battery))))
     return rungs
+
+
+def _ramped_floor(load: SiteLoad, share: float, ramp_w_per_s: float) -> PowerFloor:
+    """Return a floor whose devices ramp no faster than the grid allows all of them together, losses included."""
+    at_meter = max((1 + job.shape.supply_loss) * (1 + job.shape.plant_per_it) for job in load.jobs)
+    each = ramp_w_per_s / load.accelerators / at_meter
+    return PowerFloor(floor_fraction=share, ramp_up_w_per_s=each, ramp_down_w_per_s=each)
 
 
 def _speed(load: SiteLoad, base: SiteLoad, trace_fraction: float) -> float:
