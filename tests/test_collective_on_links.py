@@ -64,7 +64,7 @@ def test_unequal_parts():
 
 def test_what_has_no_flows_is_named():
     answer = amp.collective("token_exchange", LLAMA3, gpus=64, size="64 MiB", ranks_per_token=8, domains_per_token=4)
-    with pytest.raises(amp.InvalidSpec, match="collective.algorithm = forwarding: has no flows"):
+    with pytest.raises(amp.InvalidSpec, match=r"collective\.algorithm = forwarding: has no flows"):
         amp.collective_on_links(answer, LLAMA3)
 
 

@@ -243,7 +243,8 @@ def test_perfetto_traces_keep_to_the_schema_of_the_format(tmp_path):
         sim.to_perfetto(tmp_path / "step.json", devices)
         found = json.loads((tmp_path / "step.json").read_text(encoding="utf-8"))
         # All of the frame, and of every kind of event of every process its first thirty (a schema is slow to ask).
-        kept, count = [], Counter()
+        kept: list[dict[str, object]] = []
+        count: Counter[tuple[object, ...]] = Counter()
         for event in found["traceEvents"]:
             kind = event["pid"], event["ph"], event["name"].split()[0]
             count[kind] += 1

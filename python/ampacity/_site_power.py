@@ -10,7 +10,8 @@ from ampacity._core import Cluster
 from ampacity._weather import Weather
 
 if TYPE_CHECKING:
-    from ampacity._weather import Hours
+    import numpy as np
+    import numpy.typing as npt
 
 _JOULES_PER_TWH = 3.6e15
 
@@ -192,9 +193,9 @@ class SitePower:
     breakers: tuple[StaticBreakerLoad, ...]
     supply: SupplyMix
     weather: Weather = dataclasses.field(repr=False)
-    pue: Hours = dataclasses.field(repr=False)
-    facility_w: Hours = dataclasses.field(repr=False)
-    water_l_per_s: Hours = dataclasses.field(repr=False)
+    pue: npt.NDArray[np.float64] = dataclasses.field(repr=False)
+    facility_w: npt.NDArray[np.float64] = dataclasses.field(repr=False)
+    water_l_per_s: npt.NDArray[np.float64] = dataclasses.field(repr=False)
     warnings: tuple[str, ...]
 
     @property

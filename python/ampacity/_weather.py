@@ -9,7 +9,7 @@ import io
 import math
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from ampacity import _core
 from ampacity._core import Climate, InvalidSpec
@@ -18,8 +18,6 @@ from ampacity._files import file_error, in_file, read_text
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-    Hours: TypeAlias = npt.NDArray[np.float64]
 
 _HUMIDITY = "relative_humidity"
 _COLUMNS = ("time", "dry_bulb_c", "wet_bulb_c", _HUMIDITY)
@@ -37,8 +35,8 @@ class Weather:
         Thermodynamic wet-bulb temperature (C), read-only.
     """
 
-    dry_bulb_c: Hours
-    wet_bulb_c: Hours
+    dry_bulb_c: npt.NDArray[np.float64]
+    wet_bulb_c: npt.NDArray[np.float64]
 
     def __len__(self) -> int:
         """Return the number of hours."""
@@ -126,7 +124,7 @@ def read_weather(path: str | os.PathLike[str], *, elevation_m: float = 0.0) -> W
     other = _numbers(path, second[0], [row[names.index(second[0])] for row in rows[1:]])
     if second[0] == _HUMIDITY and other.size and other.max() > 1.5:
         other = other / 100
-    convert: Callable[[], tuple[Hours, Hours]] = lambda: (
+    convert: Callable[[], tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]] = lambda: (
         _core.weather_of_humidity(dry, other, elevation_m) if second[0] == _HUMIDITY else _core.weather_of(dry, other)
     )
     try:
@@ -135,7 +133,7 @@ def read_weather(path: str | os.PathLike[str], *, elevation_m: float = 0.0) -> W
         raise in_file(path, error) from None
 
 
-def _numbers(path: str | os.PathLike[str], name: str, texts: list[str]) -> Hours:
+def _numbers(path: str | os.PathLike[str], name: str, texts: list[str]) -> npt.NDArray[np.float64]:
     import numpy as np
 
     values = np.empty(len(texts))
