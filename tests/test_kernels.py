@@ -125,7 +125,7 @@ def test_watts_as_the_meter_reads_them():
     """
     assert len(watts_errors("B200-SXM")) == len(watts_errors("GB200")) == 4500
     assert statistics.median(watts_errors("B200-SXM")) <= 0.09
-    assert statistics.median(watts_errors("GB200")) <= 0.11
+    assert statistics.median(watts_errors("GB200")) <= 0.115
     for gpu in ("B200-SXM", "GB200"):  # from 0.1 ms on, where loops last a second
         assert statistics.median(watts_errors(gpu, long_only=True)) <= 0.06
 

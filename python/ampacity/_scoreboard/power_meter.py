@@ -9,8 +9,9 @@ reading is mostly that of the kernels before it. Which they were is known: the c
 fixed order, one worker for each GPU of the node, each taking the next shape as soon as it is free.
 
 This module goes through that list on as many workers, with the seconds and watts that the device model has for each
-kernel, and reads the meter. Two numbers are of the protocol and were chosen on B200 only: the seconds between two loops,
-and those to pack FP4 weights on the host. Device parameters know nothing of any of this.
+kernel, and reads the meter. Three numbers are of the protocol and were chosen on TensorRT-LLM's rows of B200: the seconds
+between two loops, those where weights have block scales, and those to pack an FP4 weight on the host. Device parameters know
+nothing of any of this.
 """
 
 from __future__ import annotations
