@@ -765,7 +765,7 @@ class Accelerator:
         speed_spread_fraction: float = 0.01,
         power_spread_fraction: float = 0.04,
         leakage_fraction: float = 0.45,
-        leakage_per_c: float = 0.02,
+        leakage_per_c: float = 0.027,
         throttle_c: float = 85.0,
         price_usd: float = 0.0,
     ) -> None: ...

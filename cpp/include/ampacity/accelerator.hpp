@@ -39,13 +39,14 @@ struct Accelerator {
   double peak_excursion_ratio = 1.5;
   double cap_response_s = 0.02;
   double speed_spread_fraction = 0.01;
-  // Silicon and heat: engineering estimates for large devices. Leakage of an H100 is 0.45 x 158 W at design temperature
-  // and grows by 0.2 % of the power limit a degree; dies of a 205 W processor 17 to 22 degrees cooler drew 11 W less,
-  // 0.27 % (Jalili et al., ISCA 2021; recalled). Growth: 2 % rather than 1.2 % since Llama 3's days lost 1 to 2 % of
-  // throughput (arXiv:2407.21783; 1.2 % gives 0.58 %). An A100 may work at up to 85 degrees (nvidia-smi).
+  // Silicon and heat: estimates for large devices. Leakage of an H100 is 0.45 x 158 W, a tenth of its limit, at design
+  // temperature. Growth: dies of a 205 W processor (14 nm) 17 to 22 degrees cooler drew 11 W less (Jalili et al., ISCA
+  // 2021; recalled), 0.27 % of the limit a degree; subthreshold current at a threshold of 0.25 V grows by 2.3 % at 65
+  // degrees (V / n k T^2, n = 1.1), and more as the threshold falls. No measurement of 4 to 5 nm was found. An A100 may
+  // work at up to 85 degrees (nvidia-smi).
   double power_spread_fraction = 0.04;
   double leakage_fraction = 0.45;
-  double leakage_per_c = 0.02;
+  double leakage_per_c = 0.027;
   double throttle_c = 85;
   double price_usd = 0;
   std::shared_ptr<const MeasuredKernels> measured;  ///< corrects kernels near measured shapes; no field of documents
