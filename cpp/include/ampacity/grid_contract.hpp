@@ -19,8 +19,8 @@ struct MaskPoint {
   double amplitude_w = 0;
 
   static constexpr std::string_view kind = "mask_point";
+  template <class S = MaskPoint>
   static constexpr auto fields() {
-    using S = MaskPoint;
     return std::tuple{required("frequency_hz", &S::frequency_hz, Range{1e-4, 1e3}, "frequency"),
                       required("amplitude_w", &S::amplitude_w, Range{1, 1e12}, "largest amplitude there")};
   }

@@ -19,8 +19,8 @@ struct PowerProfile {
   double least_throughput_fraction = 0;
 
   static constexpr std::string_view kind = "power_profile";
+  template <class S = PowerProfile>
   static constexpr auto fields() {
-    using S = PowerProfile;
     return std::tuple{
         required("name", &S::name, "catalogue name"),
         optional("title", &S::title, "full name"),

@@ -22,8 +22,8 @@ struct Tariff {
   double least_demand_fraction = 0;
 
   static constexpr std::string_view kind = "tariff";
+  template <class S = Tariff>
   static constexpr auto fields() {
-    using S = Tariff;
     return std::tuple{
         optional("name", &S::name, "who asks for it"),
         optional("energy_usd_per_kwh", &S::energy_usd_per_kwh, Range{0, 10}, "price of energy (USD per kWh)"),
