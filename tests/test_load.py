@@ -336,16 +336,6 @@ def test_a_mitigation_never_raises_throughput_or_saves_energy(mitigations):
         assert changed.facility_w == pytest.approx(plain.facility_w)
 
 
-@pytest.mark.parametrize("cap_w", [650.0, 500.0, 300.0])
-def test_curtailment_never_raises_throughput_nor_power(cap_w):
-    job = power.JobLoad(JOB, CLUSTER, LAYOUT, events=QUIET)
-    hours = power.Curtailment(start_s=100, duration_s=200, period_s=400, cap_w=cap_w)
-    plain, cut = power.SiteLoad(job).trace(800), power.SiteLoad(job, [hours]).trace(800)
-    assert cut.throughput_fraction.sum() <= plain.throughput_fraction.sum() * (1 + 1e-9)
-    assert cut.facility_w.sum() <= plain.facility_w.sum() * (1 + 1e-9)
-    assert max(balance(cut)) < 1e-9
-
-
 def test_a_slower_job_draws_less_only_with_ramps_up():
     """A floor adds energy, and the job is as fast as before."""
     shape = square(limit_w=1000, stalled_w=400)
@@ -379,31 +369,6 @@ def test_curtailment_slows_the_job_for_its_hours():
         capped, rel=0.02
     )
     assert cut.grid_w[9000:10800].mean() == pytest.approx(plain.grid_w[9000:10800].mean(), rel=0.01)
-
-
-@pytest.mark.parametrize("cap_w", [600.0, 450.0])
-def test_a_capped_job_is_the_closed_form_under_that_cap(cap_w):
-    """A cap leaves the device's voltage, ratings and heat sink as they are: it is no smaller device."""
-    capped = power.JobLoad(JOB, CLUSTER, LAYOUT, cap_w=cap_w)
-    est = amp.estimate(JOB, power.with_limits(CLUSTER, cap_w=cap_w), LAYOUT)
-    # The law of agreement: 1 %, with devices that are all alike; the closed form also waits for the slowest.
-    waits_s = est.breakdown.straggler_s
-    joules = est.power.gpu_mean_w * est.step_time_s - waits_s * capped.shape.phase_w["stall"]
-    assert capped.shape.step_time_s == pytest.approx(est.step_time_s - waits_s, rel=0.01)
-    assert capped.shape.joules / 4096 == pytest.approx(joules, rel=0.01)
-    assert capped.shape.limit_w == cap_w
-    free = power.JobLoad(JOB, CLUSTER, LAYOUT)
-    assert capped.shape.phase_w["stall"] == free.shape.phase_w["stall"]
-    assert capped.simulation.power.it_nameplate_w == free.simulation.power.it_nameplate_w
-    # Power falls faster than the clock: less speed goes than power.
-    assert 1 < capped.shape.step_time_s / free.shape.step_time_s < 700 / cap_w
-
-
-def test_the_lower_of_two_caps_holds():
-    low = power.with_limits(CLUSTER, cap_w=450)
-    assert power.JobLoad(JOB, low, LAYOUT, cap_w=600).shape.limit_w == 450
-    assert power.JobLoad(JOB, low, LAYOUT).capped(400).shape.limit_w == 400
-    assert "before any work" in problems(lambda: power.JobLoad(JOB, CLUSTER, LAYOUT, cap_w=100))
 
 
 def test_a_trace_is_a_table():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from tests.test_cli import answer, refused, strict_json
+from tests.test_load import balance
 
 import ampacity as amp
 from ampacity import power
@@ -131,6 +132,44 @@ def test_curtailment_pays_for_the_speed_it_takes():
     assert cut.events_per_year == pytest.approx(365.25)
     shape = load_of(square(1e3, 4e2, 10.0))
     assert "does not say" in problems(lambda: power.curtailment_cost(shape, hours))
+
+
+# ---------------------------------------------------------------- caps and curtailment of loads
+
+
+@pytest.mark.parametrize("cap_w", [600.0, 450.0])
+def test_a_capped_job_is_the_closed_form_under_that_cap(cap_w):
+    """A cap leaves the device's voltage, ratings and heat sink as they are: it is no smaller device."""
+    capped = power.JobLoad(JOB, CLUSTER, LAYOUT, cap_w=cap_w)
+    est = amp.estimate(JOB, power.with_limits(CLUSTER, cap_w=cap_w), LAYOUT)
+    # The law of agreement: 1 %, with devices that are all alike; the closed form also waits for the slowest.
+    waits_s = est.breakdown.straggler_s
+    joules = est.power.gpu_mean_w * est.step_time_s - waits_s * capped.shape.phase_w["stall"]
+    assert capped.shape.step_time_s == pytest.approx(est.step_time_s - waits_s, rel=0.01)
+    assert capped.shape.joules / 4096 == pytest.approx(joules, rel=0.01)
+    assert capped.shape.limit_w == cap_w
+    free = power.JobLoad(JOB, CLUSTER, LAYOUT)
+    assert capped.shape.phase_w["stall"] == free.shape.phase_w["stall"]
+    assert capped.simulation.power.it_nameplate_w == free.simulation.power.it_nameplate_w
+    # Power falls faster than the clock: less speed goes than power.
+    assert 1 < capped.shape.step_time_s / free.shape.step_time_s < 700 / cap_w
+
+
+def test_the_lower_of_two_caps_holds():
+    low = power.with_limits(CLUSTER, cap_w=450)
+    assert power.JobLoad(JOB, low, LAYOUT, cap_w=600).shape.limit_w == 450
+    assert power.JobLoad(JOB, low, LAYOUT).capped(400).shape.limit_w == 400
+    assert "before any work" in problems(lambda: power.JobLoad(JOB, CLUSTER, LAYOUT, cap_w=100))
+
+
+@pytest.mark.parametrize("cap_w", [650.0, 500.0, 300.0])
+def test_curtailment_never_raises_throughput_nor_power(cap_w):
+    job = power.JobLoad(JOB, CLUSTER, LAYOUT, events=QUIET)
+    hours = power.Curtailment(start_s=100, duration_s=200, period_s=400, cap_w=cap_w)
+    plain, cut = power.SiteLoad(job).trace(800), power.SiteLoad(job, [hours]).trace(800)
+    assert cut.throughput_fraction.sum() <= plain.throughput_fraction.sum() * (1 + 1e-9)
+    assert cut.facility_w.sum() <= plain.facility_w.sum() * (1 + 1e-9)
+    assert max(balance(cut)) < 1e-9
 
 
 # ---------------------------------------------------------------- profiles and caps
