@@ -66,6 +66,8 @@ def test_open_recomputation_tries_what_the_software_offers():
     assert note == "recompute"
     assert [f["recompute"] for f in megatron] == ["none", "selective", "selective-op", "full"]
     assert [f["recompute"] for f in maxtext] == ["none", "modules", "modules", "modules", "full"]
+    latent, _ = recompute_options(row(recompute_class="unknown", model_notes="MLA (q_lora 1536)"))
+    assert latent[1] == {"recompute": "modules", "recompute_modules": ["layernorm", "mla_up_proj"]}
     options = LayoutOptions(row(recompute_class="unknown", framework="MaxText (JAX)"))
     assert [layout.recompute for f in options.recomputes for layout in options.layouts(f)] == [
         f["recompute"] for f in maxtext

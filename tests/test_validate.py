@@ -15,6 +15,7 @@ import ampacity
 from ampacity._scoreboard.cluster import accelerator_of, cluster_of
 from ampacity._scoreboard.layout import LayoutOptions, software_of
 from ampacity._scoreboard.model import model_of
+from ampacity._scoreboard.recipes import nemo_release
 from ampacity._scoreboard.rows import Row, Skip
 from ampacity._validation import BUILTIN_TRAINING
 from ampacity._validation_plot import plot_validation
@@ -403,3 +404,50 @@ def test_a_picture_of_nothing(tmp_path):
     result = ampacity.validate(data=write(tmp_path / "a.csv", {**GOOD, "gbs": "nan"}))
     with pytest.raises(ampacity.InvalidSpec, match="at least one predicted row"):
         plot_validation(result, tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    ("gpu", "name"),
+    [
+        ("A800-80GB", "a800-sxm"),
+        ("NVIDIA L40S", "l40s"),
+        ("TPU v5e", "tpu-v5e"),
+        ("TPU v5litepod-256", "tpu-v5e"),
+        ("v5p", "tpu-v5p"),
+        ("Trillium", "tpu-v6e"),
+        ("TPU v7 Ironwood", "tpu-v7"),
+        ("Ironwood", "tpu-v7"),
+        ("Data Center GPU Max 1550", "max-1550"),
+        ("Ampere GPU", "a100-sxm-80"),
+        ("Gaudi2", "gaudi2"),
+    ],
+)
+def test_other_names_of_devices(gpu, name):
+    assert accelerator_of(row(gpu=gpu)).name == name
+
+
+def test_interleaves_where_embedding_and_head_stand_for_layers():
+    """126 layers of Llama 3.1 405B on 16 stages (arXiv:2407.21783, section 3.3.2): up to 8 virtual stages of one layer."""
+    options = LayoutOptions(row(layers="126", tp="8", pp="16", dp="1", n_gpus="128", vp=""))
+    assert options.virtual_stages == [1, 2, 4, 8]
+
+
+@pytest.mark.parametrize(
+    ("features", "schedule", "stages"),
+    [("DualPipe", "dualpipe", 1), ("DualPipeV", "dualpipe-v", 2), ("zero bubble", "zb-h1", 1), ("ZB-V", "zb-v", 2)],
+)
+def test_schedules_by_name(features, schedule, stages):
+    options = LayoutOptions(row(tp="1", pp="4", dp="2", vp="", features=features))
+    layout = next(options.layouts({"recompute": "none"}))
+    assert (layout.schedule, layout.vp) == (schedule, stages)
+
+
+def test_sequence_parallelism_where_it_cannot_be():
+    twelve = row(tp="12", dp="1", n_gpus="12", heads="48", seq_len="2048", gbs="16", seq_parallel="")
+    (layout,) = LayoutOptions(twelve).layouts({"recompute": "none"})
+    assert not layout.sequence_parallel
+
+
+def test_releases_by_year_where_none_is_named():
+    assert nemo_release(row(framework="NeMo", fw_version="v5.0", year="2025")) == "nemo-25.04"
+    assert nemo_release(row(framework="NeMo", fw_version="v3.1", year="2023")) == "nemo"

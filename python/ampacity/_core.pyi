@@ -3797,6 +3797,8 @@ class Software:
         bytes moved per element and pass of a rotary embedding (4: one fused kernel in 16 bits). From 0 to 64.
     gathers_in_8_bits : bool, optional
         with products in 8 or 4 bits, tensor-parallel gathers carry activations already cast to 8 bits.
+    fp8_cast_bytes : float, optional
+        bytes moved to make the operands of plain FP8 products of one element of an activation or gradient; 0: one read and both layouts written (Transformer Engine). From 0 to 64.
     groups_experts : bool, optional
         products of routed experts run as one grouped kernel; else each expert's is launched by itself (Transformer Engine GroupedLinear).
     fuses_expert_mlp : bool, optional
@@ -3894,6 +3896,7 @@ class Software:
         copies_sequence_splits: bool = False,
         rotary_bytes: float = 4.0,
         gathers_in_8_bits: bool = False,
+        fp8_cast_bytes: float = 0.0,
         groups_experts: bool = False,
         fuses_expert_mlp: bool = False,
         attention_in_8_bits: bool = False,
@@ -3952,6 +3955,7 @@ class Software:
         copies_sequence_splits: bool = ...,
         rotary_bytes: float = ...,
         gathers_in_8_bits: bool = ...,
+        fp8_cast_bytes: float = ...,
         groups_experts: bool = ...,
         fuses_expert_mlp: bool = ...,
         attention_in_8_bits: bool = ...,
@@ -4083,6 +4087,11 @@ class Software:
     def flash_attention(self) -> bool:
         """
         attention never writes the score matrix
+        """
+    @property
+    def fp8_cast_bytes(self) -> float:
+        """
+        bytes moved to make the operands of plain FP8 products of one element of an activation or gradient; 0: one read and both layouts written (Transformer Engine)
         """
     @property
     def fragmentation_fraction(self) -> float:

@@ -50,6 +50,7 @@ struct Software {
   bool copies_sequence_splits = false;
   double rotary_bytes = 4;
   bool gathers_in_8_bits = false;
+  double fp8_cast_bytes = 0;
   bool groups_experts = false;
   bool fuses_expert_mlp = false;
   bool attention_in_8_bits = false;
@@ -136,6 +137,9 @@ struct Software {
                  "bytes moved per element and pass of a rotary embedding (4: one fused kernel in 16 bits)"),
         optional("gathers_in_8_bits", &S::gathers_in_8_bits,
                  "with products in 8 or 4 bits, tensor-parallel gathers carry activations already cast to 8 bits"),
+        optional("fp8_cast_bytes", &S::fp8_cast_bytes, Range{0, 64},
+                 "bytes moved to make the operands of plain FP8 products of one element of an activation or gradient; "
+                 "0: one read and both layouts written (Transformer Engine)"),
         optional("groups_experts", &S::groups_experts,
                  "products of routed experts run as one grouped kernel; else each expert's is launched by itself "
                  "(Transformer Engine GroupedLinear)"),

@@ -30,10 +30,11 @@ Stream cast_launches(Precision precision) {
 
 /// Bytes to make the 8- or 4-bit operands of one activation element: read in 16 bits, written row- and column-wise with
 /// its scales (NVIDIA Transformer Engine user guide, "FP8 primer": both layouts are kept for the two backward
-/// products). Formats with a scale per tensor read the tensor once more for its maximum ("current scaling").
-double cast_bytes(Precision precision) {
-  switch (precision) {
+/// products), unless the software says what its own kernels move.
+double cast_bytes(const Training& job) {
+  switch (job.precision) {
     case Precision::fp8:
+      return job.software.fp8_cast_bytes > 0 ? job.software.fp8_cast_bytes : 4;
     case Precision::fp8_block:
     case Precision::mxfp8:
       return 4;
@@ -184,7 +185,7 @@ double launches_of(const Training& job, const Linear& linear) {
 /// Casts of what goes into a product and of the gradient of its result. Where the products of the experts' block cast
 /// their own results, its middle is only written: the second's input, and the gradient of the first's result.
 Stream casts_of(const Training& job, const Linear& linear, bool in_is_made_cast, bool gradient_is_made_cast) {
-  const double bytes = cast_bytes(job.precision);
+  const double bytes = cast_bytes(job);
   const Stream each = cast_launches(job.precision);
   const double elements = linear.batch * linear.tokens;
   const double times = launches_of(job, linear);
@@ -201,12 +202,12 @@ void add_attention_casts(const Training& job, const Sizes& size, LayerWork& work
   const double result = work.attention_heads * work.attention_value_dim;
   const double inputs = work.attention_heads * work.attention_key_dim +
                         work.attention_kv_heads * (work.attention_key_dim + work.attention_value_dim);
-  const double element = size.tokens * cast_bytes(job.precision);
+  const double element = size.tokens * cast_bytes(job);
   work.add(Operator::casts, {element * inputs, element * result, 3, 1});
 }
 
 void add_casts(const Training& job, const Sizes& size, LayerWork& work) {
-  if (cast_bytes(job.precision) == 0) return;
+  if (cast_bytes(job) == 0) return;
   add_attention_casts(job, size, work);
   bool second = false;
   for (std::size_t i = 0; i < work.linear_count; ++i) {

@@ -25,6 +25,8 @@ _GPUS: tuple[tuple[str, str], ...] = (
     (r"h200", "h200-sxm"),
     (r"h800", "h800-sxm"),
     (r"h20\b", "h20-sxm"),
+    (r"l40s", "l40s"),
+    (r"a800", "a800-sxm"),
     (r"a100.*64", "a100-sxm-64"),
     (r"a100.*pci", "a100-pcie-80"),
     (r"a100.*40", "a100-sxm-40"),
@@ -33,15 +35,30 @@ _GPUS: tuple[tuple[str, str], ...] = (
     (r"mi250", "mi250x"),
     (r"mi300a", "mi300a"),
     (r"mi3(00|25|50|55)x?", r"mi3\1x"),
-    (r"tpu.?v(\d)e", r"tpu-v\1e"),
-    (r"tpu.?v5p?", "tpu-v5p"),
-    (r"tpu.?v?(7|ironwood)", "tpu-v7"),
-    (r"tpu.?v4", "tpu-v4"),
+    (r"trillium", "tpu-v6e"),
+    (r"ironwood|\b(tpu.?)?v?7x?\b", "tpu-v7"),
+    (r"\b(?:tpu.?)?v5.?lite", "tpu-v5e"),
+    (r"\b(?:tpu.?)?v(\d)e", r"tpu-v\1e"),
+    (r"\b(?:tpu.?)?v5p?\b", "tpu-v5p"),
+    (r"\b(?:tpu.?)?v4\b", "tpu-v4"),
     (r"trn2|trainium.?2", "trainium2"),
     (r"gaudi.?(\d)", r"gaudi\1"),
+    (r"max.?1550|ponte vecchio", "max-1550"),
+    # A generation without a product: its usual one.
+    (r"ampere", "a100-sxm-80"),
+    (r"hopper", "h100-sxm"),
 )
 # Scale-out rate per accelerator (Gb/s) where the source names none, by what was usual for the generation.
-_USUAL_GBPS = (("a100", 200), ("v100", 100), ("gb300", 800), ("b300", 800), ("mi250", 100), ("vr200", 1600))
+_USUAL_GBPS = (
+    ("a100", 200),
+    ("a800", 200),
+    ("l40s", 200),
+    ("v100", 100),
+    ("gb300", 800),
+    ("b300", 800),
+    ("mi250", 100),
+    ("vr200", 1600),
+)
 _NAMED_GBPS = (("edr", 100), ("hdr", 200), ("ndr", 400), ("xdr", 800))
 _INFINIBAND = {100: "infiniband-hdr", 200: "infiniband-hdr", 400: "infiniband-ndr", 800: "infiniband-xdr"}
 _ETHERNET = {100: "roce-200g", 200: "roce-200g", 400: "roce-400g", 800: "ethernet-800g"}

@@ -40,6 +40,15 @@ def _expert_imbalance(row: Row) -> float:
     return 0.0 if "benchmark" in row.lower("task") else -1.0
 
 
+def _is_likelier(one: Estimate, other: Estimate) -> bool:
+    """Say which of two layouts too large for memory ran: the smaller; of two interleaves (a run that seems too large chose
+    its own for its speed) the faster.
+    """
+    if one.layout.vp != other.layout.vp and one.layout.replace(vp=other.layout.vp) == other.layout:
+        return one.step_time_s < other.step_time_s
+    return one.memory.total_bytes < other.memory.total_bytes
+
+
 def _fastest_that_fits(job: Training, row: Row, options: LayoutOptions) -> tuple[Estimate, bool]:
     """Return the best estimate of what the row leaves open: the least recomputation that fits, then the fastest."""
     cluster, _ = cluster_of(row)
@@ -53,7 +62,7 @@ def _fastest_that_fits(job: Training, row: Row, options: LayoutOptions) -> tuple
             except InvalidSpec as error:
                 refusal = error
                 continue
-            if smallest is None or result.memory.total_bytes < smallest.memory.total_bytes:
+            if smallest is None or _is_likelier(result, smallest):
                 smallest = result
             if result.memory.fits and (best is None or result.step_time_s < best.step_time_s):
                 best = result

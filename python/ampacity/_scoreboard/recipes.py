@@ -12,6 +12,7 @@ from typing import Any
 from ampacity._scoreboard.rows import Row
 
 _OLDEST = (24, 0)
+_TE_LOSS_YEAR = 2025  # where a row names no release
 _TE_LOSS = (25, 4)  # cross_entropy_fusion_impl = "te" in set_perf_optimization_configs
 
 
@@ -19,7 +20,8 @@ def _release(row: Row) -> tuple[int, int]:
     found = re.search(r"(\d\d)\.(\d\d)", row.text("fw_version"))
     if found:
         return int(found.group(1)), int(found.group(2))
-    return _TE_LOSS if "megatron-bridge" in row.lower("framework") else _OLDEST
+    recent = "megatron-bridge" in row.lower("framework") or (row.number("year") or 0) >= _TE_LOSS_YEAR
+    return _TE_LOSS if recent else _OLDEST
 
 
 def _is_full_iteration_mxfp8(row: Row) -> bool:

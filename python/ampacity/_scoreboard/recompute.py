@@ -34,7 +34,10 @@ def _modules(names: tuple[str, ...] | list[str]) -> Fields:
 
 def _unknown(row: Row) -> list[Fields]:
     if "maxtext" not in row.lower("framework"):
-        return [{"recompute": kind} for kind in RECOMPUTE_ORDER]
+        # Latent attention: DeepSeek-V3 (arXiv:2412.19437, section 3.2.3) recomputes its norms and up-projections.
+        latent = [_modules(("layernorm", "mla_up_proj"))] if "mla" in row.lower("model_notes") else []
+        kinds = [{"recompute": kind} for kind in RECOMPUTE_ORDER]
+        return [*kinds[:1], *latent, *kinds[1:]]
     between = [_modules(_MAXTEXT_POLICIES[policy]) for policy in _MAXTEXT_ORDER]
     return [{"recompute": "none"}, *between, {"recompute": "full"}]
 
