@@ -41,8 +41,9 @@ def _expert_imbalance(row: Row) -> float:
 
 
 def _is_likelier(one: Estimate, other: Estimate) -> bool:
-    """Say which of two layouts too large for memory ran: the smaller; of two interleaves (a run that seems too large chose
-    its own for its speed) the faster.
+    """Say which of two layouts that seem too large for memory ran: the smaller, but of two interleaves the faster.
+
+    A run that fits in fact chose its interleave for its speed.
     """
     if one.layout.vp != other.layout.vp and one.layout.replace(vp=other.layout.vp) == other.layout:
         return one.step_time_s < other.step_time_s
