@@ -169,3 +169,16 @@ def test_sites_fill_their_switches(described):
     cluster = amp.cluster(described("fat-tree", 1000, "sites = 5\nwan_bytes_per_s = 1e12\nleaf_accelerators = 32"))
     with pytest.raises(amp.InvalidSpec, match=r"must leave whole switches of 32 accelerators to every site.*has 200"):
         amp.Network.of(cluster)
+
+
+def test_the_fabric_of_leonardo(tmp_path):
+    """13,824 A100 in groups of 720, 18 leaves of 40 with 40 spines (cables of 100 Gb/s): 19.2 groups, so 20."""
+    text = CLUSTER.format(node="bullsequana-davinci", accelerators=13824)
+    head, partitions = text.split("[[partitions]]")
+    path = tmp_path / "leonardo.toml"
+    path.write_text(f'{head}fabric = "infiniband-hdr100-dragonfly-plus"\n[[partitions]]{partitions}', encoding="utf-8")
+    cluster = amp.cluster(path)
+    net = amp.Network.of(cluster)
+    assert [(tier.switches, tier.cables) for tier in net.tiers[1:3]] == [(20 * 18, 14400), (20 * 40, 20 * 18 * 40)]
+    step = amp.estimate(amp.Training("llama-3.1-8b", global_batch=2048, seq_len=8192), cluster).step_time_s
+    assert 0.1 < step < 100
