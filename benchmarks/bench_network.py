@@ -81,12 +81,12 @@ def test_random_4_per_host_131072(benchmark: Any, peak_rss_bytes: Callable[..., 
     benchmark.extra_info["peak_rss_bytes"] = peak_rss_bytes(random_flows, 131072, 4, "ecmp")
 
 
-def hierarchical(hosts: int) -> amp.Communication:
-    """Build, and all-reduce 1 GiB: in nodes of eight, then along the rails, all by rings."""
+def hierarchical(hosts: int, routing: str = "d-mod-k", algorithm: str = "hierarchical") -> amp.Communication:
+    """Build, and all-reduce 1 GiB: in nodes of eight, then along the rails, all by rings (or as the algorithm has it)."""
     a, b, c = SHAPES[hosts]
     net = amp.Network.fat_tree(down=[a, b, c], up=[1, a, b], link_bytes_per_s=50e9, domain=8, domain_bytes_per_s=450e9)
-    wanted = amp.Collective("all_reduce", np.arange(hosts), 2**30, "hierarchical")
-    return net.collectives([wanted], routing="d-mod-k")
+    wanted = amp.Collective("all_reduce", np.arange(hosts), 2**30, algorithm)
+    return net.collectives([wanted], routing=routing)
 
 
 def test_hierarchical_allreduce_131072(benchmark: Any, peak_rss_bytes: Callable[..., int]) -> None:
@@ -95,6 +95,21 @@ def test_hierarchical_allreduce_131072(benchmark: Any, peak_rss_bytes: Callable[
     inside, rail = 7 * (2**30 / 8 / 450e9 + 1e-6), 2 * 16383 * 2**30 / 131072 / 50e9
     assert found.end_s > 2 * inside + rail
     benchmark.extra_info["peak_rss_bytes"] = peak_rss_bytes(hierarchical, 131072)
+
+
+def test_hierarchical_allreduce_131072_ecmp(benchmark: Any) -> None:
+    """The same with hashing, one queue pair: collisions along the rails."""
+    found = benchmark.pedantic(hierarchical, args=(131072, "ecmp"), rounds=10, warmup_rounds=1)
+    assert found.end_s > hierarchical(131072).end_s
+
+
+@pytest.mark.parametrize("algorithm", ["nvls_tree", "collnet"])
+def test_switch_allreduce_131072(benchmark: Any, algorithm: str) -> None:
+    """1 GiB over 131,072 GPUs where switches reduce: those of nodes with trees above them, or those of the network."""
+    found = benchmark.pedantic(hierarchical, args=(131072, "d-mod-k", algorithm), rounds=3)
+    # A card carries an eighth of the buffer once (SHARP), or twice in the inner nodes of the trees.
+    cards = 2**30 / 8 / 50e9 * (2 if algorithm == "nvls_tree" else 1)
+    assert cards < found.end_s < 2 * cards
 
 
 def test_ring_allreduce_1024(benchmark: Any) -> None:
