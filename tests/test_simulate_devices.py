@@ -85,6 +85,22 @@ def test_dies_are_as_warm_as_their_watts_and_their_air_make_them(sim):
     assert hot.min() > 0
 
 
+@pytest.mark.parametrize(("zero_stage", "card"), [(3, 0.2), (3, 0.05), (1, 0.05)])
+def test_dies_that_wait_for_the_network_are_cooler(zero_stage, card):
+    """What a die settles at has in it what links take longer: within tasks, or at the end of the step."""
+    cluster = amp.cluster("meta-llama3-16k")
+    cluster = cluster.replace(fabric=cluster.fabric.replace(routing="spray", oversubscription=1.0, pod_accelerators=0))
+    job = amp.Training("llama-3.1-8b", global_batch=512, seq_len=8192)
+    whole = amp.simulate(job, cluster, amp.Layout(tp=8, dp=64, zero_stage=zero_stage), variability="none")
+    slow = whole.what_if(network_health=amp.NetworkHealth(nics={5: card}))
+    assert slow.step_time_s > 2 * whole.step_time_s
+    for sim in (slow, whole):
+        rise_c = 39 / gpu_of(sim).tdp_w * sim.devices["mean_w"]
+        # What a device in the slowest reduction draws more than who waits for it warms it by 5 degrees.
+        np.testing.assert_allclose(sim.devices["temperature_c"], sim.devices["inlet_c"] + rise_c, atol=0.1)
+    assert slow.devices["temperature_c"].max() < whole.devices["temperature_c"].min() - 5
+
+
 def test_a_warm_hall_slows_what_is_at_its_power_limit(question, calm):
     warm = calm.what_if(cluster=in_hall(question[1], 37))
     gpu = gpu_of(calm)

@@ -11,6 +11,7 @@ namespace ampacity::schedule {
 namespace {
 
 constexpr double not_yet = -1;
+constexpr double settled = 1e-9;  // share by which growth may differ from that in the end
 
 /// Ends of forward and backward passes by stage and micro-batch, worked off rank by rank until each has to wait.
 class Recurrences {
@@ -154,12 +155,21 @@ class Recurrences {
 
 }  // namespace
 
+/// DualPipe has half of them in each direction, the interleaved schedule works in groups of `pp`.
+std::int64_t group_of(Schedule schedule, std::int64_t pp) {
+  return schedule == Schedule::one_f_one_b ? pp : 2;
+}
+
+/// In schedules without bubbles ranks that are a little faster than the slowest one may hold up the drain until it has
+/// fallen behind: the pipeline grows more slowly at first than in the end. What is known then are two bounds.
+bool falls_behind(Schedule schedule) {
+  return schedule == Schedule::zb_h1 || schedule == Schedule::zb_v;
+}
+
 std::int64_t solved_micro_batches(Schedule schedule, std::int64_t pp, std::int64_t micro_batches) {
-  // DualPipe has half of them in each direction, the interleaved schedule works in groups of `pp`.
-  const std::int64_t group = schedule == Schedule::one_f_one_b ? pp : 2;
   const std::int64_t most = (schedule == Schedule::zb_h1 ? 4 : 6) * pp;
   if (micro_batches <= most) return micro_batches;
-  return most + (micro_batches - most) % group;
+  return most + (micro_batches - most) % group_of(schedule, pp);
 }
 
 double exact_length(Schedule schedule, std::int64_t vp, std::int64_t micro_batches, std::span<const RankTimes> ranks,
@@ -175,7 +185,15 @@ double exact_length(Schedule schedule, std::int64_t vp, std::int64_t micro_batch
   Recurrences recurrences(schedule, vp, solved, ranks, messages);
   const double length = recurrences.length();
   if (solved == micro_batches) return length;
-  return length + static_cast<double>(micro_batches - solved) * recurrences.steady_s(slowest);
+  const auto more = static_cast<double>(micro_batches - solved);
+  const double steady_s = recurrences.steady_s(slowest);
+  const double longest = length + more * steady_s;
+  if (!falls_behind(schedule)) return longest;
+  const std::int64_t less = group_of(schedule, pp);
+  const double growth_s =
+      (length - Recurrences(schedule, vp, solved - less, ranks, messages).length()) / static_cast<double>(less);
+  if (growth_s >= (1 - settled) * steady_s) return longest;
+  return (longest + std::max(length + more * growth_s, static_cast<double>(micro_batches) * steady_s)) / 2;
 }
 
 }  // namespace ampacity::schedule

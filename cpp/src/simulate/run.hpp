@@ -60,6 +60,12 @@ struct CrewRun {
   [[nodiscard]] std::size_t kind_of(const RankSums& rank) const { return kinds[rank.front ? 0 : 1]; }
 };
 
+/// The step of a crew of mean devices.
+struct MeanCrew {
+  double step_s = 0;
+  std::vector<double> network_s;  ///< of each rank: what crowded links add to its tasks, on average over its sets
+};
+
 /// `prepare`, `run_steps` and `find_critical` in this order; after that it does not change.
 struct Run {
   Run(Training the_job, Cluster the_cluster, const Layout& the_layout, SimulateOptions the_options)
@@ -134,7 +140,11 @@ struct Run {
   [[nodiscard]] SetSolver solver() const { return {crews.front().plan, places, draws, &slowed}; }
   void prepare_devices();
   void check_caps() const;
-  [[nodiscard]] std::vector<MeanStep> mean_step(const CrewRun& crew, double step_s) const;
+  [[nodiscard]] MeanCrew mean_crew(std::size_t crew) const;
+  [[nodiscard]] std::vector<MeanStep> mean_step(const CrewRun& crew, const std::vector<double>& waits_s,
+                                                double step_s) const;
+  [[nodiscard]] State steady_state(const Kind& kind, std::size_t d, std::size_t rank, const Given& given,
+                                   double step_s) const;
   [[nodiscard]] Given given_of(const CrewRun& crew, std::size_t d) const;
   [[nodiscard]] double own_speed(const CrewRun& crew, std::size_t d, const Given& given) const;
   void set_device(const CrewRun& crew, std::size_t d, double own_speed, const Given& given, const State& state);

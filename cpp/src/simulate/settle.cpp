@@ -16,6 +16,7 @@ namespace ampacity::simulation {
 namespace {
 
 constexpr std::size_t settled_between_questions = 50'000;  // devices, in less than a tenth of a second
+constexpr std::size_t most_mean_sets = 64;
 
 }  // namespace
 
@@ -37,8 +38,31 @@ Spreads spreads_of(const SimulateOptions& options, const Accelerator& device, co
   return spreads;
 }
 
+/// A step of mean devices on links as crowded as they are.
+MeanCrew Run::mean_crew(std::size_t crew) const {
+  const CrewRun& run = crews[crew];
+  const std::size_t first = run.first_set;
+  const std::size_t sets = (crew + 1 < crews.size() ? crews[crew + 1].first_set : places.sets()) - first;
+  // Sets differ in what crowded links add to them only: so many stand for all.
+  const std::size_t asked = slowed.any() ? std::min(sets, most_mean_sets) : 1;
+  SetSolver solver(run.plan, places, draws, &slowed);
+  MeanCrew mean;
+  mean.network_s.resize(run.plan.ranks.size());
+  for (std::size_t i = 0; i < asked; ++i) {
+    const std::size_t set = first + sets * i / asked;
+    solver.slow_down(set);
+    solver.solve_mean();
+    mean.step_s = std::max(mean.step_s, solver.end_s() + run.plan.tail_s() + slowed.longest_end_s());
+    for (std::size_t rank = 0; rank < mean.network_s.size(); ++rank) {
+      const auto index = static_cast<std::int64_t>(rank);
+      mean.network_s[rank] += solver.rank_network_s(index) / static_cast<double>(asked);
+    }
+  }
+  return mean;
+}
+
 /// Share of the step in kernels, and watts, of a mean device of each rank among mean devices.
-std::vector<MeanStep> Run::mean_step(const CrewRun& crew, double step_s) const {
+std::vector<MeanStep> Run::mean_step(const CrewRun& crew, const std::vector<double>& waits_s, double step_s) const {
   SetSolver solver(crew.plan, places, draws);
   solver.solve_mean();
   std::vector<MeanStep> ranks;
@@ -46,13 +70,24 @@ std::vector<MeanStep> Run::mean_step(const CrewRun& crew, double step_s) const {
     const Watts& w = crew.watts[rank];
     const step::StepEnd& end = crew.plan.end_of(crew.plan.ranks[rank]);
     const double computing_s = solver.slowest_compute_s(static_cast<std::int64_t>(rank));
-    const double communication_s = crew.plan.ranks[rank].communication_s + end.replicas.exposed_s + end.norm_s;
+    const double communication_s =
+        crew.plan.ranks[rank].communication_s + end.replicas.exposed_s + end.norm_s + waits_s[rank];
     const double waiting_s = step_s - computing_s - communication_s - end.optimizer.seconds;
     const double step_j =
         computing_s * w.busy_w + communication_s * w.communicating_w + end.optimizer.joules + waiting_s * w.stalled_w;
     ranks.push_back({computing_s / step_s, step_j / step_s});
   }
   return ranks;
+}
+
+/// At the end of the step devices on crowded links draw more than those that wait for them, and are warmer by it.
+/// (Their kernels are those of the mean device in the same work.)
+State Run::steady_state(const Kind& kind, std::size_t d, std::size_t rank, const Given& given, double step_s) const {
+  State state = kind.steady(rank, given);
+  const Watts& w = crew_of(set_of(d)).watts[rank];
+  const double more_w = given.power_fraction * (w.communicating_w - w.stalled_w) * slowed.end_s(d) / step_s;
+  state.temperature_c += kind.cooler().resistance_c_per_w * more_w;
+  return state;
 }
 
 Given Run::given_of(const CrewRun& crew, std::size_t d) const {
@@ -139,13 +174,14 @@ void Run::check_caps() const {
 void Run::prepare_devices() {
   check_caps();
   double step_s = 0;
-  for (const CrewRun& crew : crews) {
-    SetSolver solver(crew.plan, places, draws);
-    solver.solve_mean();
-    step_s = std::max(step_s, solver.end_s() + crew.plan.tail_s());
+  std::vector<MeanCrew> means;
+  for (std::size_t i = 0; i < crews.size(); ++i) {
+    means.push_back(mean_crew(i));
+    step_s = std::max(step_s, means.back().step_s);
   }
-  for (CrewRun& crew : crews) {
-    const std::vector<MeanStep> mean = mean_step(crew, step_s);
+  for (std::size_t i = 0; i < crews.size(); ++i) {
+    CrewRun& crew = crews[i];
+    const std::vector<MeanStep> mean = mean_step(crew, means[i].network_s, step_s);
     for (std::size_t side = crew.kinds[0] == crew.kinds[1] && !crew.plan.ranks.front().front ? 1 : 0; side < 2;
          ++side) {
       const Partition& partition = priced.partitions[crew.kinds[side]];
@@ -169,8 +205,9 @@ void Run::prepare_devices() {
     cool_down();
     warm(0);
   } else {
-    set_devices(
-        [](const Kind& kind, std::size_t, std::size_t rank, const Given& given) { return kind.steady(rank, given); });
+    set_devices([&](const Kind& kind, std::size_t d, std::size_t rank, const Given& given) {
+      return steady_state(kind, d, rank, given, step_s);
+    });
   }
 }
 

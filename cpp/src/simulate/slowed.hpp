@@ -53,6 +53,8 @@ class Slowed {
   Slowed() = default;
   Slowed(const TrafficQuestion& question, const Traffic& traffic);
 
+  /// Whether anything takes longer.
+  [[nodiscard]] bool any() const { return !sets_.empty() || longest_end_s_ > 0; }
   /// Whether any task of the set takes longer.
   [[nodiscard]] bool any_in(std::size_t set) const { return !sets_.empty() && sets_[set] != 0; }
   /// Extra seconds of all slots of a set, and of the messages that they wait for.
