@@ -376,7 +376,7 @@ class Architecture:
     sustained_fraction : float, optional
         speed of a kernel inside a training step over that in a loop of its own: cold caches, hot device, memory shared with transfers. From 0.05 to 1.
     synchronous_attention_fraction : float, optional
-        speed of attention kernels written for older devices (FlashAttention-2) over that of the device's own. From 0.05 to 1.
+        speed of the products inside attention kernels written for older devices (FlashAttention-2) over that inside the device's own. From 0.05 to 1.
 
     Raises
     ------
@@ -618,7 +618,7 @@ class Architecture:
     @property
     def synchronous_attention_fraction(self) -> float:
         """
-        speed of attention kernels written for older devices (FlashAttention-2) over that of the device's own
+        speed of the products inside attention kernels written for older devices (FlashAttention-2) over that inside the device's own
         """
     @property
     def tensor_efficiency_fraction(self) -> float:

@@ -124,9 +124,9 @@ struct Architecture {
         optional("sustained_fraction", &S::sustained_fraction, share,
                  "speed of a kernel inside a training step over that in a loop of its own: cold caches, hot device, "
                  "memory shared with transfers"),
-        optional(
-            "synchronous_attention_fraction", &S::synchronous_attention_fraction, share,
-            "speed of attention kernels written for older devices (FlashAttention-2) over that of the device's own")};
+        optional("synchronous_attention_fraction", &S::synchronous_attention_fraction, share,
+                 "speed of the products inside attention kernels written for older devices (FlashAttention-2) over "
+                 "that inside the device's own")};
   }
   friend bool operator==(const Architecture&, const Architecture&) = default;
 };

@@ -28,7 +28,8 @@ KernelCost flash_attention(const Accelerator& device, const AttentionShape& shap
   const double sms = static_cast<double>(device.sm_count);
   const Format format = format_of(device, shape.precision);
   const double flops_per_clock = format.flops_per_s / (sms * device.tensor_clock_hz);
-  const double score_clocks = pass.flops_per_score / (flops_per_clock * pass.efficiency) + pass.softmax_clocks;
+  const double score_clocks =
+      pass.flops_per_score / (flops_per_clock * pass.efficiency * shape.product_speed) + pass.softmax_clocks;
   const double key_s = std::min(query_tile, shape.queries) * score_clocks / device.tensor_clock_hz;
 
   // A causal mask cuts tiles on the diagonal in half, which are computed whole.

@@ -49,6 +49,9 @@ struct AttentionShape {
   double value_dim = 128;      ///< of values
   double seen_fraction = 0.5;  ///< share of the score matrix that the mask keeps (causal, whole sequence: 0.5)
   Precision precision = Precision::bf16;  ///< of its products; softmax and results are as with 16 bits
+  /// Rate of its products over that of the best kernels (synchronous tensor instructions: below 1); softmax is the
+  /// same.
+  double product_speed = 1;
 };
 /// Flash-attention kernels.
 [[nodiscard]] KernelCost flash_attention_forward(const Accelerator& device, const AttentionShape& shape);

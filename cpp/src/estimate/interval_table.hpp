@@ -7,11 +7,11 @@
 
 namespace ampacity::interval {
 
-// Half-widths in ln(step time): Student's t with 5.11 degrees of freedom, scales 0.0513 (dense) and 0.1443
+// Half-widths in ln(step time): Student's t with 5.09 degrees of freedom, scales 0.0511 (dense) and 0.1441
 // (experts), from 525 rows of 10 sources, each source weighted equally.
-inline constexpr double dense_half_width_50 = 0.0372;
-inline constexpr double dense_half_width_90 = 0.1029;
-inline constexpr double moe_half_width_50 = 0.1047;
+inline constexpr double dense_half_width_50 = 0.0371;
+inline constexpr double dense_half_width_90 = 0.1026;
+inline constexpr double moe_half_width_50 = 0.1046;
 inline constexpr double moe_half_width_90 = 0.2893;
 inline constexpr double largest_job = 10752;  // accelerators
 // What the rows ran: device family with format, and software.

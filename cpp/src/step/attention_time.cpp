@@ -34,6 +34,9 @@ KernelCost flash_kernel(const Context& c, const LayerWork& work, const Block& bl
   if (c.job.software.attention_in_8_bits && c.job.precision >= Precision::fp8) shape.precision = Precision::fp8;
   // Without a 16-bit format the memory-efficient kernels take what the products take.
   if (c.job.precision == Precision::fp32 || c.job.precision == Precision::tf32) shape.precision = c.job.precision;
+  if (!c.job.software.asynchronous_attention) {
+    shape.product_speed = c.device.architecture.synchronous_attention_fraction;
+  }
   if (c.layout.cp > 1 && workload::context_parallel(c.job, c.layout) == ContextParallel::ulysses) {
     shape.queries = block.keys;
     shape.heads /= static_cast<double>(c.layout.cp);
@@ -101,9 +104,7 @@ AttentionCost attention(const Context& c, const LayerWork& work, bool backward) 
   // Scores in memory are computed whole, whatever the mask.
   if (!c.job.software.flash_attention) return {score_attention(c, work, backward), 0};
   const AttentionCost best = flash_attention(c, work, backward);
-  const Software& software = c.job.software;
-  const double kind = software.asynchronous_attention ? 1 : c.device.architecture.synchronous_attention_fraction;
-  const double slower = 1 / (kind * software.attention_relative_speed);
+  const double slower = 1 / c.job.software.attention_relative_speed;
   return {slower * best.busy, slower * best.waiting_s};
 }
 

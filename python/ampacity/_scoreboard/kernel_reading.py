@@ -52,17 +52,28 @@ def _gemm(group: Group, device: Accelerator) -> tuple[Array, Array]:
     return _core.gemm_costs(device, key.precision, m, n, k, batch, key.accumulate)
 
 
+def _without_asynchronous_units(device: Accelerator) -> Accelerator:
+    """Return the device as FlashAttention-2 uses it: products by synchronous tensor instructions."""
+    family = device.architecture
+    slower = family.synchronous_attention_fraction
+    family = family.replace(
+        attention_efficiency_fraction=slower * family.attention_efficiency_fraction,
+        attention_backward_efficiency_fraction=slower * family.attention_backward_efficiency_fraction,
+    )
+    return device.replace(architecture=family)
+
+
 def _attention(group: Group, device: Accelerator) -> tuple[Array, Array]:
     shape, key = group.shape, group.key
     batch, seq, heads, kv_heads, width = (shape[name] for name in ("batch", "seq", "heads", "kv_heads", "head_dim"))
     columns = [batch, seq, seq, heads, kv_heads, width, width, 0 * seq + (0.5 if key.causal else 1.0)]
     seconds, joules = 0 * seq, 0 * seq
+    if key.library:
+        device = _without_asynchronous_units(device)
     for backward in (False, True):
         if ("bwd" if backward else "fwd") in key.direction.split("+"):
             more_s, more_j = _core.attention_costs(device, columns, backward)
             seconds, joules = seconds + more_s, joules + more_j
-    if key.library:  # FlashAttention-2 knows nothing of the asynchronous units of Hopper and later
-        seconds = seconds / device.architecture.synchronous_attention_fraction
     if key.source == AICONFIGURATOR:
         more_s, more_j = _stream(device, 4 * batch * seq * width * (heads + 2 * kv_heads))
         seconds, joules = seconds + more_s + PREPARE_S, joules + more_j + _core.active_w(device) * PREPARE_S
