@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, NotRequired, TypedDict, TypeVar, Unpack
 
 from ampacity import _core
 from ampacity._core import Catalogue, Cluster, Error, Estimate, InvalidSpec, Layout, Model, Problem, Software, Training
@@ -41,32 +41,22 @@ def _exact(value: object) -> object:
     return value
 
 
-def ask(
-    model: str,
-    cluster: str,
-    *,
-    catalogue: Catalogue,
-    accelerators: object = None,
-    layout: Mapping[str, object],
-    job: Mapping[str, object],
-    kernels: str | None = None,
-) -> Estimate:
+class Question(TypedDict):
+    """What is given beside model and cluster: fields of layout and job, and where kernels were measured."""
+
+    catalogue: Catalogue
+    layout: Mapping[str, object]
+    job: Mapping[str, object]
+    accelerators: NotRequired[object]
+    kernels: NotRequired[str | None]
+
+
+def ask(model: str, cluster: str, **question: Unpack[Question]) -> Estimate:
     """Return the estimate of the fastest layout that agrees with what is given (see `find`)."""
-    return find(
-        model, cluster, catalogue=catalogue, accelerators=accelerators, layout=layout, job=job, kernels=kernels
-    )[2]
+    return find(model, cluster, **question)[2]
 
 
-def find(
-    model: str,
-    cluster: str,
-    *,
-    catalogue: Catalogue,
-    accelerators: object = None,
-    layout: Mapping[str, object],
-    job: Mapping[str, object],
-    kernels: str | None = None,
-) -> tuple[Training, Cluster, Estimate]:
+def find(model: str, cluster: str, **question: Unpack[Question]) -> tuple[Training, Cluster, Estimate]:
     """Return job, cluster, and the estimate of the fastest layout that agrees with what is given.
 
     Raises
@@ -76,13 +66,13 @@ def find(
     Infeasible
         Nothing fits in memory.
     """
-    the_job, the_cluster, choice = _read(
-        model, cluster, catalogue=catalogue, accelerators=accelerators, layout=layout, job=job, kernels=kernels
-    )
+    the_job, the_cluster, choice = _read(model, cluster, **question)
     return the_job, the_cluster, _core.estimate_fastest(the_job, the_cluster, **choice)
 
 
-def find_many(keep: int, model: str, cluster: str, **question: Any) -> tuple[Training, Cluster, list[Layout]]:
+def find_many(
+    keep: int, model: str, cluster: str, **question: Unpack[Question]
+) -> tuple[Training, Cluster, list[Layout]]:
     """Return job (with the batch that layouts were found for), cluster, and the fastest layouts, as `find` does."""
     if keep < 1:
         raise InvalidSpec([Problem(path="layouts", value=str(keep), rule="must be 1 or more", hint="")])

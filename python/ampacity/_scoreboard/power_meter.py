@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ampacity._scoreboard.kernel_tables import Group
 
     Array = npt.NDArray[np.float64]
-    Indices = npt.NDArray[np.int64]
+    Integers = npt.NDArray[np.int64]
 
 # Device, precision, and (m, n, k, batch) to seconds and joules of layers.
 Price = Callable[[Accelerator, str, "tuple[Array, ...]"], "tuple[Array, Array]"]
@@ -94,10 +94,10 @@ _RUNS = {
 class Tasks(NamedTuple):
     """The list of one run in its order; indices into the grid, then what each task is."""
 
-    format: Indices
-    m: Indices
-    n: Indices
-    k: Indices
+    format: Integers
+    m: Integers
+    n: Integers
+    k: Integers
 
 
 def _tasks(run: Run, formats: Sequence[str]) -> Tasks:
@@ -194,7 +194,7 @@ def _table(device: Accelerator, price: Price) -> npt.NDArray[np.float64]:
         return total / np.where(count > 0, count, np.nan)
 
 
-def _places(axis: Indices, values: Array) -> tuple[Indices, npt.NDArray[np.bool_]]:
+def _places(axis: Integers, values: Array) -> tuple[Integers, npt.NDArray[np.bool_]]:
     places = np.clip(np.searchsorted(axis, values), 0, len(axis) - 1)
     return places, axis[places] == values
 

@@ -90,13 +90,13 @@ class Spectra:
     """Averages the spectra of pieces of a load, ten periods of the lowest limited frequency each."""
 
     def __init__(self, contract: GridContract, row_s: float) -> None:
-        self.row_s = row_s
-        self.rows = max(4, round(10 / _lowest_hz(contract) / row_s))
+        self.row_s: float = row_s
+        self.rows: int = max(4, round(10 / _lowest_hz(contract) / row_s))
         self.kept: list[np.ndarray[Any, Any]] = []
-        self.count = 0
+        self.count: int = 0
         self.energy: np.ndarray[Any, Any] | None = None
         self.frequency: np.ndarray[Any, Any] = np.zeros(0)
-        self.mean = 0.0
+        self.mean: float = 0.0
 
     def add(self, watts: np.ndarray[Any, Any]) -> None:
         """Take the next rows (W)."""
