@@ -36,8 +36,10 @@ SlotCurves curves_of(const TrafficQuestion& q, double Slower::* kind, const Pace
 
 Nodes::Nodes(const std::vector<float>& slowdowns) {
   std::set<float> values{1};
+  float last = 1;
   for (const float slowdown : slowdowns) {
-    values.insert(slowdown);
+    if (slowdown == last) continue;  // neighbours are often alike
+    values.insert(last = slowdown);
     if (values.size() > most_nodes) break;
   }
   if (values.size() > most_nodes) {

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "base/random.hpp"
+#include "base/team.hpp"
 #include "simulate/network_health.hpp"
 #include "simulate/volumes.hpp"
 #include "workload/attention_mask.hpp"
@@ -279,7 +280,18 @@ class Builder {
     for (const std::vector<std::size_t>& pairs : rounds) {
       if (!pairs.empty()) add_round(pairs, !mirrors.empty());
     }
-    for (const auto& [pair, other] : mirrors) mirror(pair, other);
+    // Set by set, so that the paces of a set are in the cache for all of its pairs.
+    constexpr std::size_t sets_at_once = 256;
+    const std::size_t sets = q_.places.sets();
+    const base::Team team({}, sets_at_once);
+    const auto worker = [&] {
+      return [&](std::size_t from, std::size_t to) {
+        for (std::size_t set = from; set < to; ++set) {
+          for (const auto& [pair, other] : mirrors) mirror(set, pair, other);
+        }
+      };
+    };
+    (void)team.run(sets, base::threads_for(rules_.threads, sets / sets_at_once), worker);
   }
 
   /// Pairs that send at once. `and_back`: the other direction of every link carries as much.
@@ -317,21 +329,20 @@ class Builder {
     }
   }
 
-  void mirror(std::size_t pair, std::size_t other) {
+  /// What goes one way between two stages of a set of peers, for the way back.
+  void mirror(std::size_t set, std::size_t pair, std::size_t other) {
     const std::size_t count = found_.pairs.size();
     const StagePair& there = found_.pairs[pair];
     const double bytes = static_cast<double>(there.messages) * volumes_.message;
-    for (std::size_t set = 0; set < q_.places.sets(); ++set) {
-      found_.between.slowdown[set * count + pair] = found_.between.slowdown[set * count + other];
-      const std::uint32_t link = found_.between.link[set * count + other];
-      found_.between.link[set * count + pair] = link == GroupPaces::no_link ? link : network::back_of(plan(), link);
-      const std::size_t from = q_.places.first_device(set, there.from);
-      const std::size_t to = q_.places.first_device(set, there.to);
-      for (std::size_t i = 0; i < q_.places.group(); ++i) {
-        if (static_cast<std::int64_t>(from + i) / domain_ == static_cast<std::int64_t>(to + i) / domain_) continue;
-        found_.sent_bytes[from + i] += bytes;
-        found_.received_bytes[to + i] += bytes;
-      }
+    found_.between.slowdown[set * count + pair] = found_.between.slowdown[set * count + other];
+    const std::uint32_t link = found_.between.link[set * count + other];
+    found_.between.link[set * count + pair] = link == GroupPaces::no_link ? link : network::back_of(plan(), link);
+    const std::size_t from = q_.places.first_device(set, there.from);
+    const std::size_t to = q_.places.first_device(set, there.to);
+    for (std::size_t i = 0; i < q_.places.group(); ++i) {
+      if (static_cast<std::int64_t>(from + i) / domain_ == static_cast<std::int64_t>(to + i) / domain_) continue;
+      found_.sent_bytes[from + i] += bytes;
+      found_.received_bytes[to + i] += bytes;
     }
   }
 
