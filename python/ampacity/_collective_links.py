@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from ampacity._collective_flows import Collective
 from ampacity._core import Cluster, CollectiveEstimate, InvalidSpec, Problem
-from ampacity._network import Network
+from ampacity._network import ROUTINGS_WITH_QUEUE_PAIRS, Network, rules_of
 from ampacity._report import figure
 from ampacity._units import si
 
 if TYPE_CHECKING:
     from ampacity._network_arrays import Integers
 
-_ROUTINGS_WITH_QUEUE_PAIRS = ("ecmp", "flowlet", "adaptive")
 # Parts of the buffer that follow each other through node and network; NCCL's chunks are far smaller.
 _CHUNKS = 4
 # More ranks than that take too many flows if all send to all at once.
@@ -141,13 +140,7 @@ def on_links(
     network = Network.of(cluster)
     plan = _plan(answer, skew)
     ranks = _ranks(answer, cluster.accelerators)
-    chosen = cluster.fabric.routing if routing is None else routing
-    pairs = cluster.fabric.queue_pairs if queue_pairs is None else queue_pairs
-    rules: dict[str, Any] = {
-        "routing": chosen,
-        "queue_pairs": pairs if chosen in _ROUTINGS_WITH_QUEUE_PAIRS else 1,
-        "seed": seed,
-    }
+    rules = rules_of(cluster.fabric, routing=routing, queue_pairs=queue_pairs, seed=seed)
     alone = network.collectives([Collective(ranks=ranks[:1], bytes=answer.size_bytes, **plan)], **rules)
     together = alone
     if len(ranks) > 1:
@@ -160,7 +153,7 @@ def on_links(
     return CollectiveOnLinks(
         operation=answer.operation,
         algorithm=" + ".join(plan.get("level_algorithms", [plan["algorithm"]])),
-        routing=chosen,
+        routing=rules["routing"],
         queue_pairs=rules["queue_pairs"],
         time_s=alone.collectives[0].time_s,
         groups=len(ranks),
@@ -173,7 +166,7 @@ def on_links(
 def links_text(found: list[CollectiveOnLinks]) -> str:
     """Return the lines behind those of the closed form."""
     first = found[0]
-    pairs = f", {first.queue_pairs} queue pairs" if first.routing in _ROUTINGS_WITH_QUEUE_PAIRS else ""
+    pairs = f", {first.queue_pairs} queue pairs" if first.routing in ROUTINGS_WITH_QUEUE_PAIRS else ""
     lines = ["", f"as flows on the links at line rate, routing {first.routing}{pairs}:"]
     for one in found:
         share = f"{figure(one.time_s / one.closed_form_s)} of the closed form's {si(one.closed_form_s, 's')}"

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     Doubles = npt.NDArray[np.float64]
 
 QUANTILES = (0.5, 0.9, 0.99, 1.0)
-_TREES = ("fat-tree", "rail-optimised", "rail-only")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -76,10 +75,13 @@ def job_study(
     """Simulate the step before and after; None where the links of a fabric are not simulated."""
     from ampacity._simulate import simulate
 
-    if cluster.fabric.topology not in _TREES or cluster.fabric.tiers == 0 or len(cluster.partitions) > 1:
+    if len(cluster.partitions) > 1:
         return None
     options: dict[str, Any] = {"seed": seed, "variability": "none", "threads": threads}
-    before = _on_links(simulate(job, cluster, layout, **options))
+    whole = simulate(job, cluster, layout, **options)
+    if whole.links.network is None:
+        return None
+    before = _on_links(whole)
     health = NetworkHealth(failed_fraction=fraction, tier=tier)
     try:
         after = simulate(job, cluster, layout, network_health=health, **options)

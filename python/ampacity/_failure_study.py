@@ -11,7 +11,7 @@ from ampacity._core import Cluster, Estimate, Layout, Training
 from ampacity._estimate import estimate
 from ampacity._failure_job import QUANTILES, JobStudy, job_study
 from ampacity._links import tier_of
-from ampacity._network import Network
+from ampacity._network import Network, rules_of
 from ampacity._network_results import NetworkTier, Transfer
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     Integers = npt.NDArray[np.int64]
     Doubles = npt.NDArray[np.float64]
-
-_ROUTINGS_WITH_QUEUE_PAIRS = ("ecmp", "flowlet", "adaptive")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -212,8 +210,7 @@ def fail_links(
         "neighbours": (f"every rank to the one {stride} further", (ranks + stride) % ranks.size),
         "exchange": ("every rank to another one at random", np.random.default_rng(seed).permutation(ranks.size)),
     }
-    pairs = cluster.fabric.queue_pairs if cluster.fabric.routing in _ROUTINGS_WITH_QUEUE_PAIRS else 1
-    rules: dict[str, Any] = {"routing": cluster.fabric.routing, "queue_pairs": pairs, "seed": seed}
+    rules = rules_of(cluster.fabric, seed=seed)
     tasks: list[Callable[[], Any]] = []
     for _, target in targets.values():
         tasks += [_task(network, ranks, target, rank_bytes, rules) for network in (before, after)]
@@ -236,7 +233,7 @@ def fail_links(
         failed=links.size // 2,
         seed=seed,
         routing=cluster.fabric.routing,
-        queue_pairs=pairs,
+        queue_pairs=rules["queue_pairs"],
         rank_bytes=rank_bytes,
         cut_off=after.cut_off,
         patterns=patterns,

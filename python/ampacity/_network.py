@@ -13,6 +13,7 @@ from ampacity._network_shapes import Change
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from ampacity._core import Fabric
     from ampacity._network_results import Doubles, Integers
 
 
@@ -328,3 +329,15 @@ def _rebuild(name: str, keywords: dict[str, Any], changes: tuple[Change, ...]) -
     for change, ids, fraction in changes:
         network = getattr(network, change)(ids, fraction)
     return network
+
+
+ROUTINGS_WITH_QUEUE_PAIRS = ("ecmp", "flowlet", "adaptive")
+
+
+def rules_of(
+    fabric: Fabric, *, routing: str | None = None, queue_pairs: int | None = None, seed: int = 0
+) -> dict[str, Any]:
+    """Return how flows are routed on a fabric: its own way, or what is given instead."""
+    chosen = fabric.routing if routing is None else routing
+    pairs = fabric.queue_pairs if queue_pairs is None else queue_pairs
+    return {"routing": chosen, "queue_pairs": pairs if chosen in ROUTINGS_WITH_QUEUE_PAIRS else 1, "seed": seed}

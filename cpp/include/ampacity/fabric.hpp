@@ -66,6 +66,10 @@ struct EnumNames<Topology> {
   static constexpr std::array<std::string_view, 6> names{"fat-tree",  "rail-optimised", "rail-only",
                                                          "dragonfly", "torus",          "dragonfly-plus"};
 };
+/// Fat trees, with rails or without.
+[[nodiscard]] constexpr bool is_tree(Topology topology) {
+  return topology == Topology::fat_tree || topology == Topology::rail_optimised || topology == Topology::rail_only;
+}
 
 /// How a flow picks one of several shortest paths. `d_mod_k`: by the digits of its destination, as InfiniBand subnet
 /// managers and SimGrid do. `ecmp`: by a hash of the flow at every switch (RoCE). `spray`: over all of them at once

@@ -26,12 +26,9 @@ struct Rack {
   double rating_w = 0;
 };
 
-double accelerators_of_rack(const Node& node) {
-  return std::max(1.0, std::round(static_cast<double>(node.accelerators) * node.nodes_per_rack));
-}
-
 double rack_nameplate_w(const Node& node) {
-  return accelerators_of_rack(node) / static_cast<double>(node.accelerators) * power::node_nameplate_w(node);
+  const auto accelerators = static_cast<double>(power::rack_accelerators(node));
+  return accelerators / static_cast<double>(node.accelerators) * power::node_nameplate_w(node);
 }
 
 Rack rack_of(const Simulation& simulation) {
@@ -42,7 +39,7 @@ Rack rack_of(const Simulation& simulation) {
     if (&partition.node.accelerator == device) node = &partition.node;
   }
   Rack rack;
-  rack.accelerators = accelerators_of_rack(*node);
+  rack.accelerators = static_cast<double>(power::rack_accelerators(*node));
   const double nodes = rack.accelerators / static_cast<double>(node->accelerators);
   const double mean_w = simulation.power().gpu_mean_w;
   rack.supply_loss = 1 / node->psu_efficiency_fraction - 1;

@@ -61,9 +61,7 @@ double exchange_load(const Boundary& boundary, double parts, const Spread& group
 Paths paths_of(const Cluster& cluster, const Node& node) {
   const Fabric& fabric = cluster.fabric;
   Paths paths;
-  const bool switched = fabric.topology != Topology::torus && fabric.topology != Topology::dragonfly &&
-                        fabric.topology != Topology::dragonfly_plus;
-  if (fabric.routing == Routing::ecmp && switched) {
+  if (fabric.routing == Routing::ecmp && is_tree(fabric.topology)) {
     paths.hashed_parts = static_cast<double>(fabric.queue_pairs);
     const ClusterTree tree = cluster_tree(fabric, cluster.accelerators(), node.accelerators);
     if (tree.tiers > 1) {

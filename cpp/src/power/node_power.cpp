@@ -1,6 +1,7 @@
 #include "power/node_power.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace ampacity::power {
 namespace {
@@ -44,6 +45,10 @@ double node_nameplate_w(const Node& node) {
                       node.dram_w + node.scaleup_switch_w + static_cast<double>(node.nics) * node.nic.max_w +
                       node.misc_w;
   return kNameplateMargin * (dc_w / node.psu_efficiency_fraction + node.fan_w);
+}
+
+std::int64_t rack_accelerators(const Node& node) {
+  return std::max<std::int64_t>(1, std::llround(static_cast<double>(node.accelerators) * node.nodes_per_rack));
 }
 
 }  // namespace ampacity::power

@@ -1,6 +1,8 @@
 // Power of one node: accelerators, hosts, conversion, fans.
 #pragma once
 
+#include <cstdint>
+
 #include "ampacity/node.hpp"
 
 namespace ampacity::power {
@@ -16,5 +18,8 @@ namespace ampacity::power {
 
 /// Rated maximum of a node: its name plate, or the sum of its parts' ratings with the usual margin. Watts.
 [[nodiscard]] double node_nameplate_w(const Node& node);
+
+/// Accelerators of a rack of such nodes, at least one.
+[[nodiscard]] std::int64_t rack_accelerators(const Node& node);
 
 }  // namespace ampacity::power

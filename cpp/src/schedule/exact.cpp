@@ -153,8 +153,6 @@ class Recurrences {
   std::vector<double> free_s_;
 };
 
-}  // namespace
-
 /// DualPipe has half of them in each direction, the interleaved schedule works in groups of `pp`.
 std::int64_t group_of(Schedule schedule, std::int64_t pp) {
   return schedule == Schedule::one_f_one_b ? pp : 2;
@@ -165,6 +163,8 @@ std::int64_t group_of(Schedule schedule, std::int64_t pp) {
 bool falls_behind(Schedule schedule) {
   return schedule == Schedule::zb_h1 || schedule == Schedule::zb_v;
 }
+
+}  // namespace
 
 std::int64_t solved_micro_batches(Schedule schedule, std::int64_t pp, std::int64_t micro_batches) {
   const std::int64_t most = (schedule == Schedule::zb_h1 ? 4 : 6) * pp;

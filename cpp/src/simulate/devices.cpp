@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ampacity/kernels.hpp"
+#include "power/node_power.hpp"
 #include "simulate/draws.hpp"
 
 namespace ampacity::simulation {
@@ -20,7 +21,7 @@ constexpr int rounds = 4;  // of temperature and watts: each brings the error to
 Room room_of(const Node& node) {
   Room room;
   room.per_host = std::max<std::int64_t>(1, node.accelerators / node.hosts);
-  room.per_rack = std::max<std::int64_t>(1, std::llround(node.nodes_per_rack * static_cast<double>(node.accelerators)));
+  room.per_rack = power::rack_accelerators(node);
   return room;
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <limits>
 #include <string>
 #include <utility>
@@ -15,7 +14,7 @@ namespace {
 
 std::int64_t accelerators_of(const Node& node, const Site& site, GroupKind kind) {
   if (kind == GroupKind::node) return node.accelerators;
-  return kind == GroupKind::rack ? rack_accelerators(node) : hall_accelerators(node, site);
+  return kind == GroupKind::rack ? power::rack_accelerators(node) : hall_accelerators(node, site);
 }
 
 /// Groups that stand together: a job fills the partitions in order.
@@ -44,14 +43,10 @@ void add(GroupColumns& found, const ColumnInfo& info, const char* prefix, const 
 
 }  // namespace
 
-std::int64_t rack_accelerators(const Node& node) {
-  return std::max<std::int64_t>(1, std::llround(static_cast<double>(node.accelerators) * node.nodes_per_rack));
-}
-
 std::int64_t hall_accelerators(const Node& node, const Site& site) {
   const double rack_w = power::node_nameplate_w(node) * node.nodes_per_rack;
   const auto racks = static_cast<std::int64_t>(std::clamp(site.hall_w() / rack_w, 1.0, 1e9));
-  return racks * rack_accelerators(node);
+  return racks * power::rack_accelerators(node);
 }
 
 std::vector<std::int32_t> group_of(const Cluster& cluster, const Places& places, GroupKind kind) {

@@ -14,8 +14,7 @@
 
 namespace ampacity::simulation {
 
-/// Accelerators of a rack and of a hall of such nodes; at least one, whole racks where a hall holds one.
-[[nodiscard]] std::int64_t rack_accelerators(const Node& node);
+/// Accelerators of a hall of such nodes: whole racks, at least one.
 [[nodiscard]] std::int64_t hall_accelerators(const Node& node, const Site& site);
 
 /// The group of each device, counted from 0. Nodes of different kinds share no rack and no hall.

@@ -280,6 +280,7 @@ class Builder {
     for (const std::vector<std::size_t>& pairs : rounds) {
       if (!pairs.empty()) add_round(pairs, !mirrors.empty());
     }
+    if (mirrors.empty()) return;
     // Set by set, so that the paces of a set are in the cache for all of its pairs.
     constexpr std::size_t sets_at_once = 256;
     const std::size_t sets = q_.places.sets();
@@ -423,9 +424,7 @@ float Paces::largest() const {
 }
 
 bool has_links(const Cluster& cluster) {
-  const Topology topology = cluster.fabric.topology;
-  return cluster.fabric.tiers > 0 && topology != Topology::torus && topology != Topology::dragonfly &&
-         topology != Topology::dragonfly_plus;
+  return cluster.fabric.tiers > 0 && is_tree(cluster.fabric.topology);
 }
 
 Traffic traffic_of(const TrafficQuestion& question) {

@@ -149,9 +149,7 @@ void check_sites(const Cluster& cluster, const std::string& path, std::vector<Pr
     }
     return;
   }
-  const bool tree = fabric.topology == Topology::fat_tree || fabric.topology == Topology::rail_optimised ||
-                    fabric.topology == Topology::rail_only;
-  if (!tree || fabric.tiers < 1 || fabric.tiers > 5) {
+  if (!is_tree(fabric.topology) || fabric.tiers < 1 || fabric.tiers > 5) {
     note(problems, path + ".sites", number_text(fabric.sites),
          "is for fat trees of 1 to 5 tiers, with rails or without", "groups of a dragonfly-plus are joined in pairs");
   }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ampacity import _core
-from ampacity._core import Bill, Curtailment, DemandMeter, InvalidSpec, Problem, Storage, Tariff
+from ampacity._core import Bill, Cluster, Curtailment, DemandMeter, InvalidSpec, Problem, Storage, Tariff
 from ampacity.power.load import JobLoad, LoadTrace, SiteLoad
 
 MONTH_S = 365.25 * 86400 / 12
@@ -35,11 +35,16 @@ def read_tariff(path: str | os.PathLike[str]) -> Tariff:
     return Tariff.from_dict(inner)
 
 
+def site_tariff(cluster: Cluster) -> Tariff:
+    """Return the tariff that a cluster's site implies: its price of energy, no charge for demand."""
+    return Tariff(energy_usd_per_kwh=cluster.site.electricity_usd_per_kwh)
+
+
 def tariff_of(load: SiteLoad) -> Tariff:
-    """Return the tariff that a load's site implies: its price of energy, no charge for demand."""
+    """Return the tariff of the site of a load's first job that has one."""
     for job in load.jobs:
         if job.simulation is not None:
-            return Tariff(energy_usd_per_kwh=job.simulation.cluster.site.electricity_usd_per_kwh)
+            return site_tariff(job.simulation.cluster)
     return Tariff()
 
 

@@ -20,7 +20,7 @@ from ampacity._core import (
     Training,
 )
 from ampacity._simulate import simulate
-from ampacity.power.bill import read_tariff
+from ampacity.power.bill import read_tariff, site_tariff
 from ampacity.power.contract import read_contract
 from ampacity.power.decision import CapDecision, choose_cap, with_profile
 from ampacity.power.ladder import SHELF, site_battery
@@ -183,8 +183,7 @@ def tariff_from(
     demand_usd_per_kw_month: float | None = None,
 ) -> Tariff:
     """Return the tariff of a file (default: the site's price of energy), with the prices that are given instead."""
-    site = Tariff(energy_usd_per_kwh=cluster.site.electricity_usd_per_kwh)
-    tariff = site if path is None else read_tariff(path)
+    tariff = site_tariff(cluster) if path is None else read_tariff(path)
     given: dict[str, Any] = {
         "energy_usd_per_kwh": energy_usd_per_kwh,
         "demand_usd_per_kw_month": demand_usd_per_kw_month,

@@ -8,7 +8,7 @@ from typing import Any
 
 from ampacity._core import CapPoint, Cluster, InvalidSpec, Layout, PowerProfile, Problem, Training
 from ampacity._report import figure, seconds_text
-from ampacity.power.caps import best_cap, cap_sweep, with_limits
+from ampacity.power.caps import best_cap, cap_sweep, device_states, with_limits
 
 _WORDS = {
     "tokens_per_s": "most tokens a second of all accelerators that the site carries",
@@ -109,7 +109,7 @@ def choose_cap(
     }
     precision = max(found, key=lambda name: getattr(found[name], objective))
     best = found[precision]
-    limit_w = max(_limit_w(partition.node.accelerator) for partition in cluster.partitions)
+    limit_w = _highest_limit_w(cluster)
     power_mw = site_mw or cluster.site.power_limit_w / 1e6
     sweep = []
     for share in _SWEEP:
@@ -139,8 +139,8 @@ def choose_cap(
     )
 
 
-def _limit_w(device: Any) -> float:
-    return float(min(device.power_cap_w or device.tdp_w, device.tdp_w))
+def _highest_limit_w(cluster: Cluster) -> float:
+    return max(device_states(partition.node.accelerator).limit_w for partition in cluster.partitions)
 
 
 def decision_text(found: CapDecision) -> str:
@@ -241,7 +241,7 @@ def with_profile(
 
 def _lowest_cap_w(job: Training, cluster: Cluster, layout: Layout, least: float) -> float:
     """Return the lowest cap, in steps of 1 % of the limit, that keeps that share of the speed."""
-    limit_w = max(_limit_w(partition.node.accelerator) for partition in cluster.partitions)
+    limit_w = _highest_limit_w(cluster)
     kept_w = limit_w
     for percent in range(99, 0, -1):
         cap_w = percent / 100 * limit_w

@@ -21,8 +21,12 @@ class Rung:
     report: ContractReport
     throughput_fraction: float
     mean_w: float
-    storage_usd: float
     cost: LoadCost
+
+    @property
+    def storage_usd(self) -> float:
+        """Price of what is stored in (USD)."""
+        return self.cost.storage_usd
 
     def to_dict(self) -> dict[str, Any]:
         """Return what matters as plain types."""
@@ -193,7 +197,7 @@ def _try(
         base_mean_w=mean_w if first is None else first.mean_w,
         lost_fraction=0.0 if first is None else first.throughput_fraction - speed,
     )
-    return Rung(name, load, report, speed, mean_w, cost.storage_usd, cost)
+    return Rung(name, load, report, speed, mean_w, cost)
 
 
 def meet(

@@ -92,7 +92,7 @@ class Spectra:
     def __init__(self, contract: GridContract, row_s: float) -> None:
         self.row_s: float = row_s
         self.rows: int = max(4, round(10 / _lowest_hz(contract) / row_s))
-        self.kept: list[np.ndarray[Any, Any]] = []
+        self.left: np.ndarray[Any, Any] = np.zeros(0)
         self.count: int = 0
         self.energy: np.ndarray[Any, Any] | None = None
         self.frequency: np.ndarray[Any, Any] = np.zeros(0)
@@ -100,12 +100,10 @@ class Spectra:
 
     def add(self, watts: np.ndarray[Any, Any]) -> None:
         """Take the next rows (W)."""
-        self.kept.append(watts)
-        have = np.concatenate(self.kept)
-        while have.size >= self.rows:
-            self._take(have[: self.rows])
-            have = have[self.rows :]
-        self.kept = [have]
+        self.left = np.concatenate((self.left, watts))
+        while self.left.size >= self.rows:
+            self._take(self.left[: self.rows])
+            self.left = self.left[self.rows :]
 
     def _take(self, piece: np.ndarray[Any, Any]) -> None:
         found = spectrum(piece, row_s=self.row_s, window="hann")
@@ -117,9 +115,8 @@ class Spectra:
 
     def result(self) -> Spectrum:
         """Return the mean of all whole pieces; of what there is where there is none."""
-        left = np.concatenate(self.kept) if self.kept else np.zeros(0)
-        if self.energy is None and left.size >= 2:
-            self._take(left)
+        if self.energy is None and self.left.size >= 2:
+            self._take(self.left)
         if self.energy is None:
             return Spectrum(np.zeros(0), np.zeros(0), 0.0)
         return Spectrum(self.frequency, np.sqrt(self.energy / self.count), self.mean / self.count)
