@@ -23,14 +23,29 @@ Network tree(std::int64_t uplinks, double oversubscribed = 1) {
   return Network::fat_tree(shape);
 }
 
+struct Sent {
+  std::uint32_t from, to, group;
+  double bytes = 1;
+  bool back = false;
+};
+
+void send(Streams& streams, const std::vector<Sent>& all) {
+  streams.add(all.size(), [&] {
+    return [&](std::size_t i, auto& add) { add(all[i].from, all[i].to, all[i].group, 1, all[i].bytes, all[i].back); };
+  });
+}
+
 GroupPaces ring_of_neighbours(const Network& network, const StreamRules& rules, std::vector<double>& bytes,
                               std::uint32_t stride) {
-  StreamMemory memory(network.plan());
+  StreamMemory memory(network.plan(), rules.threads);
   const auto endpoints = static_cast<std::uint32_t>(network.endpoints());
-  Streams streams(network.plan(), rules, stride, endpoints, memory);
+  Streams streams(network.plan(), rules, stride, memory);
+  std::vector<Sent> sent;
+  sent.reserve(endpoints);
   for (std::uint32_t from = 0; from < endpoints; ++from) {
-    streams.add(from, (from + stride) % endpoints, from % stride, 1, 1e9);
+    sent.push_back({from, (from + stride) % endpoints, from % stride, 1e9});
   }
+  send(streams, sent);
   GroupPaces paces = streams.solve();
   bytes = spread_over_cables(network.plan(), memory.link_bytes);
   return paces;
@@ -72,13 +87,16 @@ TEST_CASE("a group goes at the pace of its most crowded link") {
 
 TEST_CASE("only groups on crowded links are slowed down, and what they leave goes to others") {
   const Network network = tree(4);
-  StreamMemory memory(network.plan());
-  Streams streams(network.plan(), {Routing::spray, 0, 1, 50e9, 1, {}}, 3, 16, memory);
+  StreamMemory memory(network.plan(), 1);
+  Streams streams(network.plan(), {Routing::spray, 0, 1, 50e9, 1, {}}, 3, memory);
   // Group 0: 6 streams out of leaf 0; group 1: 2 streams out of leaf 0, and 6 of its 8 into leaf 2 cross none of that;
   // group 2 stays in leaf 3.
-  for (std::uint32_t i = 0; i < 6; ++i) streams.add(i, 16 + i, 0, 1, 1);
-  for (std::uint32_t i = 0; i < 2; ++i) streams.add(8 + i, 32 + i, 1, 1, 1);
-  for (std::uint32_t i = 0; i < 4; ++i) streams.add(48 + i, 49 + i, 2, 1, 1);
+  std::vector<Sent> sent;
+  sent.reserve(12);
+  for (std::uint32_t i = 0; i < 6; ++i) sent.push_back({i, 16 + i, 0});
+  for (std::uint32_t i = 0; i < 2; ++i) sent.push_back({8 + i, 32 + i, 1});
+  for (std::uint32_t i = 0; i < 4; ++i) sent.push_back({48 + i, 49 + i, 2});
+  send(streams, sent);
   const GroupPaces paces = streams.solve();
   // Eight streams at one pace on four cables.
   CHECK(paces.slowdown[0] == Approx(2));
@@ -105,10 +123,9 @@ TEST_CASE("a card at half rate halves the pace of its group, and the way back us
   const std::vector<std::int64_t> card{5};
   const Network half = whole.with_links_at(card, 0.5);
   for (const bool back : {false, true}) {
-    StreamMemory memory(half.plan());
-    Streams streams(half.plan(), {Routing::ecmp, 0, 4, 50e9, 1, {}}, 2, 4, memory);
-    streams.add(back ? 20 : 5, back ? 5 : 20, 0, 1, 1, back);
-    streams.add(6, 21, 1, 1, 1, back);
+    StreamMemory memory(half.plan(), 1);
+    Streams streams(half.plan(), {Routing::ecmp, 0, 4, 50e9, 1, {}}, 2, memory);
+    send(streams, {{back ? 20U : 5U, back ? 5U : 20U, 0, 1, back}, {6, 21, 1, 1, back}});
     const GroupPaces paces = streams.solve();
     // Link 5 is the cable up from endpoint 5: the way back does not use it.
     CHECK(paces.slowdown[0] == Approx(back ? 1 : 2));
@@ -122,9 +139,12 @@ TEST_CASE("both directions of a cable carry what either did, on any number of th
   std::vector<base::Large<double>> found;
   const base::Large<double> before(plan.all_links(), 3);
   for (const std::size_t threads : {1U, 4U}) {
-    StreamMemory memory(plan);
-    Streams streams(plan, {Routing::ecmp, 1, 4, 50e9, threads, {}}, 64, 1024, memory);
-    for (std::uint32_t from = 0; from < 1024; ++from) streams.add(from, (from + 64) % 1024, from % 64, 1, 1e9 + from);
+    StreamMemory memory(plan, threads);
+    Streams streams(plan, {Routing::ecmp, 1, 4, 50e9, threads, {}}, 64, memory);
+    std::vector<Sent> sent;
+    sent.reserve(1024);
+    for (std::uint32_t from = 0; from < 1024; ++from) sent.push_back({from, (from + 64) % 1024, from % 64, 1e9 + from});
+    send(streams, sent);
     static_cast<void>(streams.solve());
     const base::Large<double> there = memory.link_bytes;
     add_way_back(plan, before, threads, memory.link_bytes);

@@ -85,4 +85,14 @@ class Team {
   std::size_t step_;
 };
 
+/// Gives all of an array one value; each thread is the first to touch its part.
+template <class Array, class Value>
+void fill(Array& array, const Value& value, std::size_t threads) {
+  constexpr std::size_t portion = 65536;
+  const auto worker = [&] {
+    return [&](std::size_t from, std::size_t to) { std::fill(array.data() + from, array.data() + to, value); };
+  };
+  static_cast<void>(Team({}, portion).run(array.size(), threads_for(threads, array.size() / portion), worker));
+}
+
 }  // namespace ampacity::base

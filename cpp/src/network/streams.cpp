@@ -30,7 +30,9 @@ constexpr std::size_t many_kinds = 1000;
 
 }  // namespace
 
-StreamMemory::StreamMemory(const Network::Plan& plan) : link_bytes(plan.all_links(), 0), load_(plan.all_links()) {
+StreamMemory::StreamMemory(const Network::Plan& plan, std::size_t threads)
+    : link_bytes(plan.all_links()), load_(plan.all_links()) {
+  base::fill(link_bytes, 0.0, threads);
   if (!plan.share.empty()) return;
   for (const NetworkTier& tier : plan.wiring->tiers()) {
     const bool first = slowest_bytes_per_s_ == 0;
@@ -39,16 +41,18 @@ StreamMemory::StreamMemory(const Network::Plan& plan) : link_bytes(plan.all_link
   slowest_bytes_per_s_ /= plan.planes();
 }
 
-Streams::Streams(const Network::Plan& plan, const StreamRules& rules, std::size_t groups, std::size_t streams,
-                 StreamMemory& memory)
+Streams::Streams(const Network::Plan& plan, const StreamRules& rules, std::size_t groups, StreamMemory& memory)
     : plan_(plan), rules_(rules), groups_(groups), memory_(memory) {
   // Sprayed streams use all paths of a plane at once, hashed ones one path for every queue pair; both use all planes.
   const std::uint32_t planes = plan.planes();
   const std::uint32_t hashed = rules.routing == Routing::d_mod_k ? 1 : rules.queue_pairs;
   parts_ = rules.routing == Routing::spray ? planes : (hashed + planes - 1) / planes * planes;
-  std::fill(memory_.load_.begin(), memory_.load_.end(), 0.0F);
+  base::fill(memory_.load_, 0.0F, rules_.threads);
   memory_.streams_.clear();
-  memory_.streams_.reserve(streams);
+}
+
+void Streams::throw_stopped() {
+  throw Cancelled("the simulation of flows was stopped");
 }
 
 template <class Work>
@@ -60,7 +64,7 @@ void Streams::each_block(const Work& work) {
       for (std::size_t block = from; block < to; ++block) work(block);
     };
   });
-  if (!done) throw Cancelled("the simulation of flows was stopped");
+  if (!done) throw_stopped();
 }
 
 void Streams::Loader::routed(std::size_t block) {
@@ -313,8 +317,10 @@ void Streams::run(std::vector<Share> shares, GroupPaces& paces) const {
 
 GroupPaces Streams::solve() {
   GroupPaces paces;
-  paces.slowdown.assign(groups_, 1);
-  paces.link.assign(groups_, GroupPaces::no_link);
+  paces.slowdown.resize(groups_);
+  paces.link.resize(groups_);
+  base::fill(paces.slowdown, 1.0F, rules_.threads);
+  base::fill(paces.link, GroupPaces::no_link, rules_.threads);
   memory_.blocks_.resize((memory_.streams_.size() + block_streams - 1) / block_streams);
   route_and_load();
   if (find_full_links()) {

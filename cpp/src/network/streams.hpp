@@ -2,15 +2,18 @@
 // with the network to itself.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
 #include <mutex>
+#include <numeric>
 #include <vector>
 
 #include "base/large.hpp"
+#include "base/team.hpp"
 #include "network/plan.hpp"
 
 namespace ampacity::network {
@@ -36,8 +39,8 @@ struct CutOff {
 struct GroupPaces {
   static constexpr std::uint32_t no_link = std::numeric_limits<std::uint32_t>::max();
 
-  std::vector<float> slowdown;      ///< time over that without others; infinite where failures cut a stream off
-  std::vector<std::uint32_t> link;  ///< that limits the group; `no_link` where none does
+  base::Large<float> slowdown;      ///< time over that without others; infinite where failures cut a stream off
+  base::Large<std::uint32_t> link;  ///< that limits the group; `no_link` where none does
   bool exact = true;                ///< false: see `Streams::solve`
   std::vector<CutOff> cut_off;      ///< where `link` does not say why a group never ends
 };
@@ -45,7 +48,7 @@ struct GroupPaces {
 /// Memory that one kind of communication after the other uses.
 class StreamMemory {
  public:
-  explicit StreamMemory(const Network::Plan& plan);
+  StreamMemory(const Network::Plan& plan, std::size_t threads);
 
   base::Large<double> link_bytes;  ///< of every link, trunks included: what streams carried
 
@@ -94,16 +97,25 @@ class StreamMemory {
 /// engine a group is one flow that loads each link as often as its streams cross it. Groups all start together.
 class Streams {
  public:
-  /// `streams`: about how many there will be.
-  Streams(const Network::Plan& plan, const StreamRules& rules, std::size_t groups, std::size_t streams,
-          StreamMemory& memory);
+  Streams(const Network::Plan& plan, const StreamRules& rules, std::size_t groups, StreamMemory& memory);
 
-  /// `demand` is the share of `bytes_per_s` that the stream would take alone, `bytes` what it carries in all. With
-  /// `back` it is the way back of a stream from `destination` to `source`, over the same cables where they work.
-  void add(std::uint32_t source, std::uint32_t destination, std::uint32_t group, double demand, double bytes,
-           bool back = false) {
-    memory_.streams_.push_back({source, destination, group, static_cast<float>(demand), bytes, back});
-  }
+  /// Streams in the order of the `items` that have them, whichever threads they are asked. Each thread calls `make`
+  /// once for an `emit(item, add)`, which is called twice for every item: with `Count`, then with `Write`, and calls
+  /// `add(source, destination, group, demand, bytes, back)` for each stream. `demand` is the share of `bytes_per_s`
+  /// that the stream would take alone, `bytes` what it carries in all. With `back` it is the way back of a stream from
+  /// `destination` to `source`, over the same cables where they work.
+  template <class MakeEmit>
+  void add(std::size_t items, const MakeEmit& make);
+
+  struct Count {
+    static constexpr bool writes = false;
+    std::size_t& streams;
+    void operator()(std::int64_t /*source*/, std::int64_t /*destination*/, std::size_t /*group*/, double /*demand*/,
+                    double /*bytes*/, bool /*back*/) const {
+      ++streams;
+    }
+  };
+  class Write;
 
   /// Only links that would carry more than they can limit anybody; max-min fair rates on those, solved again whenever a
   /// group ends. Where more than a few hundred thousand streams meet on such links (hashed routing on very large
@@ -136,6 +148,7 @@ class Streams {
     std::size_t next_ = 0;
   };
 
+  [[noreturn]] static void throw_stopped();
   void route_and_load();
   void route(std::size_t block);
   bool add_links(std::uint32_t source, std::uint32_t destination, Block& block, std::uint32_t& whole) const;
@@ -160,6 +173,56 @@ class Streams {
   std::size_t groups_;
   StreamMemory& memory_;
 };
+
+class Streams::Write {
+ public:
+  static constexpr bool writes = true;
+  explicit Write(Stream* next) : next_(next) {}
+  void operator()(std::int64_t source, std::int64_t destination, std::size_t group, double demand, double bytes,
+                  bool back) {
+    *next_++ = {static_cast<std::uint32_t>(source),
+                static_cast<std::uint32_t>(destination),
+                static_cast<std::uint32_t>(group),
+                static_cast<float>(demand),
+                bytes,
+                back};
+  }
+
+ private:
+  Stream* next_;
+};
+
+template <class MakeEmit>
+void Streams::add(std::size_t items, const MakeEmit& make) {
+  const std::size_t items_at_once = std::clamp<std::size_t>(items / 256, 1, 256);  // few large groups, many small ones
+  const std::size_t parts = (items + items_at_once - 1) / items_at_once;
+  std::vector<std::size_t> ends(parts + 1, 0);  // of the streams of each part
+  const auto each_part = [&](const auto& visit) {
+    const auto worker = [&] {
+      return [&, emit = make()](std::size_t from, std::size_t to) mutable {
+        for (std::size_t part = from; part < to; ++part) {
+          const std::size_t last = std::min(items, (part + 1) * items_at_once);
+          visit(part, [&](auto& add) {
+            for (std::size_t item = part * items_at_once; item < last; ++item) emit(item, add);
+          });
+        }
+      };
+    };
+    const base::Team team(rules_.proceed, 1);
+    if (!team.run(parts, base::threads_for(rules_.threads, parts), worker)) throw_stopped();
+  };
+  each_part([&](std::size_t part, const auto& emit_all) {
+    Count count{ends[part + 1]};
+    emit_all(count);
+  });
+  ends[0] = memory_.streams_.size();
+  std::partial_sum(ends.begin(), ends.end(), ends.begin());
+  memory_.streams_.resize(ends[parts]);
+  each_part([&](std::size_t part, const auto& emit_all) {
+    Write write(memory_.streams_.data() + ends[part]);
+    emit_all(write);
+  });
+}
 
 /// The other direction of a cable, or of a trunk of a fat tree.
 [[nodiscard]] std::uint32_t back_of(const Network::Plan& plan, std::uint32_t link);

@@ -34,7 +34,7 @@ SlotCurves curves_of(const TrafficQuestion& q, double Slower::* kind, const Pace
 
 }  // namespace
 
-Nodes::Nodes(const std::vector<float>& slowdowns) {
+Nodes::Nodes(std::span<const float> slowdowns) {
   std::set<float> values{1};
   float last = 1;
   for (const float slowdown : slowdowns) {
@@ -78,7 +78,7 @@ Slowed::Slowed(const TrafficQuestion& q, const Traffic& traffic) : plan_(&q.plan
     between_ = curves_of(q, &Slower::stages, traffic.between, true);
     mark(traffic.between);
   }
-  const std::vector<float>& ends = traffic.ends.slowdown;
+  const std::span<const float> ends = traffic.ends.slowdown;
   if (traffic.ends.largest() <= 1) return;
   end_nodes_ = Nodes(ends);
   end_seconds_.clear();

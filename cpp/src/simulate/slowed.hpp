@@ -18,7 +18,7 @@ class Nodes {
  public:
   Nodes() = default;
   /// Every value that occurs, or where there are many as many from 1 to the largest.
-  explicit Nodes(const std::vector<float>& slowdowns);
+  explicit Nodes(std::span<const float> slowdowns);
 
   struct Place {
     std::uint32_t below = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "base/random.hpp"
 #include "base/team.hpp"
@@ -41,13 +42,15 @@ class Builder {
         stage_devices_(q_.places.peers * q_.places.replicas),
         card_bytes_per_s_(q_.links.scaleout_bytes_per_s / q_.cluster.fabric.efficiency_fraction),
         network_(network_of(q_.cluster, q_.options, card_bytes_per_s_ / q_.cluster.fabric.bytes_per_s_per_accelerator)),
-        memory_(network_.plan()) {
+        memory_(network_.plan(), q_.options.threads) {
     const Fabric& fabric = q_.cluster.fabric;
     rules_ = {
         fabric.routing,    0, static_cast<std::uint32_t>(fabric.queue_pairs), card_bytes_per_s_, q_.options.threads,
         q_.options.proceed};
-    found_.sent_bytes.assign(q_.places.devices(), 0);
-    found_.received_bytes.assign(q_.places.devices(), 0);
+    found_.sent_bytes.resize(q_.places.devices());
+    found_.received_bytes.resize(q_.places.devices());
+    base::fill(found_.sent_bytes, 0.0, rules_.threads);
+    base::fill(found_.received_bytes, 0.0, rules_.threads);
   }
 
   Traffic build() {
@@ -72,17 +75,18 @@ class Builder {
   /// Streams of one kind of communication, hashed by themselves.
   [[nodiscard]] Streams streams(std::uint64_t kind, std::size_t groups) {
     rules_.seed = base::random_bits(q_.options.seed, kind, 0x6e6574);
-    return {plan(), rules_, groups, q_.places.devices(), memory_};
+    return {plan(), rules_, groups, memory_};
   }
 
-  void send(Streams& streams, std::int64_t from, std::int64_t to, std::size_t group, double demand, double bytes,
+  /// No two threads send from or to one device at a time: groups of one kind have no device in common.
+  template <class Add>
+  void send(Add& add, std::int64_t from, std::int64_t to, std::size_t group, double demand, double bytes,
             bool is_back = false) {
-    const auto source = static_cast<std::uint32_t>(from);
-    const auto destination = static_cast<std::uint32_t>(to);
-    const auto index = static_cast<std::uint32_t>(group);
-    streams.add(source, destination, index, demand, bytes, is_back);
-    found_.sent_bytes[static_cast<std::size_t>(from)] += bytes;
-    found_.received_bytes[static_cast<std::size_t>(to)] += bytes;
+    add(from, to, group, demand, bytes, is_back);
+    if constexpr (Add::writes) {
+      found_.sent_bytes[static_cast<std::size_t>(from)] += bytes;
+      found_.received_bytes[static_cast<std::size_t>(to)] += bytes;
+    }
   }
 
   [[nodiscard]] Pattern::Kind context_kind() const {
@@ -117,32 +121,49 @@ class Builder {
   /// All messages of one group. A ring of collectives enters and leaves each domain over every card of its members
   /// there (NCCL has a channel for each); messages between neighbours go from the last of a domain to the first of the
   /// next.
-  void add_group(Streams& streams, const Pattern& pattern, std::int64_t first, std::size_t index, double bytes) {
+  template <class Add>
+  void add_group(Add& add, const Pattern& pattern, std::int64_t first, std::size_t index, double bytes,
+                 std::vector<std::int64_t>& partners) {
     const std::int64_t n = pattern.group.ranks;
     const std::int64_t hop = pattern.kind == Pattern::Kind::ring ? members(pattern.group) : 1;
     for (std::int64_t i = 0; i < n; ++i) {
       const std::int64_t from = first + i * pattern.group.stride;
       if (pattern.kind == Pattern::Kind::exchange) {
-        add_exchange(streams, pattern.group, first, i, index, bytes);
+        add_exchange(add, pattern.group, first, i, index, bytes, partners);
         continue;
       }
       const std::int64_t to = first + (i + hop) % n * pattern.group.stride;
-      if (from / domain_ != to / domain_) send(streams, from, to, index, 1, bytes);
+      if (from / domain_ != to / domain_) send(add, from, to, index, 1, bytes);
     }
   }
 
-  void add_exchange(Streams& streams, const network::Group& group, std::int64_t first, std::int64_t member,
-                    std::size_t index, double bytes) {
+  template <class Add>
+  void add_exchange(Add& add, const network::Group& group, std::int64_t first, std::int64_t member, std::size_t index,
+                    double bytes, std::vector<std::int64_t>& partners) {
     const std::int64_t from = first + member * group.stride;
     const std::int64_t step =
         rules_.routing == Routing::spray ? std::max<std::int64_t>(1, group.ranks / most_partners) : 1;
-    partners_.clear();
+    partners.clear();
     for (std::int64_t k = 1 + member % step; k < group.ranks; k += step) {
       const std::int64_t to = first + (member + k) % group.ranks * group.stride;
-      if (from / domain_ != to / domain_) partners_.push_back(to);
+      if (from / domain_ != to / domain_) partners.push_back(to);
     }
-    const double share = 1 / static_cast<double>(partners_.size());
-    for (const std::int64_t to : partners_) send(streams, from, to, index, share, share * bytes);
+    const double share = 1 / static_cast<double>(partners.size());
+    for (const std::int64_t to : partners) send(add, from, to, index, share, share * bytes);
+  }
+
+  /// Groups of every pipeline rank, numbered rank by rank.
+  void add_groups(Streams& streams, const Pattern& pattern, const std::vector<double>& bytes) {
+    const auto each = static_cast<std::size_t>(groups_of(pattern.group));
+    streams.add(ranks() * each, [&] {
+      return [&, each, partners = std::vector<std::int64_t>()](std::size_t number, auto& add) mutable {
+        const std::size_t rank = number / each;
+        if (bytes[rank] <= 0) return;
+        const auto g = static_cast<std::int64_t>(number % each);
+        const std::int64_t first = static_cast<std::int64_t>(rank) * stage_devices_ + first_of(pattern.group, g);
+        add_group(add, pattern, first, number, bytes[rank], partners);
+      };
+    });
   }
 
   /// Groups that meet in each task: a rank of a set goes at the pace of the slowest of its groups.
@@ -155,14 +176,7 @@ class Builder {
     if (expected > 0) rules_.routing = Routing::spray;
     const std::int64_t each = groups_of(pattern.group);
     Streams streams = this->streams(index, ranks() * static_cast<std::size_t>(each));
-    for (std::size_t rank = 0; rank < ranks(); ++rank) {
-      if (bytes[rank] <= 0) continue;
-      for (std::int64_t g = 0; g < each; ++g) {
-        const std::int64_t first = static_cast<std::int64_t>(rank) * stage_devices_ + first_of(pattern.group, g);
-        add_group(streams, pattern, first, rank * static_cast<std::size_t>(each) + static_cast<std::size_t>(g),
-                  bytes[rank]);
-      }
-    }
+    add_groups(streams, pattern, bytes);
     rules_.routing = routing;
     const GroupPaces paces = solved(streams);
     Paces& slowest = found_.within[index];
@@ -261,7 +275,9 @@ class Builder {
     const std::size_t count = found_.pairs.size();
     std::vector<std::pair<std::size_t, std::size_t>> mirrors;  // pair, and the one that it mirrors
     std::vector<bool> is_mirror(count, false);
+    is_back_.resize(count);
     for (std::size_t p = 0; p < count; ++p) {
+      is_back_[p] = partner(p) != p;
       const std::size_t other = plan().share.empty() ? partner(p) : p;  // what failed need not be alike both ways
       if (other != p) mirrors.emplace_back(p, other);
       is_mirror[p] = other != p;
@@ -274,9 +290,6 @@ class Builder {
     for (std::size_t p = 0; p < count; ++p) {
       if (!is_mirror[p]) rounds[static_cast<std::size_t>(found_.pairs[p].round)].push_back(p);
     }
-    const std::size_t groups = q_.places.sets() * count;
-    found_.between.slowdown.assign(groups, 1);
-    found_.between.link.assign(groups, GroupPaces::no_link);
     for (const std::vector<std::size_t>& pairs : rounds) {
       if (!pairs.empty()) add_round(pairs, !mirrors.empty());
     }
@@ -304,29 +317,37 @@ class Builder {
       before.swap(memory_.link_bytes);
     }
     Streams streams = this->streams(stage_messages, q_.places.sets() * count);
-    for (const std::size_t p : pairs) add_pair(streams, p);
-    const GroupPaces paces = solved(streams);
-    for (std::size_t g = 0; g < paces.slowdown.size(); ++g) {
-      if (paces.slowdown[g] <= found_.between.slowdown[g]) continue;
-      found_.between.slowdown[g] = paces.slowdown[g];
-      found_.between.link[g] = paces.link[g];
-    }
+    streams.add(pairs.size() * q_.places.sets(), [&] {
+      return
+          [&](std::size_t item, auto& add) { add_pair(add, pairs[item / q_.places.sets()], item % q_.places.sets()); };
+    });
+    keep_slowest(solved(streams), found_.between);
     if (!and_back) return;
     network::add_way_back(plan(), before, rules_.threads, memory_.link_bytes);
   }
 
-  void add_pair(Streams& streams, std::size_t index) {
+  static void keep_slowest(GroupPaces paces, Paces& slowest) {
+    if (slowest.slowdown.empty()) {
+      slowest = {std::move(paces.slowdown), std::move(paces.link)};
+      return;
+    }
+    for (std::size_t g = 0; g < paces.slowdown.size(); ++g) {
+      if (paces.slowdown[g] <= slowest.slowdown[g]) continue;
+      slowest.slowdown[g] = paces.slowdown[g];
+      slowest.link[g] = paces.link[g];
+    }
+  }
+
+  template <class Add>
+  void add_pair(Add& add, std::size_t index, std::size_t set) {
     const StagePair& pair = found_.pairs[index];
-    const bool is_back = partner(index) != index;
     const double bytes = static_cast<double>(pair.messages) * volumes_.message;
     const auto group = static_cast<std::int64_t>(q_.places.group());
-    for (std::size_t set = 0; set < q_.places.sets(); ++set) {
-      const auto from = static_cast<std::int64_t>(q_.places.first_device(set, pair.from));
-      const auto to = static_cast<std::int64_t>(q_.places.first_device(set, pair.to));
-      for (std::int64_t i = 0; i < group; ++i) {
-        if ((from + i) / domain_ == (to + i) / domain_) continue;
-        send(streams, from + i, to + i, set * found_.pairs.size() + index, 1, bytes, is_back);
-      }
+    const auto from = static_cast<std::int64_t>(q_.places.first_device(set, pair.from));
+    const auto to = static_cast<std::int64_t>(q_.places.first_device(set, pair.to));
+    for (std::int64_t i = 0; i < group; ++i) {
+      if ((from + i) / domain_ == (to + i) / domain_) continue;
+      send(add, from + i, to + i, set * found_.pairs.size() + index, 1, bytes, is_back_[index]);
     }
   }
 
@@ -362,37 +383,42 @@ class Builder {
   void add_end(std::uint64_t kind, const network::Group& group, const std::vector<double>& bytes,
                std::vector<double>& before) {
     if (!crosses(group) || *std::max_element(bytes.begin(), bytes.end()) <= 0) return;
-    const std::int64_t each = groups_of(group);
-    Streams streams = this->streams(kind, ranks() * static_cast<std::size_t>(each));
-    const auto number = [&](std::size_t rank, std::int64_t g) {
-      return rank * static_cast<std::size_t>(each) + static_cast<std::size_t>(g);
-    };
-    for (std::size_t rank = 0; rank < ranks(); ++rank) {
-      for (std::int64_t g = 0; g < each; ++g) {
-        const std::int64_t first = static_cast<std::int64_t>(rank) * stage_devices_ + first_of(group, g);
-        add_group(streams, {group}, first, number(rank, g), bytes[rank]);
-      }
-    }
+    const auto each = static_cast<std::size_t>(groups_of(group));
+    Streams streams = this->streams(kind, ranks() * each);
+    add_groups(streams, {group}, bytes);
     const GroupPaces paces = solved(streams);
     if (found_.ends.slowdown.empty()) {
-      found_.ends.slowdown.assign(q_.places.devices(), 1);
-      found_.ends.link.assign(q_.places.devices(), GroupPaces::no_link);
+      found_.ends.slowdown.resize(q_.places.devices());
+      found_.ends.link.resize(q_.places.devices());
+      base::fill(found_.ends.slowdown, 1.0F, rules_.threads);
+      base::fill(found_.ends.link, GroupPaces::no_link, rules_.threads);
     }
-    for (std::size_t rank = 0; rank < ranks(); ++rank) {
-      if (bytes[rank] <= 0) continue;
-      const double share = bytes[rank] / (bytes[rank] + before[rank]);
-      before[rank] += bytes[rank];
-      for (std::int64_t g = 0; g < each; ++g) {
-        const float slowdown = paces.slowdown[number(rank, g)];
-        const std::int64_t first = static_cast<std::int64_t>(rank) * stage_devices_ + first_of(group, g);
-        for (std::int64_t i = 0; i < group.ranks; ++i) {
-          const auto device = static_cast<std::size_t>(first + i * group.stride);
-          float& here = found_.ends.slowdown[device];
-          if (slowdown > here) found_.ends.link[device] = paces.link[number(rank, g)];
-          here = static_cast<float>(share * slowdown + (1 - share) * here);
+    const auto worker = [&] {
+      return [&](std::size_t from, std::size_t to) {
+        for (std::size_t number = from; number < to; ++number) {
+          const std::size_t rank = number / each;
+          if (bytes[rank] <= 0) continue;
+          const double share = bytes[rank] / (bytes[rank] + before[rank]);
+          const auto g = static_cast<std::int64_t>(number % each);
+          const std::int64_t first = static_cast<std::int64_t>(rank) * stage_devices_ + first_of(group, g);
+          for (std::int64_t i = 0; i < group.ranks; ++i) {
+            slow_end(static_cast<std::size_t>(first + i * group.stride), share, paces.slowdown[number],
+                     paces.link[number]);
+          }
         }
-      }
-    }
+      };
+    };
+    constexpr std::size_t groups_at_once = 16;
+    const base::Team team({}, groups_at_once);
+    (void)team.run(ranks() * each, base::threads_for(rules_.threads, ranks() * each / groups_at_once), worker);
+    for (std::size_t rank = 0; rank < ranks(); ++rank) before[rank] += bytes[rank];
+  }
+
+  /// `share` of what a device sends at the end goes at this pace, the rest at that known before.
+  void slow_end(std::size_t device, double share, float slowdown, std::uint32_t link) {
+    float& here = found_.ends.slowdown[device];
+    if (slowdown > here) found_.ends.link[device] = link;
+    here = static_cast<float>(share * slowdown + (1 - share) * here);
   }
 
   [[nodiscard]] GroupPaces solved(Streams& streams) {
@@ -413,7 +439,7 @@ class Builder {
   network::StreamRules rules_;
   std::size_t rounds_ = 0;
   bool sent_any_ = false;
-  std::vector<std::int64_t> partners_;
+  std::vector<bool> is_back_;  // of every pair: whether it takes the cables of another one the other way
   Traffic found_;
 };
 

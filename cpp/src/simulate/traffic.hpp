@@ -31,8 +31,8 @@ struct StagePair {
 
 /// How long groups take over how long they would alone. Empty where no group crosses the network.
 struct Paces {
-  std::vector<float> slowdown;
-  std::vector<std::uint32_t> link;  ///< that limits the group; `network::GroupPaces::no_link` where none does
+  base::Large<float> slowdown;
+  base::Large<std::uint32_t> link;  ///< that limits the group; `network::GroupPaces::no_link` where none does
 
   [[nodiscard]] float largest() const;
 };
