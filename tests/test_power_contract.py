@@ -213,7 +213,9 @@ def test_bad_contracts(tmp_path):
     path.write_text("[contract]\nramp_w_per_sec = 5\n", encoding="utf-8")
     assert "did you mean ramp_w_per_s or" in problems(lambda: power.read_contract(path))
     path.write_text("[contract\n", encoding="utf-8")
-    assert "is no TOML" in problems(lambda: power.read_contract(path))
+    assert "is not valid TOML" in problems(lambda: power.read_contract(path))
+    path.write_text("contract = " + "[" * 100_000, encoding="utf-8")
+    assert "is nested too deeply" in problems(lambda: power.read_contract(path))
     monitor = amp._core.ContractMonitor(power.GridContract(maximum_w=1), row_s=1.0)
     assert "fill gaps" in problems(lambda: monitor.add(gap, gap, gap))
 

@@ -87,6 +87,15 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise file_error(path, "is nested too deeply") from None
 
 
+def read_table(path: str | os.PathLike[str], heading: str, holds: str) -> dict[str, Any]:
+    """Return a TOML file of one table, with or without its heading; `holds` says in an error what it is of."""
+    document = read_toml(path)
+    inner = document.get(heading, document)
+    if not isinstance(inner, dict):
+        raise file_error(path, f"must hold a table of {holds}")
+    return inner
+
+
 def in_file(path: str | os.PathLike[str], error: InvalidSpec) -> InvalidSpec:
     """Return the same error with the file before the path of every problem."""
     return InvalidSpec([_prefixed(path, problem) for problem in error.problems])

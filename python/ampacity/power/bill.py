@@ -26,13 +26,9 @@ def read_tariff(path: str | os.PathLike[str]) -> Tariff:
     InvalidSpec
         The file cannot be read, or holds what no tariff has.
     """
-    from ampacity._files import file_error, read_toml
+    from ampacity._files import read_table
 
-    document = read_toml(path)
-    inner = document.get("tariff", document)
-    if not isinstance(inner, dict):
-        raise file_error(path, "must hold a table of prices")
-    return Tariff.from_dict(inner)
+    return Tariff.from_dict(read_table(path, "tariff", "prices"))
 
 
 def site_tariff(cluster: Cluster) -> Tariff:

@@ -89,18 +89,9 @@ def read_contract(path: str | os.PathLike[str]) -> GridContract:
     InvalidSpec
         The file cannot be read, or holds what no contract has.
     """
-    import tomllib
+    from ampacity._files import read_table
 
-    from ampacity._files import file_error, read_text
-
-    try:
-        document = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise file_error(path, f"is no TOML: {error}") from None
-    inner = document.get("contract", document)
-    if not isinstance(inner, dict):
-        raise file_error(path, "must hold a table of limits")
-    contract = GridContract.from_dict(inner)
+    contract = GridContract.from_dict(read_table(path, "contract", "limits"))
     needs_a_limit(contract)
     return contract
 
