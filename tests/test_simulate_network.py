@@ -247,21 +247,6 @@ def test_health_is_saved_with_the_simulation(tmp_path):
     assert pickle.loads(pickle.dumps(sim)).network_health == health
 
 
-def test_jobs_over_kinds_of_devices_keep_the_closed_form():
-    cluster = cluster_with(routing="ecmp", queue_pairs=1)
-    first = cluster.partitions[0]
-    kinds = [first.replace(accelerators=512), amp.cluster("colossus-200k").partitions[1].replace(accelerators=512)]
-    mixed = cluster.replace(partitions=kinds)
-    sim = amp.simulate(JOB, mixed, LAYOUT, **NONE)
-    assert sim.links.rows == 0
-    assert sim.devices["wait_network_s"].max() == sim.devices["sent_bytes"].max() == 0
-    assert any("spans kinds of devices" in text for text in sim.warnings)
-    # Where all of the job lies on one kind its flows are simulated, whatever else the cluster has.
-    assert amp.simulate(JOB, mixed, LAYOUT.replace(dp=32), **NONE).devices["sent_bytes"].min() > 0
-    with pytest.raises(amp.InvalidSpec, match="one kind of device"):
-        amp.simulate(JOB, mixed, LAYOUT, network_health=amp.NetworkHealth(failed_fraction=0.01))
-
-
 def test_what_is_cut_off_is_named():
     sim = amp.simulate(JOB, cluster_with(), LAYOUT, **NONE)
     cables = np.flatnonzero((sim.links["from_node"] == 9) & (sim.links["tier"] == 1))

@@ -62,6 +62,16 @@ class FatTreeWiring final : public Wiring {
     return found;
   }
 
+  [[nodiscard]] bool evens_out() const override { return joins_sites_; }
+  [[nodiscard]] std::uint32_t evened(std::uint32_t link) const override {
+    if (!joins_sites_ || link >= cables()) return link;
+    const std::uint32_t one_way = link % first_[tiers_];
+    const std::size_t top = tiers_ - 1;
+    if (one_way < first_[top]) return link;
+    const std::uint32_t trunk = first_trunk_[top] + (one_way - first_[top]) / (replicas_[top] * up_[top]);
+    return cables() + (link == one_way ? 0 : first_trunk_[tiers_]) + trunk;
+  }
+
   [[nodiscard]] std::string name(std::uint32_t link) const override {
     if (link >= cables()) {
       const std::uint32_t index = link - cables();

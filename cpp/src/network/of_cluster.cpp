@@ -1,6 +1,7 @@
 // The network of a cluster in the catalogue: what its fabric's description implies of switches and cables.
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <string>
 
 #include "ampacity/error.hpp"
@@ -26,6 +27,21 @@ Torus torus_for(const Fabric& fabric, std::int64_t endpoints) {
   std::int64_t second = std::llround(std::sqrt(static_cast<double>(plane)));
   while (plane % second != 0) --second;
   return {{first, second, plane / second}, fabric.bytes_per_s_per_accelerator / 6};
+}
+
+/// Accelerators that reach each other without the network, wherever they stand: where kinds of nodes differ, what their
+/// domains have in common.
+std::int64_t domain_of(const Cluster& cluster) {
+  std::int64_t domain = cluster.partitions.front().node.scaleup_domain;
+  const bool equal = std::all_of(cluster.partitions.begin(), cluster.partitions.end(),
+                                 [&](const Partition& one) { return one.node.scaleup_domain == domain; });
+  if (equal || cluster.fabric.topology != Topology::fat_tree) return domain;
+  std::int64_t first = 0;
+  for (const Partition& partition : cluster.partitions) {
+    domain = std::gcd(std::gcd(domain, partition.node.scaleup_domain), first);
+    first += partition.accelerators;
+  }
+  return domain;
 }
 
 /// One more tier: every root of a site has its part of the WAN links, which meet half-way between the sites.
@@ -61,7 +77,7 @@ Network Network::of(const Cluster& cluster) {
   NetworkOptions options;
   options.hop_latency_s = fabric.network_switch.latency_s > 0 ? fabric.network_switch.latency_s : options.hop_latency_s;
   if (fabric.topology == Topology::torus) return torus(torus_for(fabric, endpoints), options);
-  options.domain = node.scaleup_domain;
+  options.domain = domain_of(cluster);
   options.domain_bytes_per_s = node.accelerator.scaleup_bytes_per_s;
   options.domain_latency_s = node.scaleup_latency_s / 2;
   if (fabric.topology == Topology::dragonfly) return dragonfly(network::dragonfly_for(fabric, endpoints), options);

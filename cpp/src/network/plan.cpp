@@ -87,6 +87,14 @@ void Network::Plan::renew() {
   }
 }
 
+std::uint32_t Network::Plan::evened(std::uint32_t link) const {
+  if (link >= domain_first()) return link;
+  const std::uint32_t cables = wiring->cables();
+  const std::uint32_t plane = link / cables;
+  const std::uint32_t found = wiring->evened(link % cables);
+  return found < cables ? link : visible_links() + plane * wiring->trunks() + (found - cables);
+}
+
 std::vector<std::uint32_t> Network::Plan::cables_of(std::uint32_t trunk) const {
   const std::uint32_t index = trunk - visible_links();
   const std::uint32_t plane = index / wiring->trunks();

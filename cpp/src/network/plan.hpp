@@ -67,6 +67,8 @@ struct Network::Plan {
 
   /// Rate of a link, failures included.
   [[nodiscard]] double bytes_per_s(std::uint32_t link) const;
+  /// `Wiring::evened`.
+  [[nodiscard]] std::uint32_t evened(std::uint32_t link) const;
   /// Cables behind a trunk, by visible number.
   [[nodiscard]] std::vector<std::uint32_t> cables_of(std::uint32_t trunk) const;
   /// Neighbourhoods of the wiring, inside which a scale-up domain, where there is one, is the smallest.

@@ -102,6 +102,8 @@ void Streams::route(std::size_t index) {
     block.end.push_back(static_cast<std::uint32_t>(block.links.size()));
     block.whole.push_back(whole);
   }
+  if (!plan_.wiring->evens_out()) return;
+  for (std::uint32_t& link : block.links) link = plan_.evened(link);
 }
 
 /// The same cables the other way; false where one of them has failed that way.

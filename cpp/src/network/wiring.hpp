@@ -62,6 +62,10 @@ class Wiring {
   [[nodiscard]] virtual std::uint32_t cables() const = 0;  ///< directed
   [[nodiscard]] virtual std::uint32_t trunks() const { return 0; }
   [[nodiscard]] virtual double bytes_per_s(std::uint32_t link) const = 0;
+  /// Whether hashed flows, too, spread over all cables of a trunk somewhere (WAN links between sites, which carry many
+  /// flows on many wavelengths each), and the trunk of such a cable; of others the cable.
+  [[nodiscard]] virtual bool evens_out() const { return false; }
+  [[nodiscard]] virtual std::uint32_t evened(std::uint32_t link) const { return link; }
   /// Cables that a trunk bundles; never asked where there are no trunks.
   [[nodiscard]] virtual std::vector<std::uint32_t> cables_of(std::uint32_t /*trunk*/) const { return {}; }
   [[nodiscard]] virtual std::string name(std::uint32_t link) const = 0;

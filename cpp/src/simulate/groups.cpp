@@ -29,7 +29,7 @@ std::vector<std::int32_t> standing(const Cluster& cluster, const Places& places,
     first += (devices + size - 1) / size;
   };
   power::for_each_used_partition(cluster, static_cast<std::int64_t>(places.devices()), fill);
-  if (!places.by_replica) return group;
+  if (places.kinds.empty()) return group;
   std::vector<std::int32_t> of_rank(group.size());
   for (std::size_t d = 0; d < group.size(); ++d) of_rank[d] = group[places.stands_at(d)];
   return of_rank;

@@ -30,17 +30,15 @@ void check_pairs(const char* path, const std::vector<std::int64_t>& ids, const s
   }
 }
 
-/// Both cables of those accelerators (in every plane) at that share of what their cards carry.
-void set_cards(const NetworkHealth& health, double card_fraction, Network::Plan& plan) {
+/// Both cables of those accelerators (in every plane).
+void set_cards(const std::vector<CardHealth>& cards, Network::Plan& plan) {
   std::unordered_map<std::uint32_t, double> share_of;
-  for (std::size_t i = 0; i < health.nics.size(); ++i) {
-    share_of[static_cast<std::uint32_t>(health.nics[i])] = health.nic_fraction[i];
-  }
+  for (const CardHealth& card : cards) share_of[card.endpoint] = card.fraction;
   for (std::uint32_t link = 0; link < plan.domain_first(); ++link) {
     const network::LinkEnds ends = plan.ends(link);
     if (ends.from >= plan.endpoints() && ends.to >= plan.endpoints()) continue;
     const auto card = share_of.find(std::min(ends.from, ends.to));
-    if (card != share_of.end()) plan.set_link(link, static_cast<float>(card->second * card_fraction));
+    if (card != share_of.end()) plan.set_link(link, static_cast<float>(card->second));
   }
 }
 
@@ -61,12 +59,12 @@ void check_health(const NetworkHealth& health, std::int64_t devices, std::vector
   }
 }
 
-Network network_of(const Cluster& cluster, const SimulateOptions& options, double card_fraction) {
+Network network_of(const Cluster& cluster, const SimulateOptions& options, const std::vector<CardHealth>& cards) {
   const NetworkHealth& health = options.network;
   Network whole = Network::of(cluster);
   if (health.whole()) return whole;
   auto plan = std::make_shared<Network::Plan>(whole.plan());
-  set_cards(health, card_fraction, *plan);
+  set_cards(cards, *plan);
   network::check_links(*plan, health.links, 0);
   for (std::size_t i = 0; i < health.links.size(); ++i) {
     plan->set_link(static_cast<std::uint32_t>(health.links[i]), static_cast<float>(health.link_fraction[i]));
@@ -86,7 +84,7 @@ void throw_no_links(const Cluster& cluster) {
   throw InvalidSpec(
       {{"network",
         cluster.fabric.name,
-        "links are simulated one by one on fat trees only, with or without rails, and for jobs on one kind of device",
+        "links are simulated one by one on fat trees only; where there are rails, for jobs on nodes of one size",
         {}}});
 }
 

@@ -14,12 +14,17 @@ namespace ampacity::simulation {
 /// Adds everything that is wrong with it.
 void check_health(const NetworkHealth& health, std::int64_t devices, std::vector<Problem>& problems);
 
-/// The network of the cluster as it is during the step. `card_fraction`: rate of an accelerator's share of the network
-/// cards over that of the fabric's cables.
+/// What is left of the cables of an endpoint.
+struct CardHealth {
+  std::uint32_t endpoint = 0;
+  double fraction = 1;
+};
+/// The network of the cluster as it is during the step.
 /// \throws InvalidSpec naming links and tiers that the network does not have
-[[nodiscard]] Network network_of(const Cluster& cluster, const SimulateOptions& options, double card_fraction);
+[[nodiscard]] Network network_of(const Cluster& cluster, const SimulateOptions& options,
+                                 const std::vector<CardHealth>& cards);
 
-/// \throws InvalidSpec: there is nothing that could fail
+/// \throws InvalidSpec: the links of this fabric or job are not simulated, so nothing could fail
 [[noreturn]] void throw_no_links(const Cluster& cluster);
 
 /// \throws Infeasible naming what failures have cut off, where they have

@@ -141,11 +141,10 @@ std::vector<std::string> warnings_of(const Layout& layout, const SimulateOptions
   }
   const bool mixed = std::any_of(estimate.warnings.begin(), estimate.warnings.end(),
                                  [](const Warning& warning) { return warning.caveat == Caveat::mixed_generations; });
-  if (mixed) {
-    say("seconds of communication are those of the closed form: flows of different replicas are not simulated together "
-        "where a job spans kinds of devices, and neither links nor network cards differ");
-  } else if (!traffic.network) {
-    say("seconds of communication are those of the closed form: the links of this fabric are not simulated one by one");
+  if (!traffic.network) {
+    say(std::string("seconds of communication are those of the closed form: the links of ") +
+        (mixed ? "this fabric, or of its rails for nodes of different sizes," : "this fabric") +
+        " are not simulated one by one");
   } else {
     say("groups of one kind (pipeline messages, gradients, experts) send all at once, kinds one after the other; "
         "switches inside scale-up domains hold nobody up");

@@ -246,8 +246,10 @@ class Builder {
   std::vector<std::int32_t> backward_;
 };
 
-network::Links slowed(network::Links links, double slowdown) {
-  links.scaleout_bytes_per_s /= slowdown;
+network::Links slowed(network::Links links, const Way& way) {
+  if (way.plain()) return links;
+  links.scaleout_bytes_per_s /= way.slowdown;
+  links.paths = way.distances;
   return links;
 }
 
@@ -264,8 +266,8 @@ void slow_down(double step::PassTime::* kind, const step::PartTimes& slower, ste
 step::PartTimes parts_of(const Training& job, const Layout& layout, const Accelerator& device,
                          const network::Links& links, const Slower& slower) {
   step::PartTimes parts = step::part_times(job, layout, device, links);
-  const auto one = [&](double step::PassTime::* kind, double slowdown) {
-    if (slowdown != 1) slow_down(kind, step::part_times(job, layout, device, slowed(links, slowdown)), parts);
+  const auto one = [&](double step::PassTime::* kind, const Way& way) {
+    if (!way.plain()) slow_down(kind, step::part_times(job, layout, device, slowed(links, way)), parts);
   };
   one(&step::PassTime::tp_comm_s, slower.tensor);
   one(&step::PassTime::cp_comm_s, slower.context);
@@ -284,7 +286,7 @@ Plan built(const Training& job, const Layout& layout, const step::StageDevices& 
   Builder(job, layout, table, transfers, plan).build();
   for (const bool front : {true, false}) {
     const step::OnKind& kind = devices.of(front);
-    plan.ends[front ? 0 : 1] = step::step_end(job, layout, kind.device, kind.links, kind.parts, stages);
+    plan.ends[front ? 0 : 1] = step::step_end(job, layout, kind.device, kind.links_at_end(), kind.parts, stages);
   }
   plan.overhead_s = job.software.step_overhead_s;
   return plan;
@@ -303,20 +305,25 @@ Plan plan_of(const Training& job, const Layout& layout, const step::StageDevices
   return built(job, layout, devices, stages, transfers_of(job, layout, devices, stages));
 }
 
-Plan plan_of(const Training& job, const Layout& layout, const Accelerator& device, const network::Links& links,
+Plan plan_of(const Training& job, const Layout& layout, const LinkedDevice& front, const LinkedDevice& rest,
              const Slower& slower) {
   const workload::StageLayers stages = workload::stage_layers(job.model, layout);
-  const step::PartTimes parts = parts_of(job, layout, device, links, slower);
-  const network::Links between = slowed(links, slower.stages);
-  const step::OnKind messages{device, between, parts};
-  const step::OnKind kind{device, links, parts};
-  return built(job, layout, {kind, kind}, stages, transfers_of(job, layout, {messages, messages}, stages));
+  const bool mixed = &front != &rest;
+  const step::PartTimes rest_parts = parts_of(job, layout, rest.device, rest.links, slower);
+  const step::PartTimes front_parts =
+      mixed ? parts_of(job, layout, front.device, front.links, slower) : step::PartTimes{};
+  const step::PartTimes& before = mixed ? front_parts : rest_parts;
+  const network::Links between_front = slowed(front.links, slower.stages);
+  const network::Links between_rest = slowed(rest.links, slower.stages);
+  const step::StageDevices messages{{front.device, between_front, before}, {rest.device, between_rest, rest_parts}};
+  const step::StageDevices devices{{front.device, front.links, before}, {rest.device, rest.links, rest_parts}};
+  return built(job, layout, devices, stages, transfers_of(job, layout, messages, stages));
 }
 
 double exposed_end_s(const Training& job, const Layout& layout, const Accelerator& device, const network::Links& links,
-                     double slower) {
+                     const Way& way) {
   const step::PartTimes parts = step::part_times(job, layout, device, links);
-  return step::step_end(job, layout, device, slowed(links, slower), parts, workload::stage_layers(job.model, layout))
+  return step::step_end(job, layout, device, slowed(links, way), parts, workload::stage_layers(job.model, layout))
       .replicas.exposed_s;
 }
 

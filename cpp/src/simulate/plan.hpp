@@ -71,19 +71,31 @@ struct Plan {
 /// `parts` as `devices` have them: of the layout and the job with its number of micro-batches.
 [[nodiscard]] Plan plan_of(const Training& job, const Layout& layout, const step::StageDevices& devices);
 
-/// How much longer messages between scale-up domains take than `Links` say, by what they are for.
-struct Slower {
-  double tensor = 1;   ///< tensor parallelism, wherever its groups span domains
-  double context = 1;  ///< context parallelism
-  double experts = 1;  ///< exchange with experts
-  double shards = 1;   ///< weights and gradients sharded over replicas, layer by layer
-  double stages = 1;   ///< between pipeline stages
+/// How much longer messages between scale-up domains take than `Links` say, and how far they go.
+struct Way {
+  double slowdown = 1;
+  network::Paths distances;  ///< none: within a site
+
+  [[nodiscard]] bool plain() const { return slowdown == 1 && distances.wan_s == 0; }
 };
-/// The same on a network at that pace, where all stages lie on one kind of device.
-[[nodiscard]] Plan plan_of(const Training& job, const Layout& layout, const Accelerator& device,
-                           const network::Links& links, const Slower& slower);
+/// The same by what they are for.
+struct Slower {
+  Way tensor;   ///< tensor parallelism, wherever its groups span domains
+  Way context;  ///< context parallelism
+  Way experts;  ///< exchange with experts
+  Way shards;   ///< weights and gradients sharded over replicas, layer by layer
+  Way stages;   ///< between pipeline stages
+};
+/// A kind of device and its networks.
+struct LinkedDevice {
+  const Accelerator& device;
+  const network::Links& links;
+};
+/// The same on networks at that pace. Both are one object where all stages lie on one kind of device.
+[[nodiscard]] Plan plan_of(const Training& job, const Layout& layout, const LinkedDevice& front,
+                           const LinkedDevice& rest, const Slower& slower);
 /// What such a plan's end shows of the communication between replicas.
 [[nodiscard]] double exposed_end_s(const Training& job, const Layout& layout, const Accelerator& device,
-                                   const network::Links& links, double slower);
+                                   const network::Links& links, const Way& way);
 
 }  // namespace ampacity::simulation

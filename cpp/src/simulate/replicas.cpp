@@ -9,7 +9,32 @@
 namespace ampacity::simulation {
 
 Places places_of(const Layout& layout) {
-  return {layout.tp * layout.cp, layout.dp, layout.pp, workload::replicas_together(layout), false};
+  return {layout.tp * layout.cp, layout.dp, layout.pp, workload::replicas_together(layout), {}};
+}
+
+void Places::fill_kinds(std::span<const step::Crew> crews, const Cluster& cluster) {
+  std::int64_t first = 0;
+  for (std::size_t i = 0; i < crews.size(); ++i) {
+    if (i == 0 || crews[i].kind != crews[i - 1].kind) {
+      const std::int64_t domain = std::max<std::int64_t>(1, cluster.partitions[crews[i].kind].node.scaleup_domain);
+      kinds.push_back({first, std::lcm(peers, domain) / peers});
+    }
+    first += crews[i].replicas;
+  }
+}
+
+/// Kind by kind, block by block, stage by stage, replica by replica. The last block of a kind may be smaller.
+std::size_t Places::stands_on_kind(std::size_t device) const {
+  const auto d = static_cast<std::int64_t>(device);
+  const std::int64_t stage = d / peers / replicas;
+  const std::int64_t replica = d / peers % replicas;
+  std::size_t kind = 0;
+  while (kind + 1 < kinds.size() && replica >= kinds[kind + 1].first) ++kind;
+  const auto [first, block] = kinds[kind];
+  const std::int64_t end = kind + 1 < kinds.size() ? kinds[kind + 1].first : replicas;
+  const std::int64_t before = first + (replica - first) / block * block;
+  const std::int64_t width = std::min(block, end - before);
+  return static_cast<std::size_t>((before * stages + stage * width + replica - before) * peers + d % peers);
 }
 
 SetSolver::SetSolver(const Plan& plan, const Places& places, const Draws& draws, const Slowed* slowed)

@@ -9,6 +9,7 @@
 #include "ampacity/layout.hpp"
 #include "simulate/draws.hpp"
 #include "simulate/plan.hpp"
+#include "step/crews.hpp"
 
 namespace ampacity::simulation {
 
@@ -20,22 +21,37 @@ struct Places {
   std::int64_t replicas = 1;  ///< data parallelism
   std::int64_t stages = 1;
   std::int64_t together = 1;  ///< replicas of one set
-  bool by_replica = false;    ///< the cluster is filled replica by replica, not stage by stage (kinds of devices)
+  /// Replicas on one kind of device; the same stages of `block` of them lie side by side, so that they fill scale-up
+  /// domains.
+  struct OnKind {
+    std::int64_t first = 0;
+    std::int64_t block = 1;
+  };
+  std::vector<OnKind> kinds;  ///< that replicas fill one by one; none: stages fill the cluster
 
   [[nodiscard]] std::size_t sets() const { return static_cast<std::size_t>(replicas / together); }
   [[nodiscard]] std::size_t devices() const { return static_cast<std::size_t>(peers * replicas * stages); }
   /// Devices of one stage of one set: they follow one another.
   [[nodiscard]] std::size_t group() const { return static_cast<std::size_t>(peers * together); }
+  [[nodiscard]] std::size_t rank_of(std::size_t device) const {
+    return device / static_cast<std::size_t>(peers * replicas);
+  }
+  [[nodiscard]] std::size_t set_of(std::size_t device) const {
+    const auto replica = static_cast<std::int64_t>(device) / peers % replicas;
+    return static_cast<std::size_t>(replica / together);
+  }
+  /// From now on crews, in order, fill the kinds of devices of a cluster.
+  void fill_kinds(std::span<const step::Crew> crews, const Cluster& cluster);
   /// Where that device stands among those of the job.
   [[nodiscard]] std::size_t stands_at(std::size_t device) const {
-    const auto d = static_cast<std::int64_t>(device);
-    if (!by_replica) return device;
-    const std::int64_t row = d / peers;
-    return static_cast<std::size_t>((row % replicas * stages + row / replicas) * peers + d % peers);
+    return kinds.empty() ? device : stands_on_kind(device);
   }
   [[nodiscard]] std::size_t first_device(std::size_t set, std::int64_t stage) const {
     return static_cast<std::size_t>(stage * replicas * peers) + set * group();
   }
+
+ private:
+  [[nodiscard]] std::size_t stands_on_kind(std::size_t device) const;
 };
 [[nodiscard]] Places places_of(const Layout& layout);
 

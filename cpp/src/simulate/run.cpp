@@ -6,6 +6,7 @@
 
 #include "simulate/network_health.hpp"
 #include "simulate/options.hpp"
+#include "simulate/sites.hpp"
 #include "step/pace.hpp"
 #include "workload/memory.hpp"
 #include "workload/stages.hpp"
@@ -39,32 +40,45 @@ void Run::plan_crews() {
   const step::Pace pace = step::pace_of(job, priced, layout);
   if (!pace.shares.empty()) layout = pace.layout;
   const bool by_stages = pace.crews.size() == 1 && pace.shares.size() > 1;
-  places.by_replica = !pace.crews.empty() && !by_stages;
   std::vector<step::Crew> found = pace.crews;
-  if (found.empty()) found = {{0, layout.dp, workload::micro_batches(job.global_batch, layout)}};
+  if (found.empty()) {
+    found = {{0, layout.dp, workload::micro_batches(job.global_batch, layout)}};
+  } else if (!by_stages) {
+    places.fill_kinds(found, cluster);
+  }
   std::size_t set = 0;
   for (const step::Crew& crew : found) {
-    const std::array<std::size_t, 2> kinds =
-        by_stages ? std::array<std::size_t, 2>{0, 1} : std::array{crew.kind, crew.kind};
-    const Training share = step::with_micro_batches(job, layout, crew.micro_batches);
-    const network::Links front = links_on(kinds[0]);
-    const network::Links rest = links_on(kinds[1]);
-    const step::PartTimes front_parts = step::part_times(share, layout, device(kinds[0]), front);
-    const step::PartTimes rest_parts =
-        by_stages ? step::part_times(share, layout, device(kinds[1]), rest) : front_parts;
-    const step::PartTimes& behind = by_stages ? rest_parts : front_parts;
-    CrewRun& run = crews.emplace_back();
-    run.plan = plan_of(share, layout, {{device(kinds[0]), front, front_parts}, {device(kinds[1]), rest, behind}});
-    run.kinds = kinds;
-    longest_tail_s = std::max(longest_tail_s, run.plan.tail_s());
-    run.first_set = set;
+    add_crew(crew, by_stages ? std::array<std::size_t, 2>{0, 1} : std::array{crew.kind, crew.kind});
+    crews.back().first_set = set;
     set += static_cast<std::size_t>(crew.replicas / workload::replicas_together(layout));
-    for (const RankSums& sums : run.plan.ranks) {
-      run.watts.push_back(watts_of(run.plan, sums, device(run.kind_of(sums))));
-    }
-    run.memory = memory_of(run.plan, workload::stage_kinds(job, layout, device(kinds[0])),
-                           workload::stage_kinds(job, layout, device(kinds[1])));
+    longest_tail_s = std::max(longest_tail_s, crews.back().plan.tail_s());
   }
+}
+
+void Run::add_crew(const step::Crew& crew, const std::array<std::size_t, 2>& kinds) {
+  CrewRun& run = crews.emplace_back();
+  run.job = step::with_micro_batches(job, layout, crew.micro_batches);
+  run.kinds = kinds;
+  const network::Links front = links_on(kinds[0]);
+  const network::Links rest = links_on(kinds[1]);
+  const step::PartTimes front_parts = step::part_times(run.job, layout, device(kinds[0]), front);
+  const step::PartTimes rest_parts =
+      kinds[0] != kinds[1] ? step::part_times(run.job, layout, device(kinds[1]), rest) : front_parts;
+  const step::PartTimes& behind = kinds[0] != kinds[1] ? rest_parts : front_parts;
+  const std::array<network::Links, 2> at_end{end_links_on(kinds[0]), end_links_on(kinds[1])};
+  run.plan = plan_of(
+      run.job, layout,
+      {{device(kinds[0]), front, front_parts, at_end.data()}, {device(kinds[1]), rest, behind, at_end.data() + 1}});
+  if (has_flows() && cluster.fabric.sites > 1) {
+    network::Links all = front;
+    all.paths = distances_of(cluster);
+    for (step::StepEnd& end : run.plan.ends) end.norm_s = network::all_reduce_s(all, {layout.accelerators(), 1}, 8);
+  }
+  for (const RankSums& sums : run.plan.ranks) {
+    run.watts.push_back(watts_of(run.plan, sums, device(run.kind_of(sums))));
+  }
+  run.memory = memory_of(run.plan, workload::stage_kinds(job, layout, device(kinds[0])),
+                         workload::stage_kinds(job, layout, device(kinds[1])));
 }
 
 const CrewRun& Run::crew_of(std::size_t set) const {
@@ -91,9 +105,8 @@ void Run::prepare() {
   prepare_devices();
 }
 
-/// Flows of a job that spans kinds of devices are not simulated: its communication has the seconds of the closed form.
 bool Run::has_flows() const {
-  return has_links(cluster) && !step::spans_kinds(cluster, layout);
+  return has_links(cluster, step::kinds_of(cluster, layout));
 }
 
 /// Where flows on the links say how crowded they are, the closed form's expectation stays out.
@@ -103,14 +116,39 @@ network::Links Run::links_on(std::size_t kind) const {
   return links;
 }
 
+/// The same where replicas reduce with those on other kinds.
+network::Links Run::end_links_on(std::size_t kind) const {
+  if (places.kinds.empty()) return links_on(kind);
+  std::vector<network::Links> kinds(step::kinds_of(cluster, layout));
+  for (std::size_t other = 0; other < kinds.size(); ++other) kinds[other] = links_on(other);
+  return step::links_at_end(kinds, kind, layout);
+}
+
 void Run::prepare_network() {
   if (!has_flows()) {
     if (!options.network.whole()) throw_no_links(cluster);
     return;
   }
-  const CrewRun& crew = crews.front();
-  const network::Links links = links_on(crew.kinds[0]);
-  const TrafficQuestion question{job, cluster, layout, device(crew.kinds[0]), links, crew.plan, places, options};
+  std::vector<network::Links> links;
+  for (const CrewRun& crew : crews) {
+    for (const std::size_t kind : crew.kinds) {
+      links.push_back(links_on(kind));
+      links.push_back(end_links_on(kind));
+    }
+  }
+  std::vector<TrafficCrew> asked;
+  for (std::size_t i = 0; i < crews.size(); ++i) {
+    const CrewRun& crew = crews[i];
+    const network::Links* const own = links.data() + 4 * i;
+    const Accelerator& front = device(crew.kinds[0]);
+    const Accelerator& rest = device(crew.kinds[1]);
+    asked.push_back({crew.job,
+                     crew.plan,
+                     crew.first_set,
+                     {{{front, own[0]}, {rest, own[2]}}},
+                     {{{front, own[1]}, {rest, own[3]}}}});
+  }
+  const TrafficQuestion question{cluster, layout, places, asked, options};
   traffic = traffic_of(question);
   slowed = Slowed(question, traffic);
 }

@@ -24,6 +24,7 @@
 #include "simulate/slowed.hpp"
 #include "simulate/traffic.hpp"
 #include "simulate/watts.hpp"
+#include "step/crews.hpp"
 
 namespace ampacity::simulation {
 
@@ -45,6 +46,7 @@ struct Spreads {
 /// Sets of replicas that do the same, on devices of one kind, or with their front stages on one and the rest on
 /// another.
 struct CrewRun {
+  Training job;  ///< with the micro-batches of one of its replicas
   Plan plan;
   std::array<std::size_t, 2> kinds{};  ///< partitions of the front stages' devices and of the others'
   std::size_t first_set = 0;
@@ -132,10 +134,12 @@ struct Run {
   }
   [[nodiscard]] double latest_s() const;
   void plan_crews();
+  void add_crew(const step::Crew& crew, const std::array<std::size_t, 2>& kinds);
   void prepare();
   void prepare_network();
   [[nodiscard]] bool has_flows() const;
   [[nodiscard]] network::Links links_on(std::size_t kind) const;
+  [[nodiscard]] network::Links end_links_on(std::size_t kind) const;
   /// Works by the plan of the first crew.
   [[nodiscard]] SetSolver solver() const { return {crews.front().plan, places, draws, &slowed}; }
   void prepare_devices();
@@ -158,13 +162,8 @@ struct Run {
   /// States of all devices; `state_of(kind, d, rank, given)` is that of one.
   template <class StateOf>
   void set_devices(const StateOf& state_of);
-  [[nodiscard]] std::size_t rank_of(std::size_t d) const {
-    return d / static_cast<std::size_t>(places.peers * places.replicas);
-  }
-  [[nodiscard]] std::size_t set_of(std::size_t d) const {
-    const auto replica = static_cast<std::int64_t>(d) / places.peers % places.replicas;
-    return static_cast<std::size_t>(replica / places.together);
-  }
+  [[nodiscard]] std::size_t rank_of(std::size_t d) const { return places.rank_of(d); }
+  [[nodiscard]] std::size_t set_of(std::size_t d) const { return places.set_of(d); }
   void solve();
   void solve_sets(SetSolver& solver, std::size_t from, std::size_t to);
   void keep(const SetSolver& solver, std::size_t set);

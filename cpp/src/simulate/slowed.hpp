@@ -1,4 +1,5 @@
-// What communication at the pace of crowded links adds to the tasks of a set and to the end of the step.
+// What communication at the pace of crowded links, and light between sites, add to the tasks of a set and to the end of
+// the step.
 #pragma once
 
 #include <array>
@@ -48,6 +49,21 @@ struct SlotCurves {
   }
 };
 
+/// Those of one crew.
+struct CrewCurves {
+  const Plan* plan = nullptr;
+  std::size_t first_set = 0;
+  const CrewMessages* messages = nullptr;
+  /// Within a site, and over several.
+  std::array<std::array<SlotCurves, 2>, kExchanges> within;
+  std::array<SlotCurves, 2> between;
+  [[nodiscard]] const SlotCurves& between_of(const Paces& paces, std::size_t group) const {
+    return between[paces.far(group) ? 1 : 0];
+  }
+  /// Of the front stages' devices and of the others, node by node; of groups within a site, and over several.
+  std::array<std::array<std::vector<double>, 2>, 2> end_seconds;
+};
+
 class Slowed {
  public:
   Slowed() = default;
@@ -70,12 +86,15 @@ class Slowed {
   [[nodiscard]] std::size_t last_device() const { return last_device_; }
 
  private:
-  const Plan* plan_ = nullptr;
+  [[nodiscard]] const CrewCurves& of_set(std::size_t set) const;
+  void add_crew(const TrafficQuestion& question, const TrafficCrew& crew);
+  void find_longest_end(const Places& places);
+
   const Traffic* traffic_ = nullptr;
-  std::array<SlotCurves, kExchanges> within_;
-  SlotCurves between_;
+  Places places_;
+  std::vector<CrewCurves> crews_;
   Nodes end_nodes_;
-  std::vector<double> end_seconds_{0};
+  bool slow_ends_ = false;
   double longest_end_s_ = 0;
   std::size_t last_device_ = 0;
   std::vector<std::uint8_t> sets_;

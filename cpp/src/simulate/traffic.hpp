@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "ampacity/network.hpp"
@@ -25,16 +26,29 @@ inline constexpr std::size_t kExchanges = 4;
 struct StagePair {
   std::int32_t from = 0;
   std::int32_t to = 0;
-  std::int64_t messages = 0;  ///< of one device in a step
-  std::int32_t round = 0;     ///< pairs of one round send at once; no rank sends or receives twice in one
+  std::int32_t round = 0;  ///< pairs of one round send at once; no rank sends or receives twice in one
 };
 
-/// How long groups take over how long they would alone. Empty where no group crosses the network.
+/// How long groups take over how long they would alone, and how far they reach. Empty where none crosses the network.
 struct Paces {
   base::Large<float> slowdown;
   base::Large<std::uint32_t> link;  ///< that limits the group; `network::GroupPaces::no_link` where none does
+  std::vector<std::uint8_t> sites;  ///< that the group spans; empty where there is one site
 
+  void find_matter();
   [[nodiscard]] float largest() const;
+  [[nodiscard]] std::uint8_t most_sites() const;
+  [[nodiscard]] bool far(std::size_t group) const { return !sites.empty() && sites[group] > 1; }
+  /// Whether any group takes longer than within a site and alone.
+  bool matter = false;
+};
+
+/// What the slots of one crew wait for, as pairs.
+struct CrewMessages {
+  std::vector<std::array<std::int32_t, 2>> needs;  ///< of every slot: the pair that each of its messages belongs to
+  /// The pairs whose pace a slot goes at: those, or where it waits for no message that of the one that it sends.
+  std::vector<std::array<std::int32_t, 2>> pace;
+  std::vector<std::int64_t> messages;  ///< of every pair: of one device in a step
 };
 
 /// Everything that crosses the network in a step. Groups of one kind communicate all at once, as the closed form has
@@ -44,32 +58,47 @@ struct Traffic {
   bool exact = true;               ///< see `network::Streams::solve`
   std::array<Paces, kExchanges> within;
   std::vector<StagePair> pairs;
-  Paces between;                                   ///< set by set, pair by pair
-  Paces ends;                                      ///< rank by rank, device of a rank by device
-  std::vector<std::array<std::int32_t, 2>> needs;  ///< of every slot: the pair that each of its messages belongs to
-  /// The pairs whose pace a slot goes at: those, or where it waits for no message that of the one that it sends.
-  std::vector<std::array<std::int32_t, 2>> pace;
+  std::vector<CrewMessages> crews;
+  Paces between;                       ///< set by set, pair by pair
+  Paces ends;                          ///< rank by rank, device of a rank by device
   base::Large<double> link_bytes;      ///< of every link, trunks included
   base::Large<double> sent_bytes;      ///< of every device
   base::Large<double> received_bytes;  ///< of every device
 };
 
-/// Whether the links of a cluster's fabric are known: fat trees with or without rails.
-[[nodiscard]] bool has_links(const Cluster& cluster);
+/// Whether the links of a cluster's fabric are known: fat trees with or without rails. `kinds` of its partitions are
+/// used: rails join equal nodes only.
+[[nodiscard]] bool has_links(const Cluster& cluster, std::size_t kinds);
 
 /// Every link, expanded from what was kept of them.
 [[nodiscard]] LinkColumns link_columns(const Traffic& traffic, double step_time_s);
 
+/// Sets of replicas that send the same.
+struct TrafficCrew {
+  const Training& job;  ///< with its number of micro-batches
+  const Plan& plan;
+  std::size_t first_set = 0;
+  std::array<LinkedDevice, 2> tasks;   ///< what its front stages and its other stages communicate over
+  std::array<LinkedDevice, 2> at_end;  ///< the same with other replicas at the end of the step
+
+  [[nodiscard]] const LinkedDevice& front() const { return tasks[0]; }
+  [[nodiscard]] const LinkedDevice& rest() const { return tasks[&tasks[0].device == &tasks[1].device ? 0 : 1]; }
+  [[nodiscard]] const LinkedDevice& of(std::size_t rank) const { return tasks[plan.ranks[rank].front ? 0 : 1]; }
+};
+
 /// What is asked; lives as long as `traffic_of` runs.
 struct TrafficQuestion {
-  const Training& job;
   const Cluster& cluster;
   const Layout& layout;
-  const Accelerator& device;
-  const network::Links& links;
-  const Plan& plan;
   const Places& places;
+  std::span<const TrafficCrew> crews;
   const SimulateOptions& options;
+
+  [[nodiscard]] std::size_t crew_of(std::size_t set) const {
+    std::size_t crew = 0;
+    while (crew + 1 < crews.size() && set >= crews[crew + 1].first_set) ++crew;
+    return crew;
+  }
 };
 /// \throws Infeasible where failures cut devices off
 [[nodiscard]] Traffic traffic_of(const TrafficQuestion& question);

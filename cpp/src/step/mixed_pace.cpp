@@ -23,6 +23,7 @@ class MixedJob {
     for (std::size_t kind = 0; kind < kinds; ++kind) {
       links_.push_back(links_of(job, cluster, cluster.partitions[kind]));
     }
+    for (std::size_t kind = 0; kind < kinds; ++kind) at_end_.push_back(links_at_end(links_, kind, layout));
   }
 
   [[nodiscard]] Pace pace() const {
@@ -52,7 +53,7 @@ class MixedJob {
   [[nodiscard]] StepTime step_on(std::size_t kind, std::int64_t micro_batches) const {
     const Training job = with_micro_batches(job_, layout_, micro_batches);
     const PartTimes parts = parts_on_(kind, job);
-    const OnKind here{device(kind), links_[kind], parts};
+    const OnKind here{device(kind), links_[kind], parts, &at_end_[kind]};
     return step_time(job, layout_, {here, here}, workload::stage_layers(job.model, layout_));
   }
 
@@ -142,6 +143,7 @@ class MixedJob {
   const PartsOn& parts_on_;
   std::int64_t batches_;
   std::vector<network::Links> links_;
+  std::vector<network::Links> at_end_;  // of replicas on all kinds
 };
 
 }  // namespace

@@ -11,6 +11,9 @@ struct OnKind {
   const Accelerator& device;
   const network::Links& links;
   const PartTimes& parts;
+  const network::Links* at_end = nullptr;  ///< with replicas on other kinds, once a step; none: `links`
+
+  [[nodiscard]] const network::Links& links_at_end() const { return at_end != nullptr ? *at_end : links; }
 };
 
 /// The kinds that the stages of a pipeline lie on: the first `Layout::front_stages` on one, the others on another, or

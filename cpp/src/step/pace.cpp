@@ -33,6 +33,23 @@ network::Links links_of(const Training& job, const Cluster& cluster, const Parti
   return links;
 }
 
+std::int64_t members_in_domain(const network::Group& group, std::int64_t domain) {
+  return std::clamp<std::int64_t>(domain / std::max<std::int64_t>(1, group.stride), 1, group.ranks);
+}
+
+network::Links links_at_end(std::span<const network::Links> kinds, std::size_t kind, const Layout& layout) {
+  const network::Group replicas{layout.dp * layout.cp, layout.tp};
+  const auto members = [&](const network::Links& links) {
+    return static_cast<double>(members_in_domain(replicas, links.scaleup_domain));
+  };
+  network::Links links = kinds[kind];
+  for (const network::Links& other : kinds) {
+    const double pace_bytes_per_s = members(other) * other.scaleout_bytes_per_s / members(links);
+    links.scaleout_bytes_per_s = std::min(links.scaleout_bytes_per_s, pace_bytes_per_s);
+  }
+  return links;
+}
+
 Training with_micro_batches(const Training& job, const Layout& layout, std::int64_t micro_batches) {
   Training changed = job;
   changed.global_batch = micro_batches * layout.dp * layout.micro_batch;

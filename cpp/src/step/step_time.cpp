@@ -45,7 +45,7 @@ double mean_joules(const Training& job, const Layout& layout, const StepTime& st
 }
 
 StepEnd end_on(const Training& job, const Layout& layout, const OnKind& kind, const workload::StageLayers& stages) {
-  return step_end(job, layout, kind.device, kind.links, kind.parts, stages);
+  return step_end(job, layout, kind.device, kind.links_at_end(), kind.parts, stages);
 }
 
 double seconds_of(const StepEnd& end) {
