@@ -105,7 +105,7 @@ NODES = {
 # NIC line rate per device, share that collectives reach, hop of Simple.
 FABRICS = {
     "none": {"line": 1e9, "efficiency": 1.0, "latency": 14e-6},
-    "azure-nd-a100-v4": {"line": 25e9, "efficiency": 0.641, "latency": 37e-6},
+    "azure-nd-a100-v4": {"line": 25e9, "efficiency": 0.64, "latency": 36e-6},
     "efa-p4d": {"line": 6.25e9, "efficiency": 0.64, "latency": 37e-6},
     "a100-4x200-hdr": {"line": 12.5e9, "efficiency": 0.95, "latency": 14e-6},
     "a100-8x200-hdr": {"line": 25e9, "efficiency": 0.97, "latency": 14e-6},
@@ -113,6 +113,9 @@ FABRICS = {
 FITTED_NODE = ("efficiency", "multicast", "latency", "launch")
 FITTED_FABRIC = ("efficiency", "latency")
 FABRIC_NEUTRAL = {"efficiency": 0.93, "latency": 14e-6}  # as fabrics of the catalogue that nobody has measured
+# Not fitted: a 200 Gb/s card that NCCL takes to hang on the processor and not on a GPU's PCIe switch, as guests without a
+# topology file see it, reaches 16 of its 25 GB/s (a maintainer in NVIDIA/nccl issue 412).
+PUBLISHED = {("azure-nd-a100-v4", "efficiency")}
 
 
 def platform(row):
@@ -224,10 +227,14 @@ def loss(model, rows):
     return sum(w * statistics.fmean(e) for w, e in zip(weights, groups.values(), strict=True)) / sum(weights)
 
 
+def fitted_of_fabrics():
+    return [(f, key) for f in FABRICS if f != "none" for key in FITTED_FABRIC if (f, key) not in PUBLISHED]
+
+
 def fit(model, rows):
     """Coordinate descent on a shrinking multiplicative step."""
     jobs = [(NODES[n], key, "node", n) for n in NODES for key in FITTED_NODE if NODES[n][key] > 0]
-    jobs += [(FABRICS[f], key, "fabric", f) for f in FABRICS if f != "none" for key in FITTED_FABRIC]
+    jobs += [(FABRICS[f], key, "fabric", f) for f, key in fitted_of_fabrics()]
     for step in (1.25, 1.1, 1.04, 1.015, 1.005):
         for _ in range(3):
             for table, key, column, name in jobs:
@@ -277,22 +284,31 @@ def median_errors(model, rows):
     return {name: statistics.median(errors) for name, errors in sorted(found.items())}
 
 
+def errors_without(model, rows, left_out):
+    """Return the errors of groups of these sizes by size of message, as NODES and FABRICS are and fitted without them.
+
+    The fit without them starts from fabrics that nobody has measured. NODES and FABRICS stay as they are.
+    """
+    fitted = copy.deepcopy((NODES, FABRICS))
+    tested = [row for row in rows if row["ranks"] in left_out]
+    known = median_errors(model, tested)
+    for fabric, key in fitted_of_fabrics():
+        FABRICS[fabric][key] = FABRIC_NEUTRAL[key]
+    fit(model, [row for row in rows if row["ranks"] not in left_out])
+    unknown = median_errors(model, tested)
+    for table, values in zip((NODES, FABRICS), fitted, strict=True):
+        table.update(values)
+    return known, unknown
+
+
 def leave_out(model, rows):
     """Print the errors of groups of 16 and 32 GPUs with and without their rows in the fit."""
-    fitted = copy.deepcopy((NODES, FABRICS))
     print(f"\n{'left out':12s}{'size':16s}{'fitted':>9s}{'left out':>10s}{'points':>8s}")
     for left_out in ((16,), (32,), (16, 32)):
-        tested = [row for row in rows if row["ranks"] in left_out]
-        known = median_errors(model, tested)
-        for fabric in FABRICS.values():
-            fabric.update(FABRIC_NEUTRAL)
-        fit(model, [row for row in rows if row["ranks"] not in left_out])
-        unknown = median_errors(model, tested)
+        known, unknown = errors_without(model, rows, left_out)
         for name, error in known.items():
             label = " and ".join(map(str, left_out))
             print(f"{label:12s}{name:16s}{error:9.1%}{unknown[name]:10.1%}{100 * (unknown[name] - error):+8.1f}")
-        for table, values in zip((NODES, FABRICS), fitted, strict=True):
-            table.update(copy.deepcopy(values))
 
 
 def print_rows(model, rows, text):
