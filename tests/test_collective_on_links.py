@@ -21,8 +21,9 @@ def flows_of(operation, gpus, algorithm, *, cluster=LLAMA3, size="4 GiB", stride
 @pytest.mark.parametrize(
     ("operation", "gpus", "algorithm", "expected"),
     [
-        # At the line rate of cards, without what protocols and congestion control take: 7 % of this fabric, 8 % of trees.
-        ("all_reduce", 512, "nvls-tree", 0.93 * 0.92),
+        # At the line rate of cards, without what protocols and congestion control take: 7 % of this fabric; and without the
+        # 0.9 ms of 24 in which the pipeline of a tree over 64 nodes fills.
+        ("all_reduce", 512, "nvls-tree", 0.93 * 0.963),
         ("all_reduce", 8, "nvls", None),
         ("all_to_all", 64, "pairwise", 0.93),
         ("send_recv", 2, None, None),

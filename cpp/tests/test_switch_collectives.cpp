@@ -56,7 +56,7 @@ TEST_CASE("flows of collectives in switches take as long as the closed form says
     CAPTURE(nodes);
     // The constants that measured efficiencies are, taken out.
     const Cost trees = multicast(line_rate(), shape, bytes);
-    const double nvls_tree_s = std::max(trees.scaleup_s, trees.scaleout_s * kTreeEfficiency);
+    const double nvls_tree_s = std::max(trees.scaleup_s, trees.scaleout_s);
     CHECK(flows_s(CollectiveAlgorithm::nvls_tree, nodes, Routing::spray) == doctest::Approx(nvls_tree_s).epsilon(1e-4));
     const Cost sharp =
         in_network({.scaleup_bytes_per_s = inside, .scaleout_bytes_per_s = card, .scaleup_domain = 8}, shape, bytes);

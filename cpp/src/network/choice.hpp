@@ -45,15 +45,18 @@ void each_all_reduce(const Links& links, const Shape& shape, double bytes, const
   if (links.in_network_reduction) visit(Algorithm::collnet, Protocol::simple, in_network(links, shape, bytes));
 }
 
+/// Whether they also scatter and gather for it; they reduce for larger domains.
+inline bool has_multicast_round(const Links& links, const Shape& shape) {
+  return has_multicast(links, shape) && shape.domains <= 1 && shape.members <= kMulticastHeads;
+}
+
 /// Reduce-scatter and all-gather differ in direction only.
 template <class Visit>
 void each_one_round(const Links& links, const Shape& shape, double bytes, const Visit& visit) {
   each_ring(links, shape, 1, bytes, visit);
-  if (shape.domains <= 1) {
-    if (has_multicast(links, shape)) {
-      visit(Algorithm::nvls, Protocol::simple, multicast(links, shape, bytes));
-    }
-  } else if (shape.members <= 1) {
+  if (has_multicast_round(links, shape)) {
+    visit(Algorithm::nvls, Protocol::simple, multicast(links, shape, bytes));
+  } else if (shape.domains > 1 && shape.members <= 1) {
     visit(Algorithm::pat, Protocol::simple, pat(links, shape, bytes));
   }
 }

@@ -20,7 +20,7 @@ using network::Shape;
 using network::Standing;
 
 // The largest group and message that any of the measured collectives has (protocol.hpp).
-constexpr std::int64_t most_measured_gpus = 64;
+constexpr std::int64_t most_measured_gpus = 128;
 constexpr double most_measured_bytes = 17179869184.0;
 
 /// Bytes that the busiest link of a rank carries at least, over those of the buffer: nccl-tests' bus bandwidth.
@@ -114,6 +114,9 @@ std::vector<std::string> warnings_of(const Cluster& cluster, const CollectiveCal
   }
   if (result.algorithm == Algorithm::collnet || result.algorithm == Algorithm::hierarchical) {
     all.push_back("no " + std::string(name_of(result.algorithm)) + " all-reduce has been measured");
+  }
+  if (result.algorithm == Algorithm::nvls_tree && result.domains > 2 && result.gpus_per_domain > 8) {
+    all.emplace_back("1,440 GPUs of 20 racks of GB200 NVL72 reached half of such a bandwidth (NCCL 2.26)");
   }
   if (partitions_of(cluster, call) > 1) all.emplace_back("several kinds of nodes: the slowest sets the pace");
   if (across && result.bottleneck == Bottleneck::uplinks) {

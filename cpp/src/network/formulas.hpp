@@ -72,7 +72,7 @@ inline Cost tree(const Links& links, const Shape& shape, const ProtocolCost& pro
   const double sent = 2 * bytes / kTreeEfficiency;
   // Two domains are the roots of one tree each, without inner nodes: NICs send half of what they do in a deep tree.
   const bool two = shape.domains <= 2;
-  const double inside = two ? sent / kTwoDomainTree : sent;
+  const double inside = two && links.scaleup_multicast_bytes_per_s <= 0 ? sent / kTwoDomainTree : sent;
   const double outside = two ? sent / 2 : sent;
   Cost cost;
   cost.launch_s = links.launch_s + protocol.start_s;
@@ -86,14 +86,18 @@ inline Cost tree(const Links& links, const Shape& shape, const ProtocolCost& pro
 }
 
 /// All-reduce inside the switches of a domain (NVLS), and a tree over domains (NVLS-tree) [T]: every device sends its
-/// buffer once and receives the result once, at the same time. Gathering or scattering alone takes as long.
+/// buffer once and receives the result once, at the same time. Gathering or scattering alone takes as long. A pipeline
+/// fills with a chunk of every member, and again on every level of the tree, up and down.
 inline Cost multicast(const Links& links, const Shape& shape, double bytes) {
   Cost cost;
   cost.launch_s = links.launch_s + kMulticast_s;
   cost.scaleout_latency_s = 2 * (shape.tree_depth * kMulticastTreeHop * links.scaleout_latency_s + tree_wan_s(shape));
-  cost.scaleup_s = (bytes + ramp_bytes(bytes)) / links.scaleup_multicast_bytes_per_s;
-  // As in a tree without reduction in the switches, NICs of two domains send half of what those of many do.
-  cost.scaleout_s = (shape.domains <= 2 ? 1 : 2) * bytes / kTreeEfficiency * shape.scaleout_s_per_byte;
+  const double fills = std::max(1.0, 2 * shape.tree_depth) * shape.members / kRampMembers;
+  cost.scaleup_s = bytes / links.scaleup_multicast_bytes_per_s;
+  cost.serial_s = fills * ramp_bytes(bytes) / links.scaleup_multicast_bytes_per_s;
+  // As in a tree without reduction in the switches, NICs of two domains send half of what those of many do. NCCL
+  // reckons with all of their bandwidth [T].
+  cost.scaleout_s = (shape.domains <= 2 ? 1 : 2) * bytes * shape.scaleout_s_per_byte;
   cost.steps = 2 + 2 * shape.tree_depth;
   return cost;
 }
@@ -138,7 +142,7 @@ inline Cost ring_broadcast(const Links& links, const Shape& shape, const Protoco
   cost.scaleout_latency_s = network_steps * network_hop * links.scaleout_latency_s + (shape.sites - 1) * shape.wan_s;
   if (shape.domains > 1 && protocol.proxy_s > hop) cost.proxy_s = cost.scaleup_latency_s;
   cost.scaleup_s = bytes / protocol.scaleup_fraction * shape.scaleup_s_per_byte;
-  if (protocol.chunked && shape.domains <= 1) cost.scaleup_s += ramp_bytes(bytes) * shape.own_s_per_byte;
+  if (protocol.chunked) cost.scaleup_s += ramp_bytes(bytes) * shape.own_s_per_byte;
   cost.scaleout_s = bytes / protocol.scaleout_fraction * shape.scaleout_s_per_byte;
   return cost;
 }

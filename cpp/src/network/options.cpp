@@ -40,6 +40,8 @@ class Options {
                                                                 : "the scale-up switches cannot reduce";
     if (!reduces || shape_.domains > 1) {
       missing(Algorithm::nvls, reduces ? "the group spans several scale-up domains" : none);
+    } else if (call_.operation != Operation::all_reduce && !has_multicast_round(links_, shape_)) {
+      missing(Algorithm::nvls, "NCCL has it for at most 32 ranks in a scale-up domain");
     }
     if (call_.operation == Operation::all_reduce && (!reduces || shape_.domains <= 1)) {
       missing(Algorithm::nvls_tree, reduces ? "the group lies in one scale-up domain" : none);

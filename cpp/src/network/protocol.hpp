@@ -9,7 +9,7 @@
 //  [X] NVIDIA, "Doubling all2all performance with NVIDIA Collective Communication Library 2.12", 2022: PXN
 //  [J] Jouppi et al., "TPU v4", ISCA 2023, arXiv 2304.01433: tori of 4 x 4 x 4 cubes
 //  [F] fitted with tools/fit_collectives.py to nccl-tests: 2-8 GPUs of A100, H100, B200 and GB200 (aiconfigurator,
-//      Apache-2.0), 2-32 A100 on Azure ND A100 v4 (Echo repository, MIT)
+//      Apache-2.0), 2-128 A100 on Azure ND A100 v4 (Echo repository, MIT)
 #pragma once
 
 #include "ampacity/collective.hpp"
@@ -40,8 +40,9 @@ inline constexpr ProtocolCost kSimple{Protocol::simple, 2.0, 4e-6, 1.0, 1.0, 3.6
 
 inline constexpr double kPlateau = 1.4;          // latency of rings between nodes, large messages [T]
 inline constexpr double kTreeEfficiency = 0.92;  // bandwidth of trees against rings [T]
-// Of the links inside, where a tree spans two domains: its chains get less then than a ring (A100 nodes with 4 x 100
-// Gb/s go faster by a tree, those with 8 x 200 Gb/s do not) [F].
+// Of the links inside, where a tree spans two domains whose switches do not reduce: its chains get less then than a
+// ring (A100 nodes with 4 x 100 Gb/s go faster by a tree, those with 8 x 200 Gb/s do not) [F]. Later generations'
+// channels carry as much or more in trees of two domains as in those of many [T].
 inline constexpr double kTwoDomainTree = 0.5;
 inline constexpr double kMulticast_s = 40e-6;  // start and latency of an all-reduce in the switches [F]; [T] has 25 us
 inline constexpr double kPeersStart_s = 1.4e-6;   // point-to-point kernels look their peers up first [F]
@@ -64,6 +65,12 @@ inline constexpr double kForwardOutside = 0.85;
 // message seems longer by up to this many bytes, by half of them at kRampHalf_bytes [F].
 inline constexpr double kRamp_bytes = 15e6;
 inline constexpr double kRampHalf_bytes = 21e6;
+// Switches reduce for a chunk of every member at a time (NCCL: channels x heads x chunk, 16 x 8 x 128 KiB = 17 MB on
+// eight H100 [T]): ramps grow with the members of a domain beyond the eight that they were fitted to, and as many
+// follow each other as there are levels in a tree over domains, up and down. All-reduces of 72, 144 and 1,440 GB200
+// start 0.5, 1 and 5 ms late (coreweave/nccl-tests README, NCCL 2.26.2: linear part of 512 MiB to 16 GiB).
+inline constexpr double kRampMembers = 8;
+inline constexpr double kMulticastHeads = 32;  // members of a domain up to which NVLS gathers and scatters [T]
 // A shorter side of a torus has no link that closes its ring: slices are made of cubes of 4 x 4 x 4 chips [J].
 inline constexpr double kClosedSide = 4;
 
