@@ -51,7 +51,7 @@ inline Cost ring(const Links& links, const Shape& shape, const ProtocolCost& pro
   if (shape.domains > 1) {
     const double network_steps = rounds * (shape.domains - 1);
     const double network_hop = shape.members > 1 ? protocol.ring_net_hop : protocol.tree_net_hop;
-    const double plateau = protocol.chunked ? kPlateau : 1;
+    const double plateau = protocol.chunked && rounds > 1 ? kPlateau : 1;
     cost.steps = rounds * (shape.ranks - 1);
     cost.scaleup_latency_s = (cost.steps - network_steps) * std::max(hop, protocol.proxy_s) * plateau;
     // Going round, data pass every border between sites once.

@@ -38,7 +38,7 @@ inline constexpr ProtocolCost kLl128{
     Protocol::ll128, 1.1, 1.25e-6, 4.0 / 14, 8.5 / 14, 0.8e-6, 1e-6, 0.55, 0.92, 1.0, false};
 inline constexpr ProtocolCost kSimple{Protocol::simple, 2.0, 4e-6, 1.0, 1.0, 3.6e-6, 3e-6, 1.0, 1.0, 0.34, true};
 
-inline constexpr double kPlateau = 1.4;          // latency of rings between nodes, large messages [T]
+inline constexpr double kPlateau = 1.4;          // latency of all-reducing rings between nodes, large messages [T]
 inline constexpr double kTreeEfficiency = 0.92;  // bandwidth of trees against rings [T]
 // Of the links inside, where a tree spans two domains whose switches do not reduce: its chains get less then than a
 // ring (A100 nodes with 4 x 100 Gb/s go faster by a tree, those with 8 x 200 Gb/s do not) [F]. Later generations'
