@@ -93,7 +93,8 @@ inline Cost multicast(const Links& links, const Shape& shape, double bytes) {
   cost.launch_s = links.launch_s + kMulticast_s;
   cost.scaleout_latency_s = 2 * (shape.tree_depth * kMulticastTreeHop * links.scaleout_latency_s + tree_wan_s(shape));
   const double fills = std::max(1.0, 2 * shape.tree_depth) * shape.members / kRampMembers;
-  cost.scaleup_s = bytes / links.scaleup_multicast_bytes_per_s;
+  const double share = shape.domains > 1 ? kMulticastTree : 1;
+  cost.scaleup_s = bytes / (share * links.scaleup_multicast_bytes_per_s);
   cost.serial_s = fills * ramp_bytes(bytes) / links.scaleup_multicast_bytes_per_s;
   // As in a tree without reduction in the switches, NICs of two domains send half of what those of many do. NCCL
   // reckons with all of their bandwidth [T].

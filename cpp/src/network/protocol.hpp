@@ -45,6 +45,9 @@ inline constexpr double kTreeEfficiency = 0.92;  // bandwidth of trees against r
 // channels carry as much or more in trees of two domains as in those of many [T].
 inline constexpr double kTwoDomainTree = 0.5;
 inline constexpr double kMulticast_s = 40e-6;  // start and latency of an all-reduce in the switches [F]; [T] has 25 us
+// Of the switches' bandwidth in a tree over domains: 16 H100 print 470 GB/s where 8 print 480, 251 against 274 of the
+// buffer (NVIDIA/nccl-tests issue 309); as much is missing on two racks of GB200 (coreweave/nccl-tests).
+inline constexpr double kMulticastTree = 0.92;
 inline constexpr double kPeersStart_s = 1.4e-6;   // point-to-point kernels look their peers up first [F]
 inline constexpr double kPeersEfficiency = 0.94;  // bandwidth of an all-to-all inside a domain against a ring [F]
 inline constexpr double kPatEfficiency = 0.75;    // [T]
