@@ -147,7 +147,7 @@ def test_the_catalogue_has_what_was_fitted() -> None:
 
 @pytest.mark.skipif(shutil.which("c++") is None, reason="needs a compiler")
 def test_leaving_out_16_and_32_gpus_changes_their_error_little() -> None:
-    """Within 5 points, as aimed at; without both, nothing tells of the hop that messages below 1 MiB take the time of."""
+    """Within 5 points, as aimed at: what their fabric gives and how long its hops take is published, and not fitted."""
     tool = fitting_tool()
     rows = tool.load([tool.SCOREBOARD])
     model = tool.compile_model()
@@ -155,8 +155,7 @@ def test_leaving_out_16_and_32_gpus_changes_their_error_little() -> None:
         known, unknown = tool.errors_without(model, rows, left_out)
         assert set(known) == {"< 1 MiB", "1 MiB - 1 GiB", ">= 1 GiB"}
         for size, error in known.items():
-            if size != "< 1 MiB" or len(left_out) == 1:
-                assert abs(unknown[size] - error) < 0.05
+            assert abs(unknown[size] - error) < 0.05
 
 
 @pytest.mark.skipif(shutil.which("c++") is None, reason="needs a compiler")

@@ -20,7 +20,8 @@ Links h100() {
   links.scaleup_latency_s = 0.81e-6;
   links.scaleup_multicast_bytes_per_s = 450e9 * 0.61;
   links.launch_s = 4.7e-6;
-  links.scaleout_bytes_per_s = 50e9 * 0.93;
+  links.scaleout_fraction = 0.93;
+  links.scaleout_bytes_per_s = 50e9 * links.scaleout_fraction;
   links.scaleout_latency_s = 14e-6;
   links.scaleup_domain = 8;
   return links;
@@ -33,8 +34,9 @@ Links a100() {
   links.scaleup_latency_s = 1.56e-6;
   links.scaleup_multicast_bytes_per_s = 0;
   links.launch_s = 7.4e-6;
-  links.scaleout_bytes_per_s = 25e9 * 0.641;
-  links.scaleout_latency_s = 37e-6;
+  links.scaleout_fraction = 0.641;
+  links.scaleout_bytes_per_s = 25e9 * links.scaleout_fraction;
+  links.scaleout_latency_s = 31e-6;
   return links;
 }
 

@@ -40,6 +40,7 @@ void each_all_reduce(const Links& links, const Shape& shape, double bytes, const
   }
   if (shape.domains <= 1) return;
   each_protocol([&](const ProtocolCost& protocol) {
+    if (!reckons_tree(links, shape, protocol, bytes)) return;
     visit(Algorithm::tree, protocol.protocol, tree(links, shape, protocol, bytes));
   });
   if (links.in_network_reduction) visit(Algorithm::collnet, Protocol::simple, in_network(links, shape, bytes));

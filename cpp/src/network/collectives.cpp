@@ -44,7 +44,11 @@ Links links_of(const Cluster& cluster, const Partition& partition) {
   // A node on a fabric faster than its NICs is limited by the NICs.
   const double nics = node.nic.bytes_per_s * static_cast<double>(node.nics) / static_cast<double>(node.accelerators);
   const double line_rate = fabric.bytes_per_s_per_accelerator;
+  links.scaleout_fraction = fabric.efficiency_fraction;
   links.scaleout_bytes_per_s = (nics > 0 ? std::min(nics, line_rate) : line_rate) * fabric.efficiency_fraction;
+  // What nodes have more than one for each device is for storage.
+  if (node.nics > 0)
+    links.nics_per_device = std::min(1.0, static_cast<double>(node.nics) / static_cast<double>(node.accelerators));
   // The message latency holds for one switch; the longest route over all tiers meets 2 (tiers - 1) more.
   links.scaleout_latency_s = fabric.message_latency_s;
   if (fabric.tiers > 1) {

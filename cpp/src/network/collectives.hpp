@@ -17,9 +17,11 @@ struct Links {
   double scaleup_multicast_bytes_per_s = 0;  ///< of an all-reduce inside the switches; 0 = they cannot
   double launch_s = 0;                       ///< shortest collective kernel
   double scaleout_bytes_per_s = 0;           ///< one device's share of the NICs, per direction, that collectives reach
-  double scaleout_latency_s = 0;             ///< one hop, software included
-  std::int64_t scaleup_domain = 8;           ///< devices on one scale-up network
-  Paths paths;                               ///< where scale-out traffic squeezes through
+  double scaleout_fraction = 1;              ///< of the NICs' line rate that this is
+  double nics_per_device = 1;
+  double scaleout_latency_s = 0;    ///< one hop, software included
+  std::int64_t scaleup_domain = 8;  ///< devices on one scale-up network
+  Paths paths;                      ///< where scale-out traffic squeezes through
   ScaleupTopology scaleup_topology = ScaleupTopology::switched;
   std::int64_t scaleup_dimensions = 3;  ///< of a torus
   bool in_network_reduction = false;    ///< the job lets the network's switches reduce, and they can

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 
 #include "network/protocol.hpp"
 #include "network/shape.hpp"
@@ -66,23 +67,44 @@ inline Cost ring(const Links& links, const Shape& shape, const ProtocolCost& pro
   return cost;
 }
 
+/// Share of their bandwidth that trees have at that size, between the sizes of the table.
+inline double tree_correction(const TreeCorrection& table, double bytes) {
+  const double place = std::clamp(std::log2(bytes / 64), 0.0, static_cast<double>(table.size() - 1));
+  const auto below = static_cast<std::size_t>(place);
+  const std::size_t above = std::min(below + 1, table.size() - 1);
+  return table[below] + (place - static_cast<double>(below)) * (table[above] - table[below]);
+}
+
 /// Double binary tree over domains, a chain through the members of each [T]: every link of the chain, and every NIC for
 /// its share, carries the buffer once up and once down.
 inline Cost tree(const Links& links, const Shape& shape, const ProtocolCost& protocol, double bytes) {
   const double sent = 2 * bytes / kTreeEfficiency;
   // Two domains are the roots of one tree each, without inner nodes: NICs send half of what they do in a deep tree.
   const bool two = shape.domains <= 2;
-  const double inside = two && links.scaleup_multicast_bytes_per_s <= 0 ? sent / kTwoDomainTree : sent;
   const double outside = two ? sent / 2 : sent;
   Cost cost;
   cost.launch_s = links.launch_s + protocol.start_s;
   cost.scaleup_latency_s = 2 * shape.inside_hops * protocol.tree_hop_s;
   cost.scaleout_latency_s =
       2 * (shape.tree_depth * protocol.tree_net_hop * links.scaleout_latency_s + tree_wan_s(shape));
-  cost.scaleup_s = inside / protocol.scaleup_fraction * shape.scaleup_s_per_byte;
+  cost.scaleup_s = sent / protocol.scaleup_fraction * shape.scaleup_s_per_byte;
+  if (two && links.scaleup_multicast_bytes_per_s <= 0) {
+    const double channels = std::max(1.0, shape.members * links.nics_per_device);
+    cost.scaleup_s = std::max(cost.scaleup_s, 2 * bytes / (channels * protocol.tree_channel_bytes_per_s));
+  }
+  cost.scaleup_s /= tree_correction(protocol.tree, bytes);
   cost.scaleout_s = outside / protocol.scaleout_fraction * shape.scaleout_s_per_byte;
   cost.steps = 2 * (shape.inside_hops + shape.tree_depth);
   return cost;
+}
+
+/// Whether NCCL reckons that such a tree over two domains is faster than a ring of large chunks: it takes NICs at their
+/// line rate, whatever the fabric makes of it.
+inline bool reckons_tree(const Links& links, const Shape& shape, const ProtocolCost& protocol, double bytes) {
+  if (shape.domains > 2 || links.scaleup_multicast_bytes_per_s > 0) return true;
+  Shape line = shape;
+  line.scaleout_s_per_byte = links.scaleout_fraction / (shape.members * links.scaleout_bytes_per_s);
+  return tree(links, line, protocol, bytes).total_s() <= ring(links, line, kSimple, 2, bytes).total_s();
 }
 
 /// All-reduce inside the switches of a domain (NVLS), and a tree over domains (NVLS-tree) [T]: every device sends its

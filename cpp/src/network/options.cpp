@@ -58,6 +58,11 @@ class Options {
         missing(one, one_domain);
       return;
     }
+    each_protocol([this](const ProtocolCost& protocol) {
+      if (reckons_tree(links_, shape_, protocol, call_.size_bytes)) return;
+      on_request(Algorithm::tree, protocol.protocol, tree(links_, shape_, protocol, call_.size_bytes),
+                 "NCCL reckons with the line rate of NICs, at which a ring is faster");
+    });
     if (!in_network_) {
       missing(Algorithm::collnet, "the fabric's switches cannot reduce");
     } else if (!links_.in_network_reduction) {

@@ -12,9 +12,20 @@
 //      Apache-2.0), 2-128 A100 on Azure ND A100 v4 (Echo repository, MIT)
 #pragma once
 
+#include <array>
+
 #include "ampacity/collective.hpp"
 
 namespace ampacity::network {
+
+/// Bandwidth of trees at sizes of 64 B x 2^i, of that at the largest: they fall behind at middle sizes [T].
+using TreeCorrection = std::array<double, 24>;
+inline constexpr TreeCorrection kTreeLl{1.0, 1.0, 1.0, 1.0, 0.9, 0.8, 0.7, 0.7, 0.7, 0.7, 0.6, 0.5,
+                                        0.4, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.0, 1.0, 1.0, 1.0};
+inline constexpr TreeCorrection kTreeLl128{1.0, 1.0, 1.0, 1.0, 1.0, 0.9, 0.8, 0.8, 0.8, 0.7, 0.6, 0.6,
+                                           0.6, 0.6, 0.6, 0.6, 0.8, 0.9, 0.9, 0.9, 0.9, 1.0, 1.0, 1.0};
+inline constexpr TreeCorrection kTreeSimple{0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.8, 0.7, 0.6, 0.6, 0.5,
+                                            0.5, 0.5, 0.5, 0.6, 0.7, 0.8, 0.7, 0.7, 0.8, 0.9, 0.9, 0.9};
 
 /// A protocol trades bandwidth for latency. LL writes a flag beside every 4 bytes and LL128 one beside every 120, so
 /// that the receiver need not wait for a fence; Simple moves large chunks and fences [D].
@@ -30,20 +41,22 @@ struct ProtocolCost {
   double scaleout_fraction;  ///< bandwidth between domains, of that of Simple [T]
   double own_fraction;       ///< cost of a byte that only moves within its device, in bytes sent [F]
   bool chunked;              ///< large chunks, whose pipeline fills slowly
+  /// Of a channel of a tree over two domains whose switches do not reduce, twice what it carries of the buffer; one for
+  /// every NIC [T: Ampere]. LL has none.
+  double tree_channel_bytes_per_s;
+  const TreeCorrection& tree;
 };
 // NCCL's own hops: 0.6 : 1.9 : 3.4 us (ring) inside, 2.7 : 4 : 14 us (ring) and 5 : 8.5 : 14 us (tree) between nodes
 // [T].
-inline constexpr ProtocolCost kLl{Protocol::ll, 1.0, 0.6e-6, 2.7 / 14, 5.0 / 14, 0, 1e-6, 0.042, 0.5, 1.0, false};
+inline constexpr ProtocolCost kLl{Protocol::ll, 1.0, 0.6e-6, 2.7 / 14, 5.0 / 14, 0,      1e-6,
+                                  0.042,        0.5, 1.0,    false,    1e12,     kTreeLl};
 inline constexpr ProtocolCost kLl128{
-    Protocol::ll128, 1.1, 1.25e-6, 4.0 / 14, 8.5 / 14, 0.8e-6, 1e-6, 0.55, 0.92, 1.0, false};
-inline constexpr ProtocolCost kSimple{Protocol::simple, 2.0, 4e-6, 1.0, 1.0, 3.6e-6, 3e-6, 1.0, 1.0, 0.34, true};
+    Protocol::ll128, 1.1, 1.25e-6, 4.0 / 14, 8.5 / 14, 0.8e-6, 1e-6, 0.55, 0.92, 1.0, false, 20e9, kTreeLl128};
+inline constexpr ProtocolCost kSimple{Protocol::simple, 2.0,        4e-6, 1.0, 1.0, 3.6e-6, 3e-6, 1.0, 1.0, 0.34, true,
+                                      23.6e9,           kTreeSimple};
 
 inline constexpr double kPlateau = 1.4;          // latency of all-reducing rings between nodes, large messages [T]
 inline constexpr double kTreeEfficiency = 0.92;  // bandwidth of trees against rings [T]
-// Of the links inside, where a tree spans two domains whose switches do not reduce: its chains get less then than a
-// ring (A100 nodes with 4 x 100 Gb/s go faster by a tree, those with 8 x 200 Gb/s do not) [F]. Later generations'
-// channels carry as much or more in trees of two domains as in those of many [T].
-inline constexpr double kTwoDomainTree = 0.5;
 inline constexpr double kMulticast_s = 40e-6;  // start and latency of an all-reduce in the switches [F]; [T] has 25 us
 // Of the switches' bandwidth in a tree over domains: 16 H100 print 470 GB/s where 8 print 480, 251 against 274 of the
 // buffer (NVIDIA/nccl-tests issue 309); as much is missing on two racks of GB200 (coreweave/nccl-tests).
