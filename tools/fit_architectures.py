@@ -12,6 +12,7 @@ row or one GPU. Rows of other sources than the aiconfigurator database and the F
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import pathlib
 import sys
 from collections.abc import Iterable, Sequence
@@ -21,6 +22,7 @@ import numpy as np
 
 import ampacity as amp
 from ampacity._calibrate.fit import errors, fit, usable
+from ampacity._calibrate.parameters import told_by
 from ampacity._scoreboard import gemm_power, kernels
 from ampacity._scoreboard.kernel_reading import predicted, watts_read
 from ampacity._scoreboard.kernel_tables import Group, read_tables
@@ -31,19 +33,69 @@ MEASURED = ("ampere", "hopper", "blackwell")  # families with rows to fit
 FITTED_SOURCES = ("aiconfigurator", "flashattention")
 FITTED_GPUS = ("A100-80GB-SXM", "H100-80GB-SXM", "B200", "B200-SXM", "GB200")
 WIDE = 3.0  # prior of a fit that is to forget where it started
+# Long kernels, whose watts the fit sees, do not tell what a device draws before work from what it draws for memory: rows
+# of all lengths do, by way of the meter. Steps of the search for the least median error of each GPU.
+BY_METER = {"active_fraction": 0.01, "memory_j_per_byte": 2e-12}
 FORMATS = ("fp32", "tf32", "fp16", "bf16", "fp8", "fp8-block", "mxfp8", "nvfp4")
 
 
-def read(files: Sequence[pathlib.Path]) -> list[Group]:
-    """Return the groups of all tables that a fit can see."""
+def read(files: Sequence[pathlib.Path], *, small: bool = False) -> list[Group]:
+    """Return the groups of all tables that a fit can see; of rows with watts also those of small products if asked."""
     named = files or [path for kind in ("kernels", "gemm_power") for path in KINDS[kind].tables]
     found: list[Group] = []
     for path in named:
         power = "power_w" in path.read_text(encoding="utf-8").split("\n", 1)[0]
         kind = gemm_power if power else kernels
-        rows = read_tables([path], kind.REQUIRED_COLUMNS, kind.SPEED_COLUMNS, power=power)
-        found += [group for group in map(usable, rows.groups) if group is not None]
+        groups = read_tables([path], kind.REQUIRED_COLUMNS, kind.SPEED_COLUMNS, power=power).groups
+        found += groups if small and power else [group for group in map(usable, groups) if group is not None]
     return found
+
+
+def metered(group: Group, family: amp.Architecture) -> Any:
+    """Return logarithms of what the meter reads over what it read."""
+    device = group.key.device.replace(architecture=family)
+    seconds, joules = predicted(group, device)
+    return np.log(watts_read(group, device, joules / seconds) / group.watts)
+
+
+def by_meter(family: amp.Architecture, groups: Sequence[Group]) -> amp.Architecture:
+    """Return the family with the parameters that the meter tells, by steps as long as any improves."""
+
+    def loss(trial: amp.Architecture) -> float:
+        found: dict[str, list[Any]] = {}
+        for group in groups:
+            found.setdefault(group.key.gpu, []).append(metered(group, trial))
+        return float(np.mean([np.median(abs(np.concatenate(logs))) for logs in found.values()]))
+
+    least, improved = loss(family), True
+    while improved:
+        improved = False
+        for name, step in BY_METER.items():
+            for change in (step, -step):
+                trial = family.replace(**{name: getattr(family, name) + change})
+                found = loss(trial)
+                if found < least:
+                    family, least, improved = trial, found, True
+    return family
+
+
+def fitted(family: amp.Architecture, groups: Sequence[Group], small: Sequence[Group]) -> amp.Architecture:
+    """Return the family fitted to groups, and if they have watts to all their rows by way of the meter."""
+    if not any(group.watts is not None for group in groups):
+        return fit(family, groups, prior=WIDE)[0]
+    for _ in range(2):
+        family, _ = fit(family, [drawn(group) for group in groups], prior=WIDE, held=tuple(BY_METER))
+        family = by_meter(family, small)
+    return family
+
+
+def drawn(group: Group) -> Group:
+    """Return the group with the watts that its kernels drew, by what the meter makes of those of the catalogue's family."""
+    if group.watts is None:
+        return group
+    seconds, joules = predicted(group, group.key.device)
+    own = joules / seconds
+    return dataclasses.replace(group, watts=group.watts * own / watts_read(group, group.key.device, own))
 
 
 def family_of(group: Group) -> str:
@@ -76,10 +128,7 @@ def report(title: str, families: dict[str, amp.Architecture], groups: Iterable[G
         if group.watts is None:
             print(f"{name} latency {statistics(found.seconds)}")
         else:
-            device = key.device.replace(architecture=families[family_of(group)])
-            seconds, joules = predicted(group, device)
-            read = watts_read(group, device, joules / seconds)
-            print(f"{name} watts   {statistics(np.log(read / group.watts))}")
+            print(f"{name} watts   {statistics(metered(group, families[family_of(group)]))}")
 
 
 def stranger(names: Sequence[str], families: dict[str, amp.Architecture]) -> amp.Architecture:
@@ -92,15 +141,16 @@ def stranger(names: Sequence[str], families: dict[str, amp.Architecture]) -> amp
     return generic.replace(**means)
 
 
-def report_left_out(families: dict[str, amp.Architecture], groups: Sequence[Group]) -> None:
+def report_left_out(families: dict[str, amp.Architecture], groups: Sequence[Group], small: Sequence[Group]) -> None:
     """Each GPU predicted from its data sheet and a family that has never seen it."""
-    fitted = [group for group in groups if is_fitted(group)]
-    for gpu in dict.fromkeys(of_one_device(group.key.gpu) for group in fitted):
-        mine = [group for group in fitted if of_one_device(group.key.gpu) == gpu]
+    seen = [group for group in groups if is_fitted(group)]
+    for gpu in dict.fromkeys(of_one_device(group.key.gpu) for group in seen):
+        mine = [group for group in seen if of_one_device(group.key.gpu) == gpu]
         name = family_of(mine[0])
-        siblings = [group for group in fitted if family_of(group) == name and of_one_device(group.key.gpu) != gpu]
+        siblings = [group for group in seen if family_of(group) == name and of_one_device(group.key.gpu) != gpu]
         if siblings:
-            left, _ = fit(amp.architecture("generic"), siblings, prior=WIDE)
+            all_sizes = [group for group in small if family_of(group) == name and of_one_device(group.key.gpu) != gpu]
+            left = fitted(amp.architecture("generic"), siblings, all_sizes)
             source = f"family fitted to {of_one_device(siblings[0].key.gpu)} only"
         else:
             left = stranger([other for other in MEASURED if other != name], families)
@@ -147,16 +197,18 @@ def main() -> None:
         check()
         return
     groups = read(arguments.files)
+    small = [group for group in read(arguments.files, small=True) if group.watts is not None]
     families = {name: amp.architecture(name) for name in amp.Catalogue.builtin().names("architecture")}
     for name in MEASURED:
         mine = [group for group in groups if is_fitted(group) and family_of(group) == name]
         if mine and not arguments.no_fit:
-            families[name], names = fit(families[name], mine, prior=WIDE)
+            families[name] = fitted(families[name], mine, [group for group in small if family_of(group) == name])
+            names = told_by(mine)
             print(f"{name}: " + ", ".join(f"{key} = {getattr(families[name], key):.3g}" for key in names))
     report("Fitted families", families, filter(is_fitted, groups))
     report("Never fitted: other GPUs, other libraries", families, (group for group in groups if not is_fitted(group)))
     if not arguments.no_fit:
-        report_left_out(families, groups)
+        report_left_out(families, groups, small)
 
 
 if __name__ == "__main__":

@@ -113,6 +113,7 @@ __all__: list[str] = [
     "estimate_layouts",
     "gemm_costs",
     "hpl_power",
+    "layer_costs",
     "load_events",
     "machine_power",
     "nearest_names",
@@ -695,6 +696,8 @@ class Accelerator:
         scale-up link bandwidth of one device, per direction. From 1e+08 to 1e+14.
     tdp_w : float
         power limit of the device. From 1 to 100000.
+    base_tdp_w : float, optional
+        power limit of the lowest product with the same silicon, of which the family states its power before work (active, communicating, stalled) as shares; 0 = tdp_w. From 0 to 100000.
     idle_w : float
         power at rest. From 0 to 100000.
     power_cap_w : float, optional
@@ -757,6 +760,7 @@ class Accelerator:
         boost_clock_hz: float = 0.0,
         scaleup_bytes_per_s: float,
         tdp_w: float,
+        base_tdp_w: float = 0.0,
         idle_w: float,
         power_cap_w: float = 0.0,
         locked_clock_hz: float = 0.0,
@@ -793,6 +797,7 @@ class Accelerator:
         boost_clock_hz: float = ...,
         scaleup_bytes_per_s: float = ...,
         tdp_w: float = ...,
+        base_tdp_w: float = ...,
         idle_w: float = ...,
         power_cap_w: float = ...,
         locked_clock_hz: float = ...,
@@ -816,6 +821,11 @@ class Accelerator:
     def architecture(self) -> Architecture:
         """
         device family: kernel efficiency and power parameters
+        """
+    @property
+    def base_tdp_w(self) -> float:
+        """
+        power limit of the lowest product with the same silicon, of which the family states its power before work (active, communicating, stalled) as shares; 0 = tdp_w
         """
     @property
     def bf16_flops_per_s(self) -> float:
@@ -7938,6 +7948,17 @@ def hpl_power(
 ) -> HplPower:
     """
     A machine in HPL; see ``ampacity.power.hpl_power``.
+    """
+
+def layer_costs(
+    device: Accelerator,
+    precision: str,
+    shape: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float64]],
+    other_s: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    other_j: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+    """
+    Seconds and joules of matrix products (``shape``: m, n, k, batch) together with other kernels that take turns with them: the power limit holds for their mean.
     """
 
 def load_events(estimate: Estimate, cluster: Cluster) -> LoadEvents:

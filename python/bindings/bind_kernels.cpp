@@ -50,6 +50,17 @@ Points run_gemm(const Accelerator& device, const std::string& precision, const F
   return without_gil([&] { return gemm_costs(device, format, table); });
 }
 
+Points run_layer(const Accelerator& device, const std::string& precision, const std::vector<ForcedDoubles>& shape,
+                 const ForcedDoubles& other_s, const ForcedDoubles& other_j) {
+  if (shape.size() != 4) throw py::value_error("a table of products has four columns");
+  const Precision format = precision_named(precision);
+  const GemmTable table{view(shape[0]), view(shape[1]), view(shape[2]), view(shape[3]), false};
+  const std::span<const double> seconds = view(other_s);
+  const std::span<const double> joules = view(other_j);
+  const KernelCosts others{{seconds.begin(), seconds.end()}, {joules.begin(), joules.end()}};
+  return without_gil([&] { return layer_costs(device, format, table, others); });
+}
+
 Points run_attention(const Accelerator& device, const std::vector<ForcedDoubles>& shape, bool backward) {
   if (shape.size() != 8) throw py::value_error("an attention table has eight columns");
   const AttentionTable table{view(shape[0]), view(shape[1]), view(shape[2]), view(shape[3]),
@@ -87,6 +98,11 @@ Cluster correct(const Cluster& cluster, const std::string& accelerator, const st
 void bind_kernels(py::module_& module) {
   module.def("gemm_costs", &run_gemm, py::arg("device"), py::arg("precision"), py::arg("m"), py::arg("n"), py::arg("k"),
              py::arg("batch"), py::arg("accumulate"), "Seconds and joules of matrix products; see ``ampacity.gemm``.");
+  module.def(
+      "layer_costs", &run_layer, py::arg("device"), py::arg("precision"), py::arg("shape"), py::arg("other_s"),
+      py::arg("other_j"),
+      "Seconds and joules of matrix products (``shape``: m, n, k, batch) together with other kernels that take turns "
+      "with them: the power limit holds for their mean.");
   module.def("attention_costs", &run_attention, py::arg("device"), py::arg("shape"), py::arg("backward"),
              "Seconds and joules of attention cores; ``shape``: batch, queries, keys, heads, kv_heads, head_dim, "
              "value_dim, seen_fraction. See ``ampacity.attention``.");

@@ -77,7 +77,8 @@ def math_of(device: Numbers, family: Numbers, precision: str) -> tuple[float, fl
 
 def on_w(device: Numbers, family: Numbers) -> float:
     """Watts of a device that runs kernels without doing arithmetic or moving data."""
-    return device["idle_w"] + family["active_fraction"] * (device["tdp_w"] - device["idle_w"])
+    base_w = device.get("base_tdp_w", 0.0) or device["tdp_w"]
+    return device["idle_w"] + family["active_fraction"] * (base_w - device["idle_w"])
 
 
 def power_limit_w(device: Numbers) -> float:

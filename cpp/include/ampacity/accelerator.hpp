@@ -33,6 +33,7 @@ struct Accelerator {
   double boost_clock_hz = 0;
   double scaleup_bytes_per_s = 0;
   double tdp_w = 0;
+  double base_tdp_w = 0;
   double idle_w = 0;
   double power_cap_w = 0;
   double locked_clock_hz = 0;
@@ -77,6 +78,9 @@ struct Accelerator {
         required("scaleup_bytes_per_s", &S::scaleup_bytes_per_s, Range{1e8, 1e14},
                  "scale-up link bandwidth of one device, per direction"),
         required("tdp_w", &S::tdp_w, Range{1, 1e5}, "power limit of the device"),
+        optional("base_tdp_w", &S::base_tdp_w, Range{0, 1e5},
+                 "power limit of the lowest product with the same silicon, of which the family states its power before "
+                 "work (active, communicating, stalled) as shares; 0 = tdp_w"),
         required("idle_w", &S::idle_w, Range{0, 1e5}, "power at rest"),
         optional("power_cap_w", &S::power_cap_w, Range{0, 1e5},
                  "power limit that the operator sets below tdp_w; 0 = none, the device runs up to tdp_w"),
@@ -104,6 +108,14 @@ struct Accelerator {
 
   /// What the device may draw for longer than its controller needs: its own limit, or the operator's below it.
   [[nodiscard]] double limit_w() const { return power_cap_w > 0 && power_cap_w < tdp_w ? power_cap_w : tdp_w; }
+  /// The limit of which the family's shares of power before work are stated. A higher limit on the same silicon leaves
+  /// more for work; clock tree, links and leakage draw what they drew.
+  [[nodiscard]] double base_w() const { return base_tdp_w > 0 ? base_tdp_w : tdp_w; }
+  /// The same silicon under another limit.
+  void set_tdp_w(double limit_w) {
+    base_tdp_w = base_w();
+    tdp_w = limit_w;
+  }
   /// Highest clock.
   [[nodiscard]] double top_clock_hz() const {
     const double boost_hz = boost_clock_hz > tensor_clock_hz ? boost_clock_hz : tensor_clock_hz;

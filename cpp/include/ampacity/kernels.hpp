@@ -40,6 +40,10 @@ struct AttentionTable {
 /// A kernel by itself in a loop, at the highest clock that the device's power limit allows. All columns have the length
 /// of the first. Throw InvalidSpec, naming column and row, for a shape that is no number in range.
 [[nodiscard]] KernelCosts gemm_costs(const Accelerator& device, Precision precision, const GemmTable& table);
+/// Each product together with other kernels, of `others`, that take turns with it in fractions of a millisecond. The
+/// limit's controller averages over longer: what the others leave of the limit the product draws above it.
+[[nodiscard]] KernelCosts layer_costs(const Accelerator& device, Precision precision, const GemmTable& table,
+                                      const KernelCosts& others);
 [[nodiscard]] KernelCosts attention_forward_costs(const Accelerator& device, const AttentionTable& table);
 [[nodiscard]] KernelCosts attention_backward_costs(const Accelerator& device, const AttentionTable& table);
 /// Memory-bound operators that move `bytes` in `kernels` launches.

@@ -26,11 +26,7 @@ constexpr double response_time_constants = 3;
 double excursion_w(const Accelerator& device) {
   Accelerator unlimited = device;
   unlimited.power_cap_w = 0;
-  unlimited.tdp_w = device.peak_excursion_ratio * device.tdp_w;
-  // Power in front of the limit stays that of the real device, though its family states it as a share of the limit.
-  const double before = device.tdp_w - device.idle_w;
-  const double after = unlimited.tdp_w - unlimited.idle_w;
-  if (after > 0) unlimited.architecture.active_fraction *= before / after;
+  unlimited.set_tdp_w(device.peak_excursion_ratio * device.tdp_w);
   return std::max(compute::busiest_w(unlimited), compute::busiest_w(device));
 }
 

@@ -31,9 +31,10 @@ inline double memory_rate(const Accelerator& device) {
   return device.memory_bytes_per_s * device.architecture.memory_efficiency_fraction;
 }
 
-/// Watts above idle are a share of what lies between idle and the power limit, so that they scale to any device.
+/// Watts above idle are a share of what lies between idle and the power limit (of the silicon's lowest product), so
+/// that they scale to any device.
 inline double watts_at(const Accelerator& device, double fraction) {
-  return device.idle_w + fraction * std::max(device.tdp_w - device.idle_w, 0.0);
+  return device.idle_w + fraction * std::max(device.base_w() - device.idle_w, 0.0);
 }
 
 /// What a device draws while kernels run, before arithmetic and data.
@@ -43,7 +44,7 @@ struct ActivePower {
 };
 inline ActivePower active_power(const Accelerator& device) {
   const Architecture& family = device.architecture;
-  const double above_idle_w = family.active_fraction * std::max(device.tdp_w - device.idle_w, 0.0);
+  const double above_idle_w = family.active_fraction * std::max(device.base_w() - device.idle_w, 0.0);
   const double clock_w = family.clock_power_fraction * above_idle_w;
   return {device.idle_w + above_idle_w - clock_w, clock_w};
 }

@@ -37,6 +37,9 @@ struct GemmShape {
   double accumulator_bytes = 0;
 };
 [[nodiscard]] KernelCost gemm(const Accelerator& device, Precision precision, const GemmShape& shape);
+/// A product and the other kernels of its layer under one power limit, which holds for their mean.
+[[nodiscard]] KernelCost gemm_beside(const Accelerator& device, Precision precision, const GemmShape& shape,
+                                     const KernelCost& others);
 
 /// Attention core (scores, softmax, values) of `batch` sequences on one device, without its projections.
 struct AttentionShape {

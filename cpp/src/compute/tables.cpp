@@ -92,6 +92,23 @@ KernelCosts gemm_costs(const Accelerator& device, Precision precision, const Gem
   });
 }
 
+KernelCosts layer_costs(const Accelerator& device, Precision precision, const GemmTable& table,
+                        const KernelCosts& others) {
+  const std::array columns{
+      NamedColumn{"m", table.m, 1, largest_extent},
+      NamedColumn{"n", table.n, 1, largest_extent},
+      NamedColumn{"k", table.k, 1, largest_extent},
+      NamedColumn{"batch", table.batch, 1, largest_extent},
+      NamedColumn{"seconds of others", others.seconds, 0, largest_extent},
+      NamedColumn{"joules of others", others.joules, 0, largest_extent},
+  };
+  check(table.m.size(), columns);
+  return priced(table.m.size(), [&](std::size_t i) {
+    const compute::GemmShape shape{table.m[i], table.n[i], table.k[i], table.batch[i], table.accumulate ? 4.0 : 0.0};
+    return compute::gemm_beside(device, precision, shape, {others.seconds[i], others.joules[i], 0});
+  });
+}
+
 KernelCosts attention_forward_costs(const Accelerator& device, const AttentionTable& table) {
   check_attention(table);
   return priced(table.batch.size(),

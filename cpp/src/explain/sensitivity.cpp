@@ -19,22 +19,13 @@ void scale_arithmetic(Accelerator& device, double factor) {
   }
 }
 
-/// Another limit on the same silicon: what it draws before arithmetic and data stays, though the family states that as
-/// a share of what lies between idle and the limit.
-void scale_power_limit(Accelerator& device, double factor) {
-  const double before = device.tdp_w - device.idle_w;
-  device.tdp_w *= factor;
-  const double after = device.tdp_w - device.idle_w;
-  if (after > 0) device.architecture.active_fraction *= before / after;
-}
-
 void scale(Lever lever, double factor, Training& job, Cluster& cluster) {
   for (Partition& partition : cluster.partitions) {
     Node& node = partition.node;
     Accelerator& device = node.accelerator;
     if (lever == Lever::arithmetic) scale_arithmetic(device, factor);
     if (lever == Lever::memory_bandwidth) device.memory_bytes_per_s *= factor;
-    if (lever == Lever::power_limit) scale_power_limit(device, factor);
+    if (lever == Lever::power_limit) device.set_tdp_w(factor * device.tdp_w);
     if (lever == Lever::scaleup_bandwidth) device.scaleup_bytes_per_s *= factor;
     // The slower of network cards and fabric sets the rate: both are moved.
     if (lever == Lever::scaleout_bandwidth) node.nic.bytes_per_s *= factor;

@@ -49,12 +49,8 @@ compute::KernelCost large_product(const Accelerator& device, Precision precision
 Accelerator under_limit(const Accelerator& device, double limit_w) {
   Accelerator other = device;
   other.power_cap_w = 0;
-  const double scale = (device.tdp_w - device.idle_w) / (limit_w - device.idle_w);
-  other.tdp_w = limit_w;
+  other.set_tdp_w(limit_w);
   other.peak_excursion_ratio *= device.tdp_w / limit_w;
-  other.architecture.active_fraction *= scale;
-  other.architecture.communicating_fraction = std::min(1.0, scale * device.architecture.communicating_fraction);
-  other.architecture.stalled_fraction = std::min(1.0, scale * device.architecture.stalled_fraction);
   return other;
 }
 

@@ -84,7 +84,7 @@ void complete_experts(Model& model, const std::string& path, std::vector<Problem
 
 /// A cap below what a device draws with its clocks up leaves nothing for work.
 void check_limits(const Accelerator& device, const std::string& path, std::vector<Problem>& problems) {
-  const double above_idle_w = device.architecture.active_fraction * (device.tdp_w - device.idle_w);
+  const double above_idle_w = device.architecture.active_fraction * (device.base_w() - device.idle_w);
   const double lowest_w = std::ceil(device.idle_w + above_idle_w);
   if (device.power_cap_w > 0 && (device.power_cap_w < lowest_w || device.power_cap_w > device.tdp_w)) {
     note(problems, path + ".power_cap_w", number_text(device.power_cap_w),
@@ -106,6 +106,10 @@ void complete(Accelerator& device, const std::string& path, const Catalogue&, st
   if (device.idle_w >= device.tdp_w) {
     note(problems, path + ".idle_w", number_text(device.idle_w),
          "must be below tdp_w (" + number_text(device.tdp_w) + ")");
+  }
+  if (device.base_tdp_w > 0 && device.base_tdp_w <= device.idle_w) {
+    note(problems, path + ".base_tdp_w", number_text(device.base_tdp_w),
+         "must be 0 or above idle_w (" + number_text(device.idle_w) + ")");
   }
   if (device.boost_clock_hz == 0) device.boost_clock_hz = device.tensor_clock_hz;
   check_limits(device, path, problems);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from ampacity._calibrate.least_squares import minimise
@@ -70,15 +70,17 @@ def _weighed(logs: Array, weight: float) -> Array:
     return np.asarray(weight * effective * np.sign(e) * np.sqrt(2 * (np.sqrt(1 + e**2) - 1)))
 
 
-def fit(family: Architecture, groups: Sequence[Group], *, prior: float = PRIOR) -> tuple[Architecture, list[str]]:
+def fit(
+    family: Architecture, groups: Sequence[Group], *, prior: float = PRIOR, held: Collection[str] = ()
+) -> tuple[Architecture, list[str]]:
     """Return the family with whatever the groups tell fitted to them, and the names of those parameters.
 
     The values that the family starts from act as a prior (20 % is one standard deviation), so that a few rows move it a
-    little and many rows decide.
+    little and many rows decide. ``held``: parameters that stay.
     """
     import numpy as np
 
-    names = told_by(groups)
+    names = [name for name in told_by(groups) if name not in held]
     if not names:
         return family, names
     start = np.array([getattr(family, name) for name in names])

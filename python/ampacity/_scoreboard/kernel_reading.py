@@ -35,12 +35,12 @@ def _stream(device: Accelerator, moved: Array, kernels: float = 1.0) -> tuple[Ar
 def _layer(device: Accelerator, precision: str, extents: tuple[Array, ...]) -> tuple[Array, Array]:
     """Seconds and joules of a serving engine's linear layers, of m, n, k and batch."""
     m, n, k, batch = extents
-    seconds, joules = _core.gemm_costs(device, precision, m, n, k, batch, False)
-    if precision in QUANTISE:
-        per_element, launch_s = QUANTISE[precision]
-        more_s, more_j = _stream(device, per_element * m * k * batch)
-        seconds, joules = seconds + more_s + launch_s, joules + more_j + _core.active_w(device) * launch_s
-    return seconds, joules
+    if precision not in QUANTISE:
+        return _core.gemm_costs(device, precision, m, n, k, batch, False)
+    per_element, launch_s = QUANTISE[precision]
+    more_s, more_j = _stream(device, per_element * m * k * batch)
+    # A layer takes microseconds, the controller of the limit averages over milliseconds.
+    return _core.layer_costs(device, precision, extents, more_s + launch_s, more_j + _core.active_w(device) * launch_s)
 
 
 def _gemm(group: Group, device: Accelerator) -> tuple[Array, Array]:

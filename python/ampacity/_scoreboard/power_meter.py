@@ -9,9 +9,10 @@ reading is mostly that of the kernels before it. Which they were is known: the c
 fixed order, one worker for each GPU of the node, each taking the next shape as soon as it is free.
 
 This module goes through that list on as many workers, with the seconds and watts that the device model has for each
-kernel, and reads the meter. Three numbers are of the protocol and were chosen on TensorRT-LLM's rows of B200: the seconds
-between two loops, those where weights have block scales, and those to pack an FP4 weight on the host. Device parameters know
-nothing of any of this.
+kernel, and reads the meter. Which worker took which shape hangs on milliseconds, so it does so several times with gaps
+that scatter, and takes the mean. A few numbers are of the protocol and were chosen on TensorRT-LLM's rows of B200: the
+seconds between two loops, those where weights have block scales, those to pack an FP4 weight, and of a layer called eagerly.
+Device parameters know nothing of any of this.
 """
 
 from __future__ import annotations
@@ -51,13 +52,27 @@ _WINDOW_S = 1.0
 _SAMPLE_S = 0.1
 _LOOP_S, _SHORT_LOOP_S, _SHORT_S = 1.0, 0.3, 1e-4  # 0.3 s where one turn of the loop takes less than 0.1 ms
 _FEWEST_TURNS, _MOST_TURNS = 6, 3000
-# Host time of a layer called eagerly, from which the collector reckons the turns: it matters only below 0.1 ms.
-_HOST_S = 30e-6
-# Between two loops tensors are made, and graphs captured: by readings of B200 (bf16, fp8). Block-scaled weights take
-# longer, and TensorRT-LLM's layer has the scales of FP4 weights reordered by the CPU: seconds per weight.
-_GAP_S = 0.02
-_SCALED_GAP_S = 0.1
-_PACKING_S = 8e-9
+# Before the first sample: a dry run, three calls and three replays to warm up.
+_WARM_TURNS = 7
+# Host time of a layer called eagerly on an x86 host, from which the collector reckons the turns: loops of several layers
+# are shorter for it.
+_HOST_S = {"bf16": 5e-5, "fp8": 8e-5, "fp8-block": 1.2e-4, "nvfp4": 1.2e-4}
+# Block-scaled weights take longer to make, and TensorRT-LLM's layer has the scales of FP4 weights reordered by the CPU:
+# seconds per weight.
+_SCALED_GAP_S = 0.09
+_PACKING_S = 1e-8
+# Gaps scatter from task to task. Order and lag of the rows of the published tables hardly tell by how much.
+_GAP_SCATTER = 0.3
+_PASSES = 6
+
+
+class Task(NamedTuple):
+    """One shape: format, tokens, features out and in."""
+
+    format: str
+    m: int
+    n: int
+    k: int
 
 
 class Run(NamedTuple):
@@ -66,28 +81,42 @@ class Run(NamedTuple):
     workers: int
     formats: tuple[str, ...] = _FORMATS
     shapes_outside: bool = True  # weights by weights, tokens within (TensorRT-LLM); else tokens outermost (vLLM)
-    most_features_out: int = 65536
+    gap_s: float = 0.03  # between two loops tensors are made and graphs captured
     # vLLM's block-scaled FP8 layers are called without a graph, so that devices wait for hosts: the median latency of those
     # of up to 1 M weights and 128 tokens. On Blackwell they take multiples of four tokens.
     eager_s: float = 1.6e-4
     token_multiple: int = 4
+    host_ratio: float = 1.0  # time of a host over that of the x86 host of B200
+    # A pass that was interrupted, and resumed on other workers: from this task on, and up to that one.
+    start: Task | None = None
+    stop: Task | None = None
 
 
 _TENSORRT = Run(8)
-_VLLM = Run(1, shapes_outside=False)
-# Which passes the published tables hold (versions 1.3.0rc15 and rc17 of TensorRT-LLM, 0.22.0 of vLLM): formats, sizes,
-# and GPUs as the order of their rows shows them. Other devices: both engines, on nodes of eight.
+_VLLM = Run(8, shapes_outside=False, gap_s=0.016)
+_VLLM_FORMATS = ("bf16", "fp8-block", "nvfp4")
+# Hosts of GB200 take 1.6 times as long to call vLLM's eager layers.
+_GRACE = 1.6
+_RESUMED_B200 = Task("bf16", 192, 512, 1024)
+_RESUMED_H200 = Task("fp8-block", 2, 4096, 16384)
+# Which passes the published tables hold (versions 1.3.0rc15 and rc17 of TensorRT-LLM, 0.22.0 of vLLM): formats, and as the
+# order of their rows shows them GPUs (how far rows lag behind the list) and tasks at which passes began or were resumed.
+# Other devices: both engines, on nodes of eight.
 _RUNS = {
     "b200-sxm": (
-        _TENSORRT._replace(most_features_out=2560),
-        _VLLM._replace(formats=("bf16", "fp8-block", "nvfp4")),
+        _TENSORRT._replace(start=Task("nvfp4", 768, 2560, 51200)),
+        _VLLM._replace(workers=1, formats=_VLLM_FORMATS, stop=_RESUMED_B200),
+        _VLLM._replace(formats=_VLLM_FORMATS, start=_RESUMED_B200),
     ),
     "gb200": (
-        _TENSORRT._replace(workers=4),
-        _VLLM._replace(workers=4, formats=("bf16", "fp8-block", "nvfp4"), eager_s=2.6e-4),
-        _VLLM._replace(workers=4, formats=("fp8",)),
+        _TENSORRT._replace(workers=4, host_ratio=_GRACE, start=Task("nvfp4", 2304, 65536, 4096)),
+        _VLLM._replace(workers=4, formats=_VLLM_FORMATS, eager_s=2.6e-4, host_ratio=_GRACE),
+        _VLLM._replace(workers=4, formats=("fp8",), host_ratio=_GRACE),
     ),
-    "h200-sxm": (_VLLM._replace(formats=("bf16", "fp8-block"), eager_s=5.3e-5, token_multiple=1),),
+    "h200-sxm": (
+        _VLLM._replace(workers=1, formats=("bf16", "fp8-block"), eager_s=5.3e-5, token_multiple=1, stop=_RESUMED_H200),
+        _VLLM._replace(formats=("bf16", "fp8-block"), eager_s=5.3e-5, token_multiple=1, start=_RESUMED_H200),
+    ),
 }
 
 
@@ -106,14 +135,24 @@ def _tasks(run: Run, formats: Sequence[str]) -> Tasks:
     kind, m, n, k = (axis.ravel() for axis in grid)
     out, deep = _FEATURES[n], _FEATURES[k]
     scaled = np.isin(kind, [_FORMATS.index(name) for name in _SCALED_BLOCKS])
-    kept = (out <= run.most_features_out) & ~(scaled & ((out < 128) | (deep < 128))) & (out * deep < 65536**2)
+    kept = ~(scaled & ((out < 128) | (deep < 128))) & (out * deep < 65536**2)
     if run.shapes_outside:
         kept &= (_TOKENS[m] * out < _MOST_ELEMENTS) & (_TOKENS[m] * deep < _MOST_ELEMENTS)
     else:
         kept &= (kind != _FORMATS.index("fp8-block")) | (_TOKENS[m] % run.token_multiple == 0)
     kind, m, n, k = (axis[kept] for axis in (kind, m, n, k))
     order = np.lexsort((-m, kind, -k, -n) if run.shapes_outside else (kind, -k, -n, -m))
-    return Tasks(kind[order], m[order], n[order], k[order])
+    tasks = Tasks(kind[order], m[order], n[order], k[order])
+    first, last = _place_of(run.start, tasks, 0), _place_of(run.stop, tasks, len(order))
+    return Tasks(*(column[first:last] for column in tasks))
+
+
+def _place_of(task: Task | None, tasks: Tasks, otherwise: int) -> int:
+    if task is None:
+        return otherwise
+    same = (tasks.format == _FORMATS.index(task.format)) & (_TOKENS[tasks.m] == task.m)
+    same &= (_FEATURES[tasks.n] == task.n) & (_FEATURES[tasks.k] == task.k)
+    return int(np.argmax(same)) if same.any() else otherwise
 
 
 def _copies(run: Run, name: str, weight_bytes: Array, l2_bytes: float) -> Array:
@@ -123,10 +162,19 @@ def _copies(run: Run, name: str, weight_bytes: Array, l2_bytes: float) -> Array:
     return np.full(len(weight_bytes), 1.0 if name in _SCALED_BLOCKS else 6.0)
 
 
-def _timed(run: Run, tasks: Tasks, device: Accelerator, price: Price) -> tuple[Array, Array, Array]:
-    """Seconds before each loop, seconds of the loop, watts in it."""
-    gap_s, loop_s, watts = (np.full(len(tasks.m), value) for value in (_GAP_S, 0.0, 0.0))
-    for name in _FORMATS:
+class Loops(NamedTuple):
+    """Of each task: seconds before it, seconds that its kernels run before the first sample and after, their watts."""
+
+    gap_s: Array
+    warm_s: Array
+    loop_s: Array
+    watts: Array
+
+
+def _timed(run: Run, tasks: Tasks, device: Accelerator, price: Price) -> Loops:
+    gap_s = np.full(len(tasks.m), run.gap_s)
+    warm_s, loop_s, watts = (np.zeros(len(tasks.m)) for _ in range(3))
+    for name in run.formats:
         here = np.flatnonzero(tasks.format == _FORMATS.index(name))
         if not len(here):
             continue
@@ -139,33 +187,41 @@ def _timed(run: Run, tasks: Tasks, device: Accelerator, price: Price) -> tuple[A
             period_s = np.maximum(seconds, run.eager_s)
             seconds, joules = period_s, joules + _core.active_w(device) * (period_s - seconds)
         copies = _copies(run, name, n * k * _WEIGHT_BYTES[name], device.l2_bytes)
-        turn_s = copies * np.maximum(seconds, _HOST_S)
+        turn_s = copies * np.maximum(seconds, run.host_ratio * _HOST_S[name])
         wanted_s = np.where(turn_s < _SHORT_S, _SHORT_LOOP_S, _LOOP_S)
         turns = np.clip(np.floor(wanted_s / turn_s) + 1, _FEWEST_TURNS, _MOST_TURNS)
-        loop_s[here], watts[here] = turns * copies * seconds, joules / seconds
-        if run.shapes_outside and name in _SCALED_BLOCKS:
+        warm_s[here], loop_s[here] = _WARM_TURNS * copies * seconds, turns * copies * seconds
+        watts[here] = joules / seconds
+        if name in _SCALED_BLOCKS and (run.shapes_outside or name == "fp8-block"):
             # Weights above the size of the cache are kept from one task to the next.
             packed = np.where(copies > 1, copies * n * k, 0) if name == "nvfp4" else 0
             gap_s[here] = _SCALED_GAP_S + _PACKING_S * packed
-    return gap_s, loop_s, watts
+    return Loops(gap_s, warm_s, loop_s, watts)
 
 
-def _metered(workers: int, gap_s: Array, loop_s: Array, watts: Array, between_w: float) -> Array:
-    """Mean of the samples that the meter gives in each loop."""
-    owner = np.zeros(len(loop_s), dtype=int)
+def _owners(workers: int, busy_s: Array) -> Integers:
+    """Which worker takes each task: the one that is free first."""
+    owner = np.zeros(len(busy_s), dtype=int)
     free = [(0.0, worker) for worker in range(workers)]
-    for index, busy_s in enumerate((gap_s + loop_s).tolist()):
+    for index, task_s in enumerate(busy_s.tolist()):
         free_s, worker = free[0]
         owner[index] = worker
-        heapq.heapreplace(free, (free_s + busy_s, worker))
+        heapq.heapreplace(free, (free_s + task_s, worker))
+    return owner
+
+
+def _metered(workers: int, loops: Loops, between_w: float) -> Array:
+    """Mean of the samples that the meter gives in each loop."""
+    gap_s, warm_s, loop_s, watts = loops
+    owner = _owners(workers, gap_s + warm_s + loop_s)
     read = np.zeros(len(loop_s))
     for worker in range(workers):
         mine = np.flatnonzero(owner == worker)
-        spans = np.column_stack((gap_s[mine], loop_s[mine])).ravel()
-        drawn = np.column_stack((between_w * gap_s[mine], watts[mine] * loop_s[mine])).ravel()
+        spans = np.column_stack((gap_s[mine], warm_s[mine] + loop_s[mine])).ravel()
+        drawn = np.column_stack((np.full(len(mine), between_w), watts[mine])).ravel() * spans
         ends_s = np.concatenate(([-_WINDOW_S, 0.0], np.cumsum(spans)))
         joules = np.concatenate(([-_WINDOW_S * between_w, 0.0], np.cumsum(drawn)))
-        starts_s = ends_s[2::2]
+        starts_s = ends_s[2::2] + warm_s[mine]
         samples = np.floor(loop_s[mine] / _SAMPLE_S).astype(int) + 1
         total_j = np.zeros(len(mine))
         for sample in range(int(samples.max(initial=0))):
@@ -174,6 +230,17 @@ def _metered(workers: int, gap_s: Array, loop_s: Array, watts: Array, between_w:
             total_j[lasting] += np.interp(at_s, ends_s, joules) - np.interp(at_s - _WINDOW_S, ends_s, joules)
         read[mine] = total_j / (_WINDOW_S * samples)
     return read
+
+
+def _expected(run: Run, loops: Loops, between_w: float) -> Array:
+    """Mean reading of several passes whose gaps scatter, and with them which worker takes which task."""
+    if run.workers == 1:
+        return _metered(1, loops, between_w)
+    rng = np.random.default_rng(0)
+    passes = [
+        loops._replace(gap_s=loops.gap_s * rng.lognormal(0, _GAP_SCATTER, len(loops.gap_s))) for _ in range(_PASSES)
+    ]
+    return np.asarray(np.mean([_metered(run.workers, one, between_w) for one in passes], axis=0))
 
 
 @functools.lru_cache(maxsize=4)
@@ -187,7 +254,7 @@ def _table(device: Accelerator, price: Price) -> npt.NDArray[np.float64]:
         if not formats:
             continue
         tasks = _tasks(run, formats)
-        found = _metered(run.workers, *_timed(run, tasks, device, price), between_w)
+        found = _expected(run, _timed(run, tasks, device, price), between_w)
         np.add.at(total, tuple(tasks), found)
         np.add.at(count, tuple(tasks), 1)
     with np.errstate(invalid="ignore"):
