@@ -1195,6 +1195,8 @@ class Node:
         one accelerator to host memory, per direction, as reached (default: 80 % of PCIe Gen5 x16). From 1e+08 to 1e+13.
     host_updates_per_s : float, optional
         parameters that one host processor updates a second with Adam. From 1e+06 to 1e+13.
+    host_relative_speed : float, optional
+        speed of one host core at launching kernels over that of an x86 server core (Xeon 8480C), for which software states its host_gap_s. From 0.1 to 10.
     scaleup_latency_s : float, optional
         one hop of a small message of a collective within the scale-up domain. From 0 to 0.001.
     collective_launch_s : float, optional
@@ -1268,6 +1270,7 @@ class Node:
         scaleup_multicast_fraction: float = 0.0,
         host_link_bytes_per_s: float = 50000000000.0,
         host_updates_per_s: float = 2000000000.0,
+        host_relative_speed: float = 1.0,
         scaleup_latency_s: float = 1.2e-06,
         collective_launch_s: float = 6e-06,
         nic: Nic | str | collections.abc.Mapping[str, typing.Any],
@@ -1306,6 +1309,7 @@ class Node:
         scaleup_multicast_fraction: float = ...,
         host_link_bytes_per_s: float = ...,
         host_updates_per_s: float = ...,
+        host_relative_speed: float = ...,
         scaleup_latency_s: float = ...,
         collective_launch_s: float = ...,
         nic: Nic | str | collections.abc.Mapping[str, typing.Any] = ...,
@@ -1383,6 +1387,11 @@ class Node:
     def host_link_bytes_per_s(self) -> float:
         """
         one accelerator to host memory, per direction, as reached (default: 80 % of PCIe Gen5 x16)
+        """
+    @property
+    def host_relative_speed(self) -> float:
+        """
+        speed of one host core at launching kernels over that of an x86 server core (Xeon 8480C), for which software states its host_gap_s
         """
     @property
     def host_updates_per_s(self) -> float:
@@ -3819,6 +3828,8 @@ class Software:
         with products in 8 bits, the output embedding's run in 8 bits too.
     host_gap_s : float, optional
         time that the host needs to launch one kernel. From 0 to 0.001.
+    tensor_cast_host_s : float, optional
+        time that the host needs to make one operand in 8 bits with a scale per tensor, beside launching its kernels. From 0 to 0.01.
     launches_behind_collectives : bool, optional
         the host goes on launching kernels while the device is in a tensor-parallel collective.
     checkpoint_host_s : float, optional
@@ -3912,6 +3923,7 @@ class Software:
         attention_in_8_bits: bool = False,
         head_in_8_bits: bool = False,
         host_gap_s: float = 0.0,
+        tensor_cast_host_s: float = 0.0,
         launches_behind_collectives: bool = True,
         checkpoint_host_s: float = 0.0,
         step_overhead_s: float = 0.0,
@@ -3971,6 +3983,7 @@ class Software:
         attention_in_8_bits: bool = ...,
         head_in_8_bits: bool = ...,
         host_gap_s: float = ...,
+        tensor_cast_host_s: float = ...,
         launches_behind_collectives: bool = ...,
         checkpoint_host_s: float = ...,
         step_overhead_s: float = ...,
@@ -4242,6 +4255,11 @@ class Software:
     def step_overhead_s(self) -> float:
         """
         fixed time of a step: logging, data, scaling
+        """
+    @property
+    def tensor_cast_host_s(self) -> float:
+        """
+        time that the host needs to make one operand in 8 bits with a scale per tensor, beside launching its kernels
         """
     @property
     def title(self) -> str:

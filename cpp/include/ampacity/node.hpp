@@ -60,6 +60,7 @@ struct Node {
   double scaleup_multicast_fraction = 0;
   double host_link_bytes_per_s = 50e9;
   double host_updates_per_s = 2e9;
+  double host_relative_speed = 1;
   double scaleup_latency_s = 1.2e-6;
   double collective_launch_s = 6e-6;
   Nic nic;
@@ -102,6 +103,9 @@ struct Node {
                  "one accelerator to host memory, per direction, as reached (default: 80 % of PCIe Gen5 x16)"),
         optional("host_updates_per_s", &S::host_updates_per_s, Range{1e6, 1e13},
                  "parameters that one host processor updates a second with Adam"),
+        optional("host_relative_speed", &S::host_relative_speed, Range{0.1, 10},
+                 "speed of one host core at launching kernels over that of an x86 server core (Xeon 8480C), for which "
+                 "software states its host_gap_s"),
         optional("scaleup_latency_s", &S::scaleup_latency_s, Range{0, 1e-3},
                  "one hop of a small message of a collective within the scale-up domain"),
         optional("collective_launch_s", &S::collective_launch_s, Range{0, 1e-3},

@@ -56,6 +56,7 @@ struct Software {
   bool attention_in_8_bits = false;
   bool head_in_8_bits = false;
   double host_gap_s = 0;
+  double tensor_cast_host_s = 0;
   bool launches_behind_collectives = true;
   double checkpoint_host_s = 0;
   double step_overhead_s = 0;
@@ -151,6 +152,9 @@ struct Software {
         optional("head_in_8_bits", &S::head_in_8_bits,
                  "with products in 8 bits, the output embedding's run in 8 bits too"),
         optional("host_gap_s", &S::host_gap_s, Range{0, 1e-3}, "time that the host needs to launch one kernel"),
+        optional("tensor_cast_host_s", &S::tensor_cast_host_s, Range{0, 1e-2},
+                 "time that the host needs to make one operand in 8 bits with a scale per tensor, beside launching its "
+                 "kernels"),
         optional("launches_behind_collectives", &S::launches_behind_collectives,
                  "the host goes on launching kernels while the device is in a tensor-parallel collective"),
         optional("checkpoint_host_s", &S::checkpoint_host_s, Range{0, 1},

@@ -7,12 +7,12 @@
 
 namespace ampacity::interval {
 
-// Half-widths in ln(step time): Student's t with 5.09 degrees of freedom, scales 0.0511 (dense) and 0.1441
+// Half-widths in ln(step time): Student's t with 5.68 degrees of freedom, scales 0.0510 (dense) and 0.0870
 // (experts), from 525 rows of 10 sources, each source weighted equally.
-inline constexpr double dense_half_width_50 = 0.0371;
-inline constexpr double dense_half_width_90 = 0.1026;
-inline constexpr double moe_half_width_50 = 0.1046;
-inline constexpr double moe_half_width_90 = 0.2893;
+inline constexpr double dense_half_width_50 = 0.0367;
+inline constexpr double dense_half_width_90 = 0.1002;
+inline constexpr double moe_half_width_50 = 0.0627;
+inline constexpr double moe_half_width_90 = 0.1708;
 inline constexpr double largest_job = 10752;  // accelerators
 // What the rows ran: device family with format, and software.
 inline constexpr std::array<std::string_view, 9> formats{

@@ -41,6 +41,7 @@ Links links_of(const Cluster& cluster, const Partition& partition) {
   links.host_bytes_per_s = node.host_link_bytes_per_s;
   links.host_updates_per_s = node.host_updates_per_s * static_cast<double>(std::max<std::int64_t>(1, node.cpus)) /
                              static_cast<double>(node.accelerators);
+  links.host_relative_speed = node.host_relative_speed;
   // A node on a fabric faster than its NICs is limited by the NICs.
   const double nics = node.nic.bytes_per_s * static_cast<double>(node.nics) / static_cast<double>(node.accelerators);
   const double line_rate = fabric.bytes_per_s_per_accelerator;

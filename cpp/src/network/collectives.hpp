@@ -27,6 +27,7 @@ struct Links {
   bool in_network_reduction = false;    ///< the job lets the network's switches reduce, and they can
   double host_bytes_per_s = 0;          ///< one device to host memory, per direction
   double host_updates_per_s = 0;        ///< one device's share of what the host processors update with Adam
+  double host_relative_speed = 1;       ///< of one host core at launching kernels
 };
 [[nodiscard]] Links links_of(const Cluster& cluster, const Partition& partition);
 

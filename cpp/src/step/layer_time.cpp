@@ -51,6 +51,17 @@ double add_products(const Context& c, const LayerWork& work, bool backward, Pass
   return experts_s;
 }
 
+/// Without a fixed capacity the host reads back how many tokens each expert will get before it sends them off, and so
+/// loses its lead over the device: it launches the experts while tokens travel to them, are sorted and worked on.
+/// (Megatron-Core, token_dispatcher.py: cuda_sync_point before the exchange; fused_a2a.py: a blocking dispatch.)
+double restart_s(const Context& c, const LayerWork& work, double expert_gemm_s, const PassTime& pass) {
+  if (c.job.capacity_factor > 0 || work.expert_forward_kernels == 0) return 0;
+  const double launching_s = host_s(c, work.expert_forward_kernels, work.expert_tensor_casts);
+  if (launching_s <= expert_gemm_s) return 0;
+  const compute::KernelCost streams = compute::streaming(c.device, work.routed_stream.forward_bytes, 0);
+  return launching_s - expert_gemm_s - sustained(c, streams).seconds - pass.ep_comm_s / 2;
+}
+
 PassTime layer_forward(const Context& c, const LayerWork& work) {
   PassTime pass;
   if (c.ledger != nullptr) c.ledger->begin(false);
@@ -66,12 +77,8 @@ PassTime layer_forward(const Context& c, const LayerWork& work) {
   note(c, Comm::context, pass);
   add_expert_comm(c, work, pass);
   note(c, Comm::expert, pass);
-  add_launch(c, pass, work.forward_kernels());
-  // Without a fixed capacity the host reads back how many tokens each expert got, and starts the experts with no lead
-  // over the device.
-  if (c.job.capacity_factor <= 0) {
-    pass.launch_s = std::max(pass.launch_s, c.job.software.host_gap_s * work.expert_forward_kernels - expert_gemm_s);
-  }
+  add_launch(c, pass, host_s(c, work.forward_kernels(), work.tensor_casts));
+  pass.launch_s = std::max(pass.launch_s, restart_s(c, work, expert_gemm_s, pass));
   return pass;
 }
 
@@ -93,8 +100,9 @@ PassTime layer_backward(const Context& c, const LayerWork& work, const PassTime&
   add_recompute(c, work, forward, pass);
   const bool whole = c.layout.recompute == Recompute::full;
   const double again = whole ? recompute_share(c) : 0;
-  add_launch(c, pass, work.backward_kernels() + again * work.forward_kernels(),
-             again * c.job.software.checkpoint_host_s);
+  const double launching_s =
+      host_s(c, work.backward_kernels() + again * work.forward_kernels(), (1 + again) * work.tensor_casts);
+  add_launch(c, pass, launching_s + again * c.job.software.checkpoint_host_s / c.links.host_relative_speed);
   return pass;
 }
 

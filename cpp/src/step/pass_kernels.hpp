@@ -71,13 +71,17 @@ inline void share_limit(const Context& c, PassTime& pass) {
   pass.held_back_j = 0;
 }
 
-/// Time that the device waits because the host, which launches `kernels` and does `more_s` beside, is slower.
-inline void add_launch(const Context& c, PassTime& pass, double kernels, double more_s = 0) {
+/// Time that the host needs to launch so many kernels, some of which cast tensors.
+inline double host_s(const Context& c, double kernels, double tensor_casts = 0) {
   const Software& software = c.job.software;
-  // The host runs ahead while the device waits for a slice of its ring (a message, not a collective).
-  const double covered_s =
-      pass.compute_s() + pass.cp_comm_s + (software.launches_behind_collectives ? pass.tp_comm_s : 0);
-  pass.launch_s += std::max(0.0, software.host_gap_s * kernels + more_s - covered_s);
+  return (kernels * software.host_gap_s + tensor_casts * software.tensor_cast_host_s) / c.links.host_relative_speed;
+}
+/// Time that the device waits because the host is slower.
+inline void add_launch(const Context& c, PassTime& pass, double host_s) {
+  // The host runs ahead while the device waits for a slice of its ring (a message, not a collective), or for tokens.
+  const double covered_s = pass.compute_s() + pass.cp_comm_s + pass.ep_comm_s +
+                           (c.job.software.launches_behind_collectives ? pass.tp_comm_s : 0);
+  pass.launch_s += std::max(0.0, host_s - covered_s);
 }
 
 /// What hidden communication still costs: it takes part of the SMs and of the memory bandwidth from the kernels that it

@@ -21,7 +21,7 @@ PassTime embedding_part(const Context& c) {
     const network::Group group{c.layout.tp, 1};
     pass.tp_comm_s = 2 * network::reduce_scatter_s(c.links, group, activation_bytes(c));
   }
-  add_launch(c, pass, embedding_kernels);
+  add_launch(c, pass, host_s(c, embedding_kernels));
   share_limit(c, pass);
   return pass;
 }
@@ -54,7 +54,7 @@ PassTime head_part(const Context& c) {
                      network::reduce_scatter_s(c.links, group, activation_bytes(c)) +
                      3 * network::all_reduce_s(c.links, group, 4 * size.tokens);  // maximum, sum, target logit
   }
-  add_launch(c, pass, head_products + loss_kernels);
+  add_launch(c, pass, host_s(c, head_products + loss_kernels));
   share_limit(c, pass);
   return pass;
 }

@@ -53,8 +53,17 @@ double distinct_devices(const Model& model, double devices) {
 
 double reachable_domains(const Model& model, double domains) {
   if (model.expert_groups == 0) return domains;
-  const double per_group = std::max(1.0, domains / static_cast<double>(model.expert_groups));
-  return std::min(domains, per_group * static_cast<double>(model.expert_groups_per_token));
+  const auto groups = static_cast<double>(model.expert_groups);
+  const auto chosen = static_cast<double>(model.expert_groups_per_token);
+  if (domains >= groups) return std::min(domains, domains / groups * chosen);
+  // A domain holds several groups, and is left out if none of them is chosen.
+  const double held = groups / domains;
+  double missed = 1;
+  for (std::int64_t choice = 0; choice < model.expert_groups_per_token; ++choice) {
+    const auto gone = static_cast<double>(choice);
+    missed *= std::max(0.0, groups - held - gone) / (groups - gone);
+  }
+  return domains * (1 - missed);
 }
 
 }  // namespace ampacity::workload

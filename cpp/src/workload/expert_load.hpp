@@ -25,7 +25,8 @@ namespace ampacity::workload {
 /// without repetition).
 [[nodiscard]] double distinct_devices(const Model& model, double devices);
 
-/// Node-limited routing (DeepSeek-V3, arXiv:2412.19437, section 2.1.2): how many of `domains` a token may reach.
+/// Node-limited routing (DeepSeek-V3, arXiv:2412.19437, section 2.1.2): how many of `domains` hold the groups of
+/// experts that a token may choose from (expected value, groups equally likely).
 [[nodiscard]] double reachable_domains(const Model& model, double domains);
 
 }  // namespace ampacity::workload

@@ -217,9 +217,12 @@ void add_casts(const Training& job, const Sizes& size, LayerWork& work) {
     const Stream casts = casts_of(job, linear, fused && second, fused && !second);
     if (fused) second = true;
     work.add(Operator::casts, casts);
+    const double tensors = job.precision == Precision::fp8 ? launches_of(job, linear) : 0;
+    work.tensor_casts += tensors;
     if (linear.kind != Operator::experts) continue;
     work.routed_stream += casts;
     work.expert_forward_kernels += casts.forward_kernels;
+    work.expert_tensor_casts += tensors;
   }
 }
 

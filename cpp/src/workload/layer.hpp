@@ -50,6 +50,8 @@ struct LayerWork {
   Stream stream;              ///< all memory-bound operators
   double products = 0;        ///< launches of matrix products in the forward pass
   double expert_forward_kernels = 0;  ///< launches of the forward pass for products of routed experts and their casts
+  double tensor_casts = 0;            ///< operands with a scale per tensor that a pass casts, one by one
+  double expert_tensor_casts = 0;     ///< of them, those of routed experts
   std::array<Stream, operator_count> streams{};  ///< the same by class
 
   void add(Operator kind, double tokens, double in, double out, double batch = 1) {

@@ -8,13 +8,26 @@ from ampacity._scoreboard.rows import Row
 
 
 class Reading(NamedTuple):
-    """The cells of a source (of some of its models, where they are named) that say nothing, or mean something else."""
+    """The cells of a source (of some of its models, devices, ... where they are named) that say nothing, or mean something else."""
 
     source_id: str
     cells: dict[str, str]
     note: str
     evidence: str
     models: tuple[str, ...] = ()
+    gpus: tuple[str, ...] = ()
+    releases: tuple[str, ...] = ()
+    precisions: tuple[str, ...] = ()
+
+    def concerns(self, row: Row) -> bool:
+        """Say whether a row is one of those that must be read so."""
+        told = (
+            (self.models, "model"),
+            (self.gpus, "gpu"),
+            (self.releases, "fw_version"),
+            (self.precisions, "precision_class"),
+        )
+        return self.source_id == row.source_id and all(not only or row.text(column) in only for only, column in told)
 
 
 READINGS = (
@@ -70,12 +83,66 @@ READINGS = (
         ),
         models=("Megatron-175B", "Megatron-530B"),
     ),
+    Reading(
+        source_id="nv_megatron_bridge",
+        cells={"mbs": "1", "vp": "12", "features": "moe_a2a_overlap=True"},
+        note="read as the recipe of its release",
+        evidence=(
+            "The page repeats the layout of 25.09. The recipe that the release carries (Megatron-Bridge v0.2.0, "
+            "scripts/performance/configs/qwen3/workload_base_configs.py, QWEN3_30B_A3B_H100_FP8_CS_BASE_CONFIG) has one "
+            "sequence a micro-batch, 12 virtual stages and overlapped exchange with experts, without CUDA graphs."
+        ),
+        models=("Qwen3-30B-A3B",),
+        gpus=("H100-80GB-SXM",),
+        releases=("NeMo 25.11",),
+    ),
+    Reading(
+        source_id="nv_megatron_bridge",
+        cells={"pp": "1", "vp": "1", "ep": "16", "dp": "16", "features": "moe_flex_dispatcher_backend=hybridep"},
+        note="read as the recipe of its release",
+        evidence=(
+            "The page repeats the layout of 26.02. The recipe that the release carries (Megatron-Bridge v0.3.1, "
+            "scripts/performance/configs/qwen/qwen3_workload_base_configs.py, QWEN3_30B_A3B_PRETRAIN_CONFIG_H100_FP8_CS_V1) "
+            "is that of the releases after it, whose steps take as long."
+        ),
+        models=("Qwen3-30B-A3B",),
+        gpus=("H100-80GB-SXM",),
+        releases=("NeMo 26.02.01",),
+    ),
+    Reading(
+        source_id="nv_megatron_bridge",
+        cells={"mbs": "1", "recompute": "none", "recompute_class": "none"},
+        note="micro-batch 1, recompute none: the recipe of its release",
+        evidence=(
+            "MXFP8 has one sequence a micro-batch and no recomputation in Megatron-Bridge v0.1.0 (scripts/performance/"
+            "configs/llama3/llama3_70b_llm_pretrain.yaml, gb200, fp8_mx) and v0.2.0 (llama3/workload_base_configs.py, "
+            "LLAMA3_70B_GB200_FP8_MX_BASE_CONFIG), as in later releases, whose steps of twice the batch take twice as long. "
+            "Two sequences are those of FP8 with a scale per tensor, beside it."
+        ),
+        models=("Llama3-70B",),
+        gpus=("GB200",),
+        releases=("NeMo 25.09", "NeMo 25.11"),
+        precisions=("mxfp8",),
+    ),
+    Reading(
+        source_id="nv_megatron_bridge",
+        cells={"features": "cuda_graph_impl=local; cuda_graph_scope=layer"},
+        note="read as captured layer by layer",
+        evidence=(
+            "Megatron-Bridge v0.1.0, scripts/performance/configs/qwen3/qwen3_30b_a3b_llm_pretrain.yaml: cuda_graphs: true "
+            "on B200 and GB200, which sets enable_cuda_graph (utils/helpers.py); capacities are padded, so that a whole layer "
+            "has static shapes."
+        ),
+        models=("Qwen3-30B-A3B",),
+        gpus=("B200", "GB200"),
+        releases=("NeMo 25.09",),
+    ),
 )
 
 
 def as_it_ran(row: Row) -> tuple[Row, str]:
     """Return the row as its source must be read, and a note where that differs from what the table says."""
     for reading in READINGS:
-        if reading.source_id == row.source_id and (not reading.models or row.text("model") in reading.models):
+        if reading.concerns(row):
             return row.replaced(reading.cells), reading.note
     return row, ""
