@@ -76,6 +76,7 @@ def test_full_iteration_recipes_fuse_the_experts():
     )
     assert (software.name, software.host_gap_s) == ("megatron-bridge-26.06", 0)
     assert (software.ep_exchange, software.ep_sms) == ("deduplicated", 32)
+    assert software.permutation_relative_speed == 1  # HybridEP's own kernels
     assert (software.attention_in_8_bits, software.head_in_8_bits) == (True, False)
 
 

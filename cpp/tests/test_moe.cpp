@@ -141,6 +141,20 @@ TEST_CASE("operands with a scale per tensor cost the host one by one") {
   CHECK(longer_s(Precision::mxfp8, false) == 0);
 }
 
+TEST_CASE("sorting tokens by expert is slower than streaming them, changing chunks between devices is not") {
+  Training job = testing::job_of("mixtral-8x7b", 64);
+  const Layout layout = spread(8, 8);
+  const auto moved = [&](ExpertExchange exchange, double speed) {
+    job.software.ep_exchange = exchange;
+    job.software.permutation_relative_speed = speed;
+    return workload::moe_layer(job, layout).streams[static_cast<std::size_t>(Operator::permutation)].forward_bytes;
+  };
+  const double once = moved(ExpertExchange::deduplicated, 1);
+  CHECK(moved(ExpertExchange::deduplicated, 0.5) == Approx(2 * once));
+  CHECK(moved(ExpertExchange::all_to_all, 1) == Approx(2 * once));
+  CHECK(moved(ExpertExchange::all_to_all, 0.5) == Approx(3 * once));
+}
+
 TEST_CASE("a fused block of experts moves what its middle need not: the activation's inputs and result") {
   Training job = testing::job_of("mixtral-8x7b", 64);
   job.precision = Precision::mxfp8;

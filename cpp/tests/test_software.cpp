@@ -140,3 +140,15 @@ TEST_CASE("what comes back from the host is not there yet when the loss is") {
   CHECK(here.workspace_bytes == away.workspace_bytes);  // of the loss: 128,256 logits a token
   CHECK(here.communication_bytes == away.communication_bytes);
 }
+
+TEST_CASE("a loss that its instructions hold up takes as long as they say, whatever the memory") {
+  const auto memory_bound_s = [](double rate) {
+    Training job = testing::job_of("llama-3.1-8b", 8);
+    job.software.loss_logits_per_sm_clock = rate;
+    return estimate(job, testing::cluster_of("dgx-h100-x1"), Layout{}).breakdown.memory_bound_s;
+  };
+  CHECK(memory_bound_s(1e3) == memory_bound_s(0));  // memory holds it up
+  const double slow_s = memory_bound_s(0.05) - memory_bound_s(0.1);
+  CHECK(slow_s > 0);
+  CHECK(memory_bound_s(0.025) - memory_bound_s(0.05) == Approx(2 * slow_s));
+}

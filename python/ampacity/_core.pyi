@@ -3806,6 +3806,8 @@ class Software:
         bytes of an activation on its way to its expert (1: sent in 8 bits, scales left out). From 0.5 to 4.
     ep_sms : float, optional
         multiprocessors that the exchange with experts keeps from the compute that it runs beside; 0: as comm_sm_fraction. From 0 to 1000.
+    permutation_relative_speed : float, optional
+        speed at which tokens are sorted by expert and put back, over streaming them once each way. From 0.05 to 2.
     comm_sm_fraction : float, optional
         what a second of collectives costs the compute that it runs beside, in seconds: SMs, memory bandwidth, prefetch held back; messages between two devices cost an eighth of it. From 0 to 1.
     copies_shards : bool, optional
@@ -3854,6 +3856,8 @@ class Software:
         bytes per logit at the fullest moment of the loss and its gradient. From 1 to 32.
     loss_bytes_per_logit : float, optional
         bytes that the loss moves per logit in both directions, the output product aside. From 2 to 200.
+    loss_logits_per_sm_clock : float, optional
+        logits that a multiprocessor takes through the loss and back in a clock; 0: as many as memory allows. From 0 to 1000.
     split_logit_bytes : float, optional
         the same where tensor parallelism splits the vocabulary; 0 = as logit_bytes. From 0 to 64.
     gradient_placeholders : bool, optional
@@ -3912,6 +3916,7 @@ class Software:
         ep_exchange: str = "all-to-all",
         ep_dispatch_bytes: float = 2.0,
         ep_sms: float = 0.0,
+        permutation_relative_speed: float = 1.0,
         comm_sm_fraction: float = 0.1,
         copies_shards: bool = False,
         copies_sequence_splits: bool = False,
@@ -3936,6 +3941,7 @@ class Software:
         optimizer_bytes: float = 12.0,
         logit_bytes: float = 6.0,
         loss_bytes_per_logit: float = 32.0,
+        loss_logits_per_sm_clock: float = 0.0,
         split_logit_bytes: float = 0.0,
         gradient_placeholders: bool = False,
         pipeline_keeps_gathered: bool = False,
@@ -3972,6 +3978,7 @@ class Software:
         ep_exchange: str = ...,
         ep_dispatch_bytes: float = ...,
         ep_sms: float = ...,
+        permutation_relative_speed: float = ...,
         comm_sm_fraction: float = ...,
         copies_shards: bool = ...,
         copies_sequence_splits: bool = ...,
@@ -3996,6 +4003,7 @@ class Software:
         optimizer_bytes: float = ...,
         logit_bytes: float = ...,
         loss_bytes_per_logit: float = ...,
+        loss_logits_per_sm_clock: float = ...,
         split_logit_bytes: float = ...,
         gradient_placeholders: bool = ...,
         pipeline_keeps_gathered: bool = ...,
@@ -4197,6 +4205,11 @@ class Software:
         bytes that the loss moves per logit in both directions, the output product aside
         """
     @property
+    def loss_logits_per_sm_clock(self) -> float:
+        """
+        logits that a multiprocessor takes through the loss and back in a clock; 0: as many as memory allows
+        """
+    @property
     def low_precision_norms(self) -> bool:
         """
         norms read and write 16 bits without casts, even where kernels are not fused
@@ -4215,6 +4228,11 @@ class Software:
     def parameter_overlap(self) -> bool:
         """
         updated weights are gathered while the forward pass runs
+        """
+    @property
+    def permutation_relative_speed(self) -> float:
+        """
+        speed at which tokens are sorted by expert and put back, over streaming them once each way
         """
     @property
     def pipeline_keeps_gathered(self) -> bool:

@@ -45,6 +45,7 @@ struct Software {
   ExpertExchange ep_exchange = ExpertExchange::all_to_all;
   double ep_dispatch_bytes = 2;
   double ep_sms = 0;
+  double permutation_relative_speed = 1;
   double comm_sm_fraction = 0.1;
   bool copies_shards = false;
   bool copies_sequence_splits = false;
@@ -69,6 +70,7 @@ struct Software {
   double optimizer_bytes = 12;
   double logit_bytes = 6;
   double loss_bytes_per_logit = 32;
+  double loss_logits_per_sm_clock = 0;
   double split_logit_bytes = 0;
   bool gradient_placeholders = false;
   bool pipeline_keeps_gathered = false;
@@ -125,6 +127,8 @@ struct Software {
         optional("ep_sms", &S::ep_sms, Range{0, 1000},
                  "multiprocessors that the exchange with experts keeps from the compute that it runs beside; 0: as "
                  "comm_sm_fraction"),
+        optional("permutation_relative_speed", &S::permutation_relative_speed, Range{0.05, 2},
+                 "speed at which tokens are sorted by expert and put back, over streaming them once each way"),
         optional(
             "comm_sm_fraction", &S::comm_sm_fraction, share,
             "what a second of collectives costs the compute that it runs beside, in seconds: SMs, memory bandwidth, "
@@ -179,6 +183,9 @@ struct Software {
                  "bytes per logit at the fullest moment of the loss and its gradient"),
         optional("loss_bytes_per_logit", &S::loss_bytes_per_logit, Range{2, 200},
                  "bytes that the loss moves per logit in both directions, the output product aside"),
+        optional(
+            "loss_logits_per_sm_clock", &S::loss_logits_per_sm_clock, Range{0, 1e3},
+            "logits that a multiprocessor takes through the loss and back in a clock; 0: as many as memory allows"),
         optional("split_logit_bytes", &S::split_logit_bytes, Range{0, 64},
                  "the same where tensor parallelism splits the vocabulary; 0 = as logit_bytes"),
         optional("gradient_placeholders", &S::gradient_placeholders,

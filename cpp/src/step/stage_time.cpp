@@ -26,6 +26,19 @@ PassTime embedding_part(const Context& c) {
   return pass;
 }
 
+/// The loss on the logits and its gradient, as fast as memory or the software's kernel allows; it draws as much either
+/// way.
+void add_loss(const Context& c, PassTime& pass, double logits) {
+  compute::KernelCost loss = compute::streaming(c.device, workload::loss_stream_bytes(c.job, c.layout), loss_kernels);
+  const double rate = c.job.software.loss_logits_per_sm_clock;
+  if (rate > 0) {
+    const double clock_hz = c.device.boost_clock_hz > 0 ? c.device.boost_clock_hz : c.device.tensor_clock_hz;
+    const double least_s = logits / (rate * static_cast<double>(c.device.sm_count) * clock_hz);
+    if (least_s > loss.seconds) loss = (least_s / loss.seconds) * loss;
+  }
+  add_stream(c, pass, loss);
+}
+
 PassTime head_part(const Context& c) {
   PassTime pass;
   const workload::Sizes size = workload::sizes_of(c.job, c.layout);
@@ -39,7 +52,7 @@ PassTime head_part(const Context& c) {
   add_backward_gemms(c, pass, precision, head);
   add_accumulation(c, pass, head);
   note(c, Operator::output_head, pass);
-  add_stream(c, pass, compute::streaming(c.device, workload::loss_stream_bytes(c.job, c.layout), loss_kernels));
+  add_loss(c, pass, head.tokens * head.out);
   note(c, Operator::loss, pass);
   if (!wide) {
     const workload::Stream casts = workload::head_casts(c.job, head);

@@ -150,8 +150,11 @@ void add_experts(const Training& job, const Layout& layout, const Sizes& size, L
   // DeepEP and HybridEP send tokens as they are and sort them on the experts' side alone.
   const bool sorts_twice = layout.ep > 1 && job.software.ep_exchange == ExpertExchange::all_to_all;
   const double pass = 2 * 2 * half * routed * size.hidden;
-  const double moved = sorts_twice ? 2 * pass : pass;
-  if (layout.ep > 1) work.routed_stream += {pass, pass, 0, 0};
+  // Between the devices of an all-to-all whole chunks change places, as fast as they can be streamed.
+  const double sorted = pass / job.software.permutation_relative_speed;
+  const double moved = sorts_twice ? sorted + pass : sorted;
+  const double at_experts = sorts_twice ? pass : sorted;
+  if (layout.ep > 1) work.routed_stream += {at_experts, at_experts, 0, 0};
   const double scores = 6 * 4 * split * experts;
   work.add(Operator::permutation, {moved, moved, 6, 6});
   work.add(Operator::router, {scores, scores, 6, 6});

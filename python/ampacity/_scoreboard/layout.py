@@ -100,7 +100,8 @@ def _feature_changes(row: Row) -> dict[str, Any]:
         changes["ep_overlap_fraction"] = _OVERLAPPED_EXCHANGE if graphs else _EAGERLY_OVERLAPPED_EXCHANGE
     changes |= exchange_changes(row)
     if "cross-entropy fusion" in features:
-        changes |= {"logit_bytes": 2, "loss_bytes_per_logit": 10}  # Transformer Engine's kernel, as in nemo-25.04
+        # Transformer Engine's kernel, as in nemo-25.04.
+        changes |= {"logit_bytes": 2, "loss_bytes_per_logit": 10, "loss_logits_per_sm_clock": 1.03}
     if "torchtitan" in row.lower("framework") and "compile" not in features:
         changes |= {"fused_kernels": False, "loss_bytes_per_logit": 48.0}
     if "megatron-fsdp" in features or "megatron_fsdp=true" in features:

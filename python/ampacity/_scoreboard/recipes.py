@@ -68,4 +68,6 @@ def exchange_changes(row: Row) -> dict[str, Any]:
     backend = re.search(r"dispatcher_backend=(\w+)", row.lower("features"))
     if backend is None or backend.group(1) not in _EXCHANGE_SMS or capacity_factor(row) > 0:
         return {}
-    return {"ep_exchange": "deduplicated", "ep_sms": _EXCHANGE_SMS[backend.group(1)]}
+    changes = {"ep_exchange": "deduplicated", "ep_sms": _EXCHANGE_SMS[backend.group(1)]}
+    # HybridEP has permutation kernels of its own; DeepEP leaves that to Transformer Engine.
+    return changes | ({"permutation_relative_speed": 1.0} if backend.group(1) == "hybridep" else {})
