@@ -31,6 +31,18 @@ def test_a_150_mw_site_carries_83000_gb200_at_960_w():
     assert capped.tokens_per_s > free.tokens_per_s
 
 
+def test_what_stands_outside_the_gpu_is_what_meta_provisions():
+    """150 MW for 83,000 GB200 are 1,807 W each at a PUE of 1.08 (Meta 2023): 1,673 W of IT at a cap of 960 W.
+
+    Tolerance 3 %: the count of GPUs is "about 83,000". Grace, NVLink switches, fans, NICs, switches, optics, storage and
+    losses of the supplies make up what the cap leaves.
+    """
+    cluster = amp.power.with_limits(amp.cluster(GB200), cap_w=960)
+    found = amp.estimate(llama(), cluster, LAYOUT)
+    it_w = found.power.it_peak_w / found.accelerators
+    assert it_w == pytest.approx(150e6 / 83_000 / 1.08, rel=0.03)
+
+
 @pytest.mark.parametrize("cluster", ["dgx-h100-x1", "dgx-b200-x1", "gb200-nvl72-x1", "dgx-a100-x1"])
 def test_caps_never_raise_throughput(cluster):
     found = amp.cluster(cluster)

@@ -34,8 +34,9 @@ FITTED_SOURCES = ("aiconfigurator", "flashattention")
 FITTED_GPUS = ("A100-80GB-SXM", "H100-80GB-SXM", "B200", "B200-SXM", "GB200")
 WIDE = 3.0  # prior of a fit that is to forget where it started
 # Long kernels, whose watts the fit sees, do not tell what a device draws before work from what it draws for memory: rows
-# of all lengths do, by way of the meter. Steps of the search for the least median error of each GPU.
+# of all lengths do, by way of the meter. Steps of the search for the least median error of each GPU, and what makes one.
 BY_METER = {"active_fraction": 0.01, "memory_j_per_byte": 2e-12}
+WORTH = 1e-3
 FORMATS = ("fp32", "tf32", "fp16", "bf16", "fp8", "fp8-block", "mxfp8", "nvfp4")
 
 
@@ -74,7 +75,7 @@ def by_meter(family: amp.Architecture, groups: Sequence[Group]) -> amp.Architect
             for change in (step, -step):
                 trial = family.replace(**{name: getattr(family, name) + change})
                 found = loss(trial)
-                if found < least:
+                if found < least - WORTH:
                     family, least, improved = trial, found, True
     return family
 
