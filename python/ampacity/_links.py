@@ -131,7 +131,7 @@ class LinkColumns(Columns):
 
     A row is one direction of a cable, by its number in ``network``, whose `Network.link_name` says where it runs. Rows are
     made when they are first asked for; on a cluster of 131,072 accelerators there are about a million. Without rows where
-    the links of a fabric are not simulated one by one (tori, dragonflies, single nodes).
+    the links of a fabric are not simulated one by one (tori, dragonfly+, single nodes).
     """
 
     __slots__ = ("_arrays", "network")

@@ -35,7 +35,8 @@ std::int64_t domain_of(const Cluster& cluster) {
   std::int64_t domain = cluster.partitions.front().node.scaleup_domain;
   const bool equal = std::all_of(cluster.partitions.begin(), cluster.partitions.end(),
                                  [&](const Partition& one) { return one.node.scaleup_domain == domain; });
-  if (equal || cluster.fabric.topology != Topology::fat_tree) return domain;
+  const bool rails = is_tree(cluster.fabric.topology) && cluster.fabric.topology != Topology::fat_tree;
+  if (equal || rails) return domain;
   std::int64_t first = 0;
   for (const Partition& partition : cluster.partitions) {
     domain = std::gcd(std::gcd(domain, partition.node.scaleup_domain), first);

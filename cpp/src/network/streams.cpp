@@ -47,12 +47,26 @@ Streams::Streams(const Network::Plan& plan, const StreamRules& rules, std::size_
   const std::uint32_t planes = plan.planes();
   const std::uint32_t hashed = rules.routing == Routing::d_mod_k ? 1 : rules.queue_pairs;
   parts_ = rules.routing == Routing::spray ? planes : (hashed + planes - 1) / planes * planes;
+  const bool adapts = rules.routing == Routing::spray || rules.routing == Routing::adaptive;
+  if (adapts && plan.wiring->dragonfly() != nullptr && planes == 1) {
+    adaptive_ = std::make_unique<Adaptive>(plan, rules.bytes_per_s);
+    parts_ = Adaptive::parts;
+    memory_.load_.resize(plan.all_links() + adaptive_->limits());
+  }
   base::fill(memory_.load_, 0.0F, rules_.threads);
   memory_.streams_.clear();
 }
 
 void Streams::throw_stopped() {
   throw Cancelled("the simulation of flows was stopped");
+}
+
+/// What all streams together leave of direct ways.
+void Streams::settle_adaptive() {
+  for (const Stream& one : memory_.streams_) adaptive_->add_between_groups(one.source, one.destination, one.demand);
+  adaptive_->settle_groups();
+  for (const Stream& one : memory_.streams_) adaptive_->add_within_groups(one.source, one.destination, one.demand);
+  adaptive_->settle_switches();
 }
 
 template <class Work>
@@ -96,8 +110,8 @@ void Streams::route(std::size_t index) {
   for (std::size_t i = index * block_streams; i < last; ++i) {
     const Stream& stream = memory_.streams_[i];
     std::uint32_t whole = 0;
-    const bool found =
-        (stream.back && add_back(stream, block, whole)) || add_links(stream.source, stream.destination, block, whole);
+    const bool found = (stream.back && !adaptive_ && add_back(stream, block, whole)) ||
+                       add_links(stream.source, stream.destination, block, whole);
     if (!found) block.cut_off.push_back({stream.source, stream.destination, stream.group});
     block.end.push_back(static_cast<std::uint32_t>(block.links.size()));
     block.whole.push_back(whole);
@@ -124,6 +138,7 @@ bool Streams::add_links(std::uint32_t source, std::uint32_t destination, Block& 
   const std::size_t first = links.size();
   const std::uint64_t connection = std::uint64_t{source} << 32U | destination;
   const std::uint64_t flow = base::mixed(base::mixed(rules_.seed) ^ connection);
+  if (adaptive_) return adaptive_->route(source, destination, flow, links, whole);
   whole = 2;
   if (add_hashed(source, destination, flow, block)) return true;
   whole = 0;
@@ -168,7 +183,20 @@ void Streams::each_link(std::size_t index, const Visit& visit) const {
   }
 }
 
+/// Streams fill the links of endpoints and their limits; on other links are their bytes only.
+void Streams::load_adaptive(std::size_t index) {
+  each_link(index, [&](const Stream& stream, std::uint32_t link, double share) {
+    const bool limit = adaptive_->is_limit(link);
+    if (limit || adaptive_->is_endpoint(link)) memory_.load_[link] += static_cast<float>(share) * stream.demand;
+    if (!limit) memory_.link_bytes[link] += share * stream.bytes;
+  });
+}
+
 void Streams::load(std::size_t index) {
+  if (adaptive_) {
+    load_adaptive(index);
+    return;
+  }
   each_link(index, [&](const Stream& stream, std::uint32_t link, double share) {
     memory_.load_[link] += static_cast<float>(share) * stream.demand;
     memory_.link_bytes[link] += share * stream.bytes;
@@ -189,7 +217,7 @@ bool Streams::find_full_links() {
 }
 
 bool Streams::find_full_links(std::size_t from, std::size_t to) {
-  const auto never_crowded = static_cast<float>(memory_.slowest_bytes_per_s_ / rules_.bytes_per_s);
+  const auto never_crowded = adaptive_ ? 0 : static_cast<float>(memory_.slowest_bytes_per_s_ / rules_.bytes_per_s);
   bool any = false;
   for (std::size_t link = from; link < to; ++link) {
     float& load = memory_.load_[link];
@@ -198,7 +226,7 @@ bool Streams::find_full_links(std::size_t from, std::size_t to) {
       load = 0;
       continue;
     }
-    load = static_cast<float>(load * rules_.bytes_per_s / plan_.bytes_per_s(static_cast<std::uint32_t>(link)));
+    load = static_cast<float>(load * rules_.bytes_per_s / bytes_per_s(static_cast<std::uint32_t>(link)));
     any = any || load > full;
   }
   return any;
@@ -282,7 +310,7 @@ void Streams::run(std::vector<Share> shares, GroupPaces& paces) const {
     run.paths.offset.push_back(static_cast<std::uint32_t>(run.paths.links.size()));
   }
   const auto flows = static_cast<std::uint32_t>(members.size());
-  for (const std::uint32_t link : known) run.capacity.push_back(plan_.bytes_per_s(link) / rules_.bytes_per_s);
+  for (const std::uint32_t link : known) run.capacity.push_back(bytes_per_s(link) / rules_.bytes_per_s);
   for (std::uint32_t flow = 0; flow < flows; ++flow) {
     for (std::uint32_t i = run.paths.offset[flow]; i + 1 < run.paths.offset[flow + 1]; ++i) {
       run.paths.times[i] *= static_cast<double>(members[flow]);
@@ -324,6 +352,7 @@ GroupPaces Streams::solve() {
   base::fill(paces.slowdown, 1.0F, rules_.threads);
   base::fill(paces.link, GroupPaces::no_link, rules_.threads);
   memory_.blocks_.resize((memory_.streams_.size() + block_streams - 1) / block_streams);
+  if (adaptive_) settle_adaptive();
   route_and_load();
   if (find_full_links()) {
     each_block([&](std::size_t block) { find_fullest(block); });
@@ -338,6 +367,9 @@ GroupPaces Streams::solve() {
     }
     paces.exact = count <= most_shares;
     if (paces.exact) run(crowded(), paces);
+  }
+  for (std::uint32_t& link : paces.link) {
+    if (adaptive_ && link != GroupPaces::no_link && adaptive_->is_limit(link)) link = adaptive_->cable_of(link);
   }
   for (const Block& block : memory_.blocks_) {
     paces.cut_off.insert(paces.cut_off.end(), block.cut_off.begin(), block.cut_off.end());

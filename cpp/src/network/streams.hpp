@@ -8,12 +8,14 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <mutex>
 #include <numeric>
 #include <vector>
 
 #include "base/large.hpp"
 #include "base/team.hpp"
+#include "network/adaptive.hpp"
 #include "network/plan.hpp"
 
 namespace ampacity::network {
@@ -149,6 +151,11 @@ class Streams {
   };
 
   [[noreturn]] static void throw_stopped();
+  void settle_adaptive();
+  [[nodiscard]] double bytes_per_s(std::uint32_t link) const {
+    return adaptive_ && adaptive_->is_limit(link) ? adaptive_->limit_bytes_per_s(link) : plan_.bytes_per_s(link);
+  }
+  void load_adaptive(std::size_t block);
   void route_and_load();
   void route(std::size_t block);
   bool add_links(std::uint32_t source, std::uint32_t destination, Block& block, std::uint32_t& whole) const;
@@ -172,6 +179,7 @@ class Streams {
   std::uint32_t parts_;
   std::size_t groups_;
   StreamMemory& memory_;
+  std::unique_ptr<Adaptive> adaptive_;  // sprayed streams of a dragonfly
 };
 
 class Streams::Write {

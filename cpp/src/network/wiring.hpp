@@ -13,6 +13,8 @@
 
 namespace ampacity::network {
 
+struct DragonflyPlaces;
+
 /// Both ends of a link, in its direction: endpoints come first, then switches.
 struct LinkEnds {
   std::uint32_t from = 0;
@@ -62,6 +64,8 @@ class Wiring {
   [[nodiscard]] virtual std::uint32_t cables() const = 0;  ///< directed
   [[nodiscard]] virtual std::uint32_t trunks() const { return 0; }
   [[nodiscard]] virtual double bytes_per_s(std::uint32_t link) const = 0;
+  /// Where everything is, if this is a dragonfly.
+  [[nodiscard]] virtual const DragonflyPlaces* dragonfly() const { return nullptr; }
   /// Whether hashed flows, too, spread over all cables of a trunk somewhere (WAN links between sites, which carry many
   /// flows on many wavelengths each), and the trunk of such a cable; of others the cable.
   [[nodiscard]] virtual bool evens_out() const { return false; }

@@ -52,14 +52,14 @@ std::uint8_t Paces::most_sites() const {
 
 bool has_links(const Cluster& cluster, std::size_t kinds) {
   const Node& first = cluster.partitions.front().node;
-  const bool rails = cluster.fabric.topology != Topology::fat_tree;
+  const bool rails = is_tree(cluster.fabric.topology) && cluster.fabric.topology != Topology::fat_tree;
   const auto fits = [&](const Partition& partition) {
     const Node& node = partition.node;
     return !rails || (node.scaleup_domain == first.scaleup_domain && node.accelerators == first.accelerators);
   };
   const auto begin = cluster.partitions.begin();
-  return cluster.fabric.tiers > 0 && is_tree(cluster.fabric.topology) &&
-         std::all_of(begin, begin + static_cast<std::ptrdiff_t>(kinds), fits);
+  const bool known = is_tree(cluster.fabric.topology) || cluster.fabric.topology == Topology::dragonfly;
+  return cluster.fabric.tiers > 0 && known && std::all_of(begin, begin + static_cast<std::ptrdiff_t>(kinds), fits);
 }
 
 }  // namespace ampacity::simulation

@@ -81,11 +81,11 @@ Network network_of(const Cluster& cluster, const SimulateOptions& options, const
 }
 
 void throw_no_links(const Cluster& cluster) {
-  throw InvalidSpec(
-      {{"network",
-        cluster.fabric.name,
-        "links are simulated one by one on fat trees only; where there are rails, for jobs on nodes of one size",
-        {}}});
+  throw InvalidSpec({{"network",
+                      cluster.fabric.name,
+                      "links are simulated one by one on fat trees and dragonflies only; where there are rails, for "
+                      "jobs on nodes of one size",
+                      {}}});
 }
 
 void check_cut_off(const Network& network, const network::GroupPaces& paces) {

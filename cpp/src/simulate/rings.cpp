@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <numeric>
 
 namespace ampacity::simulation {
 
@@ -16,7 +17,7 @@ std::vector<RingStream> ring_streams(std::span<const RingRun> runs) {
     }
     const std::int64_t leaving = std::min(run.members, run.length);
     const std::int64_t entering = std::min(next.members, next.length);
-    const std::int64_t count = std::max(leaving, entering);
+    const std::int64_t count = std::lcm(leaving, entering);
     const double part = 1.0 / static_cast<double>(count);
     for (std::int64_t k = 0; k < count; ++k) {
       const std::int64_t from = run.first + run.length - leaving + k % leaving;

@@ -23,8 +23,8 @@ struct RingStream {
   double bytes = 0;
 };
 
-/// From every domain to the next: in a run from each member to its peer there, between runs over as many streams as the
-/// larger domain has members. Runs are not empty.
+/// From every domain to the next: in a run from each member to its peer there, between runs over as many streams as
+/// share the members of both evenly. Runs are not empty.
 [[nodiscard]] std::vector<RingStream> ring_streams(std::span<const RingRun> runs);
 
 }  // namespace ampacity::simulation

@@ -66,8 +66,8 @@ struct Traffic {
   base::Large<double> received_bytes;  ///< of every device
 };
 
-/// Whether the links of a cluster's fabric are known: fat trees with or without rails. `kinds` of its partitions are
-/// used: rails join equal nodes only.
+/// Whether the links of a cluster's fabric are known: fat trees with or without rails, dragonflies. `kinds` of its
+/// partitions are used: rails join equal nodes only.
 [[nodiscard]] bool has_links(const Cluster& cluster, std::size_t kinds);
 
 /// Every link, expanded from what was kept of them.
