@@ -103,6 +103,11 @@ def test_failed_global_cables_are_gone_round():
     into = np.bincount(failed.links["to_node"], failed.links["bytes"], minlength=len(out))
     np.testing.assert_allclose(into[1024:], out[1024:], rtol=1e-9, atol=1e-9 * out.max())
     assert failed.step_time_s > whole.step_time_s
+    inside = whole.what_if(network_health=amp.NetworkHealth(failed_fraction=0.1, tier="within groups"))
+    dead = inside.links["bytes_per_s"] == 0
+    assert 0.05 < dead[inside.links["tier"] == 2].mean() < 0.15
+    assert inside.links["bytes"][dead].max() == 0
+    assert whole.step_time_s < inside.step_time_s < 1.5 * whole.step_time_s
     half = whole.what_if(network_health=amp.NetworkHealth(nics={70: 0.25}))
     assert half.step_time_s > whole.step_time_s
     up = int(np.flatnonzero((whole.links["from_node"] == 70) & (whole.links["tier"] == 1))[0])

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <limits>
+#include <utility>
 
 #include "base/random.hpp"
 #include "network/wiring.hpp"
@@ -181,7 +182,13 @@ void Adaptive::set_switch_limits(std::uint32_t group, const Detours& found) {
 
 void Adaptive::settle_switches() {
   for (std::uint32_t g = 0; g < at_.groups; ++g) {
-    const Detours found = detours_of(switches_[g]);
+    JoinedNodes& net = switches_[g];
+    for (std::size_t at = 0; at < net.demand.size(); ++at) {
+      // What would cross a failed cable on its way to another group goes round it as well.
+      if (net.capacity[at] > 0) continue;
+      net.demand[at] += std::exchange(net.beside[at], 0.0);
+    }
+    const Detours found = detours_of(net);
     set_switch_limits(g, found);
     direct_switches_.push_back(found.direct);
   }

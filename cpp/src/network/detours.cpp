@@ -20,10 +20,11 @@ class Solver {
   }
 
   Detours solve() {
-    if (!fits(1)) {
-      double most = 2;
+    double least = at_least();
+    if (!fits(least)) {
+      double most = 2 * least;
       while (!fits(most) && most < 1e6) most *= 2;
-      double least = most / 2;
+      least = most / 2;
       for (int i = 0; i < halvings; ++i) {
         const double middle = (least + most) / 2;
         (fits(middle) ? most : least) = middle;
@@ -48,6 +49,25 @@ class Solver {
         if (i != j) visit(i, j, i * n_ + j);
       }
     }
+  }
+
+  /// A use of links below which nothing fits: of a link by what is on it in any case, of a node's by all that it sends
+  /// or gets; 1 where links are not full.
+  [[nodiscard]] double at_least() const {
+    std::vector<double> sent(n_, 0);
+    std::vector<double> got(n_, 0);
+    double least = 1;
+    each([&](std::size_t i, std::size_t j, std::size_t at) {
+      const double crosses = net_.demand[at] + net_.beside[at];
+      sent[i] += crosses;
+      got[j] += crosses;
+      if (net_.capacity[at] > 0) least = std::max(least, net_.beside[at] / net_.capacity[at]);
+    });
+    for (std::size_t i = 0; i < n_; ++i) {
+      if (out_[i] > 0) least = std::max(least, sent[i] / out_[i]);
+      if (in_[i] > 0) least = std::max(least, got[i] / in_[i]);
+    }
+    return least;
   }
 
   /// Part of what goes over third nodes that takes a link of that capacity, among all links of that sum but one.
