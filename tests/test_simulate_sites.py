@@ -152,3 +152,23 @@ def test_kinds_of_devices_in_two_sites():
     assert sim.step_time_s < messages.step_time_s - 0.3
     threads = simulated(kinds, layout, SHOWN, threads=3)
     assert threads.step_time_s == sim.step_time_s
+
+
+@pytest.mark.parametrize("failed", [0.0, 0.05])
+@pytest.mark.parametrize("wan_m", [0.0, FAR_M])
+def test_hashed_bytes_are_conserved_site_by_site(failed, wan_m):
+    cluster = sites(2, WIDE, wan_m, routing="ecmp")
+    layout = amp.Layout(tp=8, pp=4, dp=16, zero_stage=1)
+    health = amp.NetworkHealth(failed_fraction=failed, tier="tier 1 to 2") if failed else None
+    sim = simulated(cluster, layout, SHOWN, seed=3, network_health=health)
+    links, sent = sim.links, sim.devices["sent_bytes"]
+    out = np.bincount(links["from_node"], links["bytes"])
+    into = np.bincount(links["to_node"], links["bytes"], minlength=len(out))
+    np.testing.assert_allclose(out[:512], sent, rtol=1e-9)
+    # Cables up to where the WAN links of both sites meet.
+    upwards = (links["tier"] == links["tier"].max()) & (links["from_node"] < links["to_node"])
+    spines, exchange = np.unique(links["from_node"][upwards]), np.unique(links["to_node"][upwards])
+    below = np.setdiff1d(np.arange(512, len(out)), np.concatenate([spines, exchange]))
+    np.testing.assert_allclose(into[below], out[below], rtol=1e-9)
+    for site in np.array_split(spines, 2):
+        assert into[site].sum() == pytest.approx(out[site].sum(), rel=1e-9)
