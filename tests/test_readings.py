@@ -96,6 +96,12 @@ def test_graphs_spare_the_host(features, hidden, gap):
     assert (software.host_gap_s > 0, software.tensor_cast_host_s > 0) == (gap, gap)
 
 
+def test_scopes_of_graphs():
+    scopes = "cuda_graph_impl=transformer_engine; cuda_graph_scope=['moe_router', 'moe_preprocess']"
+    software, _ = software_of(Row(0, {**BRIDGE, "fw_version": "NeMo 26.02", "features": scopes}))
+    assert (software.captures_attention, software.captures_router) == (False, True)
+
+
 @pytest.mark.parametrize(
     ("release", "ep", "mbs"), [("NeMo 25.11", "8", "1"), ("NeMo 26.02", "8", "2"), ("NeMo 26.02.01", "16", "2")]
 )

@@ -123,6 +123,22 @@ TEST_CASE("a slower host takes as much longer over its launches") {
   CHECK(estimate(job, cluster, spread(8, 8)).breakdown.launch_s == Approx(slow_s).epsilon(1e-12));
 }
 
+TEST_CASE("the host launches what no graph captures") {
+  Training job = testing::job_of("qwen3-30b-a3b", 64);
+  job.precision = Precision::mxfp8;
+  const workload::LayerWork eager = workload::moe_layer(job, spread(8, 8));
+  job.software.captures_router = true;
+  const workload::LayerWork routed = workload::moe_layer(job, spread(8, 8));
+  CHECK(eager.forward_kernels() - routed.forward_kernels() == 6 + 1);  // scores, and their product
+  CHECK(eager.backward_kernels() - routed.backward_kernels() == 6 + 2);
+  job.software.captures_attention = true;
+  const workload::LayerWork both = workload::moe_layer(job, spread(8, 8));
+  // Rotary embedding, norms, the core, and two products with three casts forward and five backward.
+  CHECK(routed.forward_kernels() - both.forward_kernels() == 2 + 4 + 1 + 2 * (1 + 3));
+  CHECK(routed.backward_kernels() - both.backward_kernels() == 2 + 6 + 2 + 2 * (2 + 5));
+  CHECK(both.stream.forward_bytes == eager.stream.forward_bytes);
+}
+
 TEST_CASE("operands with a scale per tensor cost the host one by one") {
   Training job = testing::job_of("qwen3-30b-a3b", 64);
   const Cluster cluster = testing::cluster_of("eos-10752");

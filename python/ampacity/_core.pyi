@@ -3832,6 +3832,10 @@ class Software:
         time that the host needs to launch one kernel. From 0 to 0.001.
     tensor_cast_host_s : float, optional
         time that the host needs to make one operand in 8 bits with a scale per tensor, beside launching its kernels. From 0 to 0.01.
+    captures_attention : bool, optional
+        attention, its projections and the norms are launched as a CUDA graph, which costs the host nothing.
+    captures_router : bool, optional
+        so is the router of a mixture of experts.
     launches_behind_collectives : bool, optional
         the host goes on launching kernels while the device is in a tensor-parallel collective.
     checkpoint_host_s : float, optional
@@ -3929,6 +3933,8 @@ class Software:
         head_in_8_bits: bool = False,
         host_gap_s: float = 0.0,
         tensor_cast_host_s: float = 0.0,
+        captures_attention: bool = False,
+        captures_router: bool = False,
         launches_behind_collectives: bool = True,
         checkpoint_host_s: float = 0.0,
         step_overhead_s: float = 0.0,
@@ -3991,6 +3997,8 @@ class Software:
         head_in_8_bits: bool = ...,
         host_gap_s: float = ...,
         tensor_cast_host_s: float = ...,
+        captures_attention: bool = ...,
+        captures_router: bool = ...,
         launches_behind_collectives: bool = ...,
         checkpoint_host_s: float = ...,
         step_overhead_s: float = ...,
@@ -4038,6 +4046,16 @@ class Software:
     def attention_relative_speed(self) -> float:
         """
         speed of its attention kernels over the best ones of that kind
+        """
+    @property
+    def captures_attention(self) -> bool:
+        """
+        attention, its projections and the norms are launched as a CUDA graph, which costs the host nothing
+        """
+    @property
+    def captures_router(self) -> bool:
+        """
+        so is the router of a mixture of experts
         """
     @property
     def checkpoint_host_s(self) -> float:

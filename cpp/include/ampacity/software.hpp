@@ -58,6 +58,8 @@ struct Software {
   bool head_in_8_bits = false;
   double host_gap_s = 0;
   double tensor_cast_host_s = 0;
+  bool captures_attention = false;
+  bool captures_router = false;
   bool launches_behind_collectives = true;
   double checkpoint_host_s = 0;
   double step_overhead_s = 0;
@@ -159,6 +161,9 @@ struct Software {
         optional("tensor_cast_host_s", &S::tensor_cast_host_s, Range{0, 1e-2},
                  "time that the host needs to make one operand in 8 bits with a scale per tensor, beside launching its "
                  "kernels"),
+        optional("captures_attention", &S::captures_attention,
+                 "attention, its projections and the norms are launched as a CUDA graph, which costs the host nothing"),
+        optional("captures_router", &S::captures_router, "so is the router of a mixture of experts"),
         optional("launches_behind_collectives", &S::launches_behind_collectives,
                  "the host goes on launching kernels while the device is in a tensor-parallel collective"),
         optional("checkpoint_host_s", &S::checkpoint_host_s, Range{0, 1},

@@ -229,6 +229,30 @@ void add_casts(const Training& job, const Sizes& size, LayerWork& work) {
   }
 }
 
+/// Takes kernels of a class, and of its products with their casts, from those that the host launches.
+void capture(const Training& job, Operator streams, Operator products, LayerWork& work) {
+  const Stream& stream = work.streams[static_cast<std::size_t>(streams)];
+  work.captured_forward_kernels += stream.forward_kernels;
+  work.captured_backward_kernels += stream.backward_kernels;
+  const Stream cast = products == Operator::router ? Stream{} : cast_launches(job.precision);
+  for (std::size_t i = 0; i < work.linear_count; ++i) {
+    if (work.linears[i].kind != products) continue;
+    work.captured_forward_kernels += 1 + cast.forward_kernels;
+    work.captured_backward_kernels += 2 + cast.backward_kernels;
+    if (job.precision == Precision::fp8 && products != Operator::router) work.tensor_casts -= 1;
+  }
+}
+
+void capture_graphs(const Training& job, LayerWork& work) {
+  if (job.software.captures_attention) {
+    capture(job, Operator::rotary, projections, work);
+    const Stream& norms = work.streams[static_cast<std::size_t>(Operator::norms_and_residuals)];
+    work.captured_forward_kernels += norms.forward_kernels + 1;  // and the core
+    work.captured_backward_kernels += norms.backward_kernels + 2;
+  }
+  if (job.software.captures_router && job.model.is_moe()) capture(job, Operator::router, Operator::router, work);
+}
+
 void count_products(const Training& job, LayerWork& work) {
   for (std::size_t i = 0; i < work.linear_count; ++i) {
     const double times = launches_of(job, work.linears[i]);
@@ -262,6 +286,7 @@ LayerWork dense_layer(const Training& job, const Layout& layout) {
   add_sequence_copies(job, layout, size, work);
   add_casts(job, size, work);
   count_products(job, work);
+  capture_graphs(job, work);
   return work;
 }
 
@@ -274,6 +299,7 @@ LayerWork moe_layer(const Training& job, const Layout& layout) {
   add_sequence_copies(job, layout, size, work);
   add_casts(job, size, work);
   count_products(job, work);
+  capture_graphs(job, work);
   return work;
 }
 

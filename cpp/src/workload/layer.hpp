@@ -49,9 +49,11 @@ struct LayerWork {
   Stream routed_stream;       ///< of `stream`, what grows with the tokens that a device gets
   Stream stream;              ///< all memory-bound operators
   double products = 0;        ///< launches of matrix products in the forward pass
-  double expert_forward_kernels = 0;  ///< launches of the forward pass for products of routed experts and their casts
-  double tensor_casts = 0;            ///< operands with a scale per tensor that a pass casts, one by one
-  double expert_tensor_casts = 0;     ///< of them, those of routed experts
+  double expert_forward_kernels = 0;    ///< launches of the forward pass for products of routed experts and their casts
+  double captured_forward_kernels = 0;  ///< launched as CUDA graphs: they cost the host nothing
+  double captured_backward_kernels = 0;
+  double tensor_casts = 0;                       ///< operands with a scale per tensor that a pass casts, one by one
+  double expert_tensor_casts = 0;                ///< of them, those of routed experts
   std::array<Stream, operator_count> streams{};  ///< the same by class
 
   void add(Operator kind, double tokens, double in, double out, double batch = 1) {
@@ -61,9 +63,14 @@ struct LayerWork {
     stream += more;
     streams[static_cast<std::size_t>(kind)] += more;
   }
-  /// All launches of a pass: matrix products (backward: of input and weight), attention (backward: and its row sums).
-  [[nodiscard]] double forward_kernels() const { return stream.forward_kernels + products + 1; }
-  [[nodiscard]] double backward_kernels() const { return stream.backward_kernels + 2 * products + 2; }
+  /// Launches of a pass by the host: matrix products (backward: of input and weight), attention (backward: and its row
+  /// sums), memory-bound operators, without those of CUDA graphs.
+  [[nodiscard]] double forward_kernels() const {
+    return stream.forward_kernels + products + 1 - captured_forward_kernels;
+  }
+  [[nodiscard]] double backward_kernels() const {
+    return stream.backward_kernels + 2 * products + 2 - captured_backward_kernels;
+  }
 };
 
 /// Sizes that all layers of a job share on one device.

@@ -108,6 +108,8 @@ def _feature_changes(row: Row) -> dict[str, Any]:
         changes["reduces_every_micro_batch"] = True
     if "rowwise" in row.lower("precision"):
         changes |= _ROWWISE
+    if graphs and "transformer_engine" in features:
+        changes |= {"captures_attention": "'attn'" in features, "captures_router": "'moe_router'" in features}
     if graphs and ("full_iteration" in features or "scope=layer" in features):
         changes |= {"host_gap_s": 0.0, "tensor_cast_host_s": 0.0}
     return changes
