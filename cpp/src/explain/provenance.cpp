@@ -117,7 +117,8 @@ std::vector<Provenance> provenance(const Training& job, const Cluster& cluster, 
                                              "memory_efficiency_fraction", "energy_j_per_flop", "sustained_fraction"});
   clerk.take(node, {"scaleup_efficiency_fraction", "scaleup_latency_s"});
   clerk.take(cluster.fabric, {"bytes_per_s_per_accelerator", "efficiency_fraction", "message_latency_s"});
-  clerk.take(job.software, {"kernel_relative_speed", "host_gap_s", "step_overhead_s", "comm_sm_fraction"});
+  clerk.take(job.software, {"kernel_relative_speed", "host_gap_s", "tensor_cast_host_s", "permutation_relative_speed",
+                            "loss_logits_per_sm_clock", "step_overhead_s", "comm_sm_fraction"});
   return clerk.all();
 }
 

@@ -40,6 +40,7 @@ void scale(Lever lever, double factor, Training& job, Cluster& cluster) {
   if (lever == Lever::latency) cluster.fabric.message_latency_s *= factor;
   if (lever == Lever::host) {
     job.software.host_gap_s *= factor;
+    job.software.tensor_cast_host_s *= factor;
     job.software.checkpoint_host_s *= factor;
   }
   if (lever == Lever::expert_imbalance) {
