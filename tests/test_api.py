@@ -177,9 +177,35 @@ def test_more_accelerators_are_faster_and_larger_models_slower():
     assert small.step_time_s < EST.step_time_s
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        amp.estimate,
+        lambda job, cluster, layout: amp.estimate(job=job, cluster=cluster, layout=layout),
+        amp.simulate,
+        amp.power.best_cap,
+    ],
+)
+def test_wrong_types_of_specs_are_all_named(call):
+    name = "meta-llama3-16k"
+    with pytest.raises(TypeError) as error:
+        call("llama-3.1-8b", name, (8, 16))
+    lines = str(error.value).split("\n")
+    assert lines[0] == (
+        "job = 'llama-3.1-8b': must be an ampacity.Training, not str; "
+        "ampacity.Training('llama-3.1-8b', global_batch=...) makes one"
+    )
+    assert lines[1].endswith(
+        f"must be an ampacity.Cluster, not str; ampacity.cluster({name!r}) finds it in the catalogue"
+    )
+    assert lines[2].startswith("layout = (8, 16): must be an ampacity.Layout, not tuple")
+
+
 def test_wrong_types_are_type_errors():
-    with pytest.raises(TypeError):
-        amp.estimate("llama-3.1-8b", CLUSTER)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="cluster = None"):
+        amp.site_power(None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="cluster = 'colossus-100k'"):
+        amp.bill_of_materials("colossus-100k")  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         amp.estimate(JOB, CLUSTER, 8)  # type: ignore[arg-type]
     with pytest.raises(TypeError):

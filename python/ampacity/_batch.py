@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ampacity import _core
+from ampacity._arguments import names_wrong_types
 from ampacity._columns import Columns, frozen, named
 from ampacity._core import Cluster, Estimate, EstimateColumns, Layout, Training
 
@@ -158,6 +159,7 @@ def _again(job: Training, cluster: Cluster, rows: int, inputs: dict[str, np.ndar
     return estimate_layouts(job, cluster, **whole)
 
 
+@names_wrong_types
 def estimate_layouts(
     job: Training,
     cluster: Cluster,

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from ampacity import _core
+from ampacity._arguments import names_wrong_types
 from ampacity._core import Cluster
 
 
@@ -74,6 +75,7 @@ class BillOfMaterials:
         return found | {"items": list(found["items"]), "unpriced": list(self.unpriced)}
 
 
+@names_wrong_types
 def bill_of_materials(cluster: Cluster) -> BillOfMaterials:
     """Count what the network of a cluster is made of.
 

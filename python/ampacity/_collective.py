@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ampacity import _core
+from ampacity._arguments import names_wrong_types
 from ampacity._ask import Mistakes
 from ampacity._core import Catalogue, Cluster, CollectiveEstimate, InvalidSpec, Problem
 from ampacity._lookup import Name
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
+@names_wrong_types
 def collective(
     operation: str,
     cluster: Cluster | Name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from ampacity._arguments import names_wrong_types
 from ampacity._collective_flows import Collective
 from ampacity._core import Cluster, CollectiveEstimate, InvalidSpec, Problem
 from ampacity._network import ROUTINGS_WITH_QUEUE_PAIRS, Network, rules_of
@@ -97,6 +98,7 @@ def _ranks(answer: CollectiveEstimate, accelerators: int) -> Integers:
     return first.reshape(-1, 1) + np.arange(answer.gpus) * answer.stride
 
 
+@names_wrong_types
 def on_links(
     answer: CollectiveEstimate,
     cluster: Cluster,

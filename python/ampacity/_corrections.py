@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ampacity import _core
+from ampacity._arguments import names_wrong_types
 from ampacity._core import Cluster, InvalidSpec, Problem
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def _points(group: Group) -> tuple[list[str], list[list[float]]]:
     return [group.key.precision] * int(take.sum()), [column[take].tolist() for column in columns]
 
 
+@names_wrong_types
 def with_measured_kernels(cluster: Cluster, kernels: str | os.PathLike[str] | MeasuredKernels = DATABASE) -> Cluster:
     """Return the cluster with kernels of its devices corrected where measurements cover their shapes.
 

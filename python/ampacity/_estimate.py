@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ampacity import _core
+from ampacity._arguments import names_wrong_types
 from ampacity._core import Cluster, Estimate, Layout, SearchResult, Training
 
 if TYPE_CHECKING:
     from ampacity._measured import MeasuredKernels
 
 
+@names_wrong_types
 def estimate(
     job: Training,
     cluster: Cluster,
@@ -74,6 +76,7 @@ def estimate(
     return _core.estimate(job, cluster, layout)
 
 
+@names_wrong_types
 def estimate_all(job: Training, cluster: Cluster, layouts: Sequence[Layout]) -> list[Estimate]:
     """Predict many layouts of one job; the loop runs in C++ without the interpreter.
 
@@ -107,6 +110,7 @@ def estimate_all(job: Training, cluster: Cluster, layouts: Sequence[Layout]) -> 
     return _core.estimate_all(job, cluster, layouts)
 
 
+@names_wrong_types
 def search(
     job: Training,
     cluster: Cluster,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from ampacity._arguments import names_wrong_types
 from ampacity._core import Cluster, Estimate, Layout, Training
 from ampacity._estimate import estimate
 from ampacity._failure_job import QUANTILES, JobStudy, job_study
@@ -143,6 +144,7 @@ class FailureStudy:
         return found
 
 
+@names_wrong_types
 def fail_links(
     cluster: Cluster,
     fraction: float,
@@ -275,6 +277,7 @@ def _result(network: Network, moved: Transfer, rank_bytes: float) -> TrafficResu
     )
 
 
+@names_wrong_types
 def with_bandwidth_ratio(cluster: Cluster, ratio: float) -> Cluster:
     """Return a cluster whose fabric reaches that share of the bandwidth that it did.
 

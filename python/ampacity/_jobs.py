@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ampacity._arguments import names_wrong_types
 from ampacity._columns import Immutable
 from ampacity._core import Cluster, InvalidSpec, Layout, Partition, Problem, Training
 from ampacity._simulate import Simulation, simulate
 
 
+@names_wrong_types
 def starting_at(cluster: Cluster, accelerator: int) -> Cluster:
     """Return the cluster with its accelerators counted from that one on; those before it come last.
 
@@ -121,6 +123,7 @@ class Jobs(Immutable):
         )
 
 
+@names_wrong_types
 def simulate_jobs(jobs: Sequence[tuple[Training, Layout]], cluster: Cluster, *, seed: int = 0, **options: Any) -> Jobs:
     """Simulate a step of each of several jobs that share a cluster, one behind the other.
 

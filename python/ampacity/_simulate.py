@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ampacity import _core
+from ampacity._arguments import names_wrong_types
 from ampacity._core import Cluster, Layout, Training
 from ampacity._devices import COLUMNS
 from ampacity._given import core_options, given_columns
@@ -278,6 +279,7 @@ def _again(job: Training, cluster: Cluster, layout: Layout, options: dict[str, A
     return Simulation(job, cluster, layout, **options)
 
 
+@names_wrong_types
 def simulate(
     job: Training,
     cluster: Cluster,

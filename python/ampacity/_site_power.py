@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from ampacity import _core
+from ampacity._arguments import names_wrong_types
 from ampacity._core import Cluster
 from ampacity._weather import Weather
 
@@ -254,6 +255,7 @@ class SitePower:
         return found
 
 
+@names_wrong_types
 def site_power(
     cluster: Cluster,
     *,

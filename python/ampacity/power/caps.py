@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ampacity import _core
+from ampacity._arguments import names_wrong_types
 from ampacity._core import Accelerator, CapPoint, Cluster, DeviceStates, HplPower, Layout, Training
 
 _WATTS_PER_MW = 1e6
 
 
+@names_wrong_types
 def with_limits(cluster: Cluster, *, cap_w: float = 0.0, locked_clock_hz: float = 0.0) -> Cluster:
     """Return the cluster with a power cap, a locked clock, or both (a power profile) on all its accelerators.
 
@@ -37,6 +39,7 @@ def with_limits(cluster: Cluster, *, cap_w: float = 0.0, locked_clock_hz: float 
     return _core.with_limits(cluster, cap_w, locked_clock_hz)
 
 
+@names_wrong_types
 def cap_sweep(
     job: Training,
     cluster: Cluster,
@@ -89,6 +92,7 @@ def cap_sweep(
     return _core.cap_sweep(job, cluster, layout, list(caps_w), site_mw * _WATTS_PER_MW, provision)
 
 
+@names_wrong_types
 def best_cap(
     job: Training,
     cluster: Cluster,
@@ -189,6 +193,7 @@ def peak_over_window_w(device: Accelerator, window_s: float) -> float:
     return _core.peak_over_window_w(device, window_s)
 
 
+@names_wrong_types
 def hpl_power(cluster: Cluster, *, accelerators: int | None = None, flops_per_s: float = 0.0) -> HplPower:
     """Return what a machine draws in the High-Performance Linpack benchmark, as the Top500 measures it.
 

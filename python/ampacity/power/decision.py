@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ampacity._arguments import names_wrong_types
 from ampacity._core import CapPoint, Cluster, InvalidSpec, Layout, PowerProfile, Problem, Training
 from ampacity._report import figure, seconds_text
 from ampacity.power.caps import best_cap, cap_sweep, device_states, with_limits
@@ -66,6 +67,7 @@ def _point(point: CapPoint) -> dict[str, Any]:
     return {key: getattr(point, key) for key in keys + more} | {"layout": point.layout.to_dict()}
 
 
+@names_wrong_types
 def choose_cap(
     job: Training,
     cluster: Cluster,
@@ -190,6 +192,7 @@ def _layout(layout: Layout) -> str:
     return " ".join(f"{key}={getattr(layout, key)}" for key in keys if getattr(layout, key) != 1)
 
 
+@names_wrong_types
 def with_profile(
     cluster: Cluster, profile: PowerProfile | str, job: Training | None = None, layout: Layout | None = None
 ) -> Cluster:

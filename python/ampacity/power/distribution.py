@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ampacity import _core
+from ampacity._arguments import names_wrong_types
 from ampacity._core import BreakerLevel, Cluster, DynamicBreakerLoad
 from ampacity._simulate import Simulation
 
@@ -71,6 +72,7 @@ class BreakerReport:
         return "\n".join(lines)
 
 
+@names_wrong_types
 def breaker_levels(cluster: Cluster, *, oversubscription_fraction: float = 0.0) -> list[BreakerLevel]:
     """Return a rack and the boards above it as the site's plant has them, filled with racks by their ratings.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 import numpy as np
 
 from ampacity import _core
+from ampacity._arguments import names_wrong_types
 from ampacity._columns import Immutable, Table, frozen
 from ampacity._core import (
     Cluster,
@@ -37,6 +38,7 @@ _ROWS_AT_A_TIME = 65_536
 _MOST_ROWS = 100_000_000
 
 
+@names_wrong_types
 def step_shape(
     job: Training | Simulation,
     cluster: Cluster | None = None,

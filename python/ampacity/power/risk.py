@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ampacity._arguments import names_wrong_types
 from ampacity._core import Cluster, InvalidSpec, Problem
 from ampacity.power.distribution import breaker_levels
 from ampacity.power.load import JobLoad, SiteLoad
@@ -192,6 +193,7 @@ def _check(jobs: Sequence[JobLoad], rating_w: float, accelerators: int, draws: i
         raise InvalidSpec(problems)
 
 
+@names_wrong_types
 def oversubscription(
     jobs: JobLoad | Sequence[JobLoad],
     cluster: Cluster,
