@@ -125,7 +125,7 @@ def report(title: str, families: dict[str, amp.Architecture], groups: Iterable[G
         key = group.key
         name = f"  {key.source:15s} {key.gpu:15s} {key.kernel:9s} {key.precision:9s}"
         found = errors(group, families[family_of(group)])
-        # Latencies of power rows are medians over three frameworks, two of which the reading does not describe.
+        # Latencies of power rows are means over engines, whose slower products are no property of devices.
         if group.watts is None:
             print(f"{name} latency {statistics(found.seconds)}")
         else:

@@ -2,12 +2,12 @@
 
 The open aiconfigurator database (NVIDIA, Apache-2.0) times layers of serving engines, not bare kernels:
 
-* its FP8 and FP4 layers quantise the activations (A) first. Bytes moved per element of A and seconds of extra kernels,
-  one value per format for all GPUs, fitted together with the families (``tools/fit_architectures.py``);
+* its FP8 and FP4 layers quantise the activations first (`engines`);
 * its attention applies RoPE and fills the key-value cache first: it reads and writes Q, K and V once, about 3 us more.
 
 Its watts are samples of a meter that averages over a second, taken in loops that last a second or much less: what
-`power_meter` makes of the watts that kernels draw. Rows below `RESOLVED_S` stand apart in summaries.
+`power_meter` makes of the watts that kernels draw. Times and watts of those rows are means over the engines that ran a shape.
+Rows below `RESOLVED_S` stand apart in summaries.
 """
 
 from __future__ import annotations
@@ -16,38 +16,22 @@ from typing import TYPE_CHECKING
 
 from ampacity import _core
 from ampacity._core import Accelerator
+from ampacity._scoreboard.engines import layer
 from ampacity._scoreboard.kernel_tables import AICONFIGURATOR, Group
 
 if TYPE_CHECKING:
     from ampacity._scoreboard.kernel_tables import Array
 
-# Format: (bytes moved per element of A, seconds of extra kernels).
-QUANTISE = {"fp8": (7.5, 11e-6), "fp8-block": (3.4, 4e-6), "nvfp4": (4.4, 6e-6)}
 PREPARE_S = 3e-6
 # Kernels from here on run for a second under the power meter of the aiconfigurator collector.
 RESOLVED_S = 1e-4
-
-
-def _stream(device: Accelerator, moved: Array, kernels: float = 1.0) -> tuple[Array, Array]:
-    return _core.streaming_costs(device, moved, 0 * moved + kernels)
-
-
-def _layer(device: Accelerator, precision: str, extents: tuple[Array, ...]) -> tuple[Array, Array]:
-    """Seconds and joules of a serving engine's linear layers, of m, n, k and batch."""
-    m, n, k, batch = extents
-    if precision not in QUANTISE:
-        return _core.gemm_costs(device, precision, m, n, k, batch, False)
-    per_element, launch_s = QUANTISE[precision]
-    more_s, more_j = _stream(device, per_element * m * k * batch)
-    # A layer takes microseconds, the controller of the limit averages over milliseconds.
-    return _core.layer_costs(device, precision, extents, more_s + launch_s, more_j + _core.active_w(device) * launch_s)
 
 
 def _gemm(group: Group, device: Accelerator) -> tuple[Array, Array]:
     shape, key = group.shape, group.key
     extents = (shape["m"], shape["n"], shape["k"], shape["batch"])
     if key.source == AICONFIGURATOR and not key.accumulate:
-        return _layer(device, key.precision, extents)
+        return layer(device, key.precision, extents)
     m, n, k, batch = extents
     return _core.gemm_costs(device, key.precision, m, n, k, batch, key.accumulate)
 
@@ -75,7 +59,8 @@ def _attention(group: Group, device: Accelerator) -> tuple[Array, Array]:
             more_s, more_j = _core.attention_costs(device, columns, backward)
             seconds, joules = seconds + more_s, joules + more_j
     if key.source == AICONFIGURATOR:
-        more_s, more_j = _stream(device, 4 * batch * seq * width * (heads + 2 * kv_heads))
+        moved = 4 * batch * seq * width * (heads + 2 * kv_heads)
+        more_s, more_j = _core.streaming_costs(device, moved, 0 * moved + 1.0)
         seconds, joules = seconds + more_s + PREPARE_S, joules + more_j + _core.active_w(device) * PREPARE_S
     return seconds, joules
 
@@ -85,14 +70,23 @@ def predicted(group: Group, device: Accelerator) -> tuple[Array, Array]:
     return _attention(group, device) if group.key.kernel == "attention" else _gemm(group, device)
 
 
+def _is_metered(group: Group) -> bool:
+    key = group.key
+    return group.watts is not None and key.source == AICONFIGURATOR and key.kernel == "gemm" and not key.accumulate
+
+
+def seconds_read(group: Group, device: Accelerator, seconds: Array) -> Array:
+    """Return what rows with watts have as their time: the mean over engines of layers that take `seconds` in one."""
+    from ampacity._scoreboard.power_meter import readings
+
+    return readings(group, device, "seconds", seconds) if _is_metered(group) else seconds
+
+
 def watts_read(group: Group, device: Accelerator, watts: Array) -> Array:
     """Return what the source's meter reads of every row, whose kernels draw `watts`."""
     from ampacity._scoreboard.power_meter import readings
 
-    key = group.key
-    if key.source != AICONFIGURATOR or key.kernel != "gemm" or key.accumulate:
-        return watts
-    return readings(group, device, _layer, watts)
+    return readings(group, device, "watts", watts) if _is_metered(group) else watts
 
 
 def source_names(group: Group) -> list[str]:

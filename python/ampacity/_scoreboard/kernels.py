@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ampacity._scoreboard.kernel_reading import predicted, source_names, watts_read
+from ampacity._scoreboard.kernel_reading import predicted, seconds_read, source_names, watts_read
 from ampacity._scoreboard.kernel_tables import Group, Rows, Table, read_tables
 from ampacity._scoreboard.result import ValidationRow, compared, skipped
 
@@ -31,6 +31,7 @@ def _compare(group: Group, rows: Rows, quantities: Sequence[str], found: dict[tu
     if group.watts is not None:
         drawn = joules / seconds
         read = watts_read(group, group.key.device, drawn)
+        columns["latency"] = (seconds_read(group, group.key.device, seconds), group.seconds)
         columns["watts"] = (read, group.watts)
         pairs = zip(read.tolist(), drawn.tolist(), strict=True)
         notes["watts"] = [f"the kernel draws {own:.0f} W" if meter != own else "" for meter, own in pairs]

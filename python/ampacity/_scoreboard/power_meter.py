@@ -22,13 +22,14 @@ from __future__ import annotations
 
 import functools
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ampacity import _core
 from ampacity._core import Accelerator, computes_in
+from ampacity._scoreboard.engines import TENSORRT_RC15, VLLM, Engine, layer
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
     Array = npt.NDArray[np.float64]
     Integers = npt.NDArray[np.int64]
 
-# Device, precision, and (m, n, k, batch) to seconds and joules of layers.
-Price = Callable[[Accelerator, str, "tuple[Array, ...]"], "tuple[Array, Array]"]
-
 # The collector's grid (base_ops/gemm.yaml): tokens, and features in and out.
 _EVEN_TOKENS = (16, 32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512, 768, *range(1024, 4353, 256))
 _TOKENS = np.array([*range(1, 16), *(m + more for m in _EVEN_TOKENS for more in (0, 1)), 8192, 16384, 32768])
@@ -49,6 +47,8 @@ _FEATURES = np.array([*_SMALL_FEATURES, 10240, 12288, 16384, 51200, 65536])
 _FORMATS = ("bf16", "fp8", "fp8-block", "nvfp4")
 _WEIGHT_BYTES = {"bf16": 2.0, "fp8": 1.0, "fp8-block": 1.0, "nvfp4": 0.5}
 _SCALED_BLOCKS = ("fp8-block", "nvfp4")  # from 128 features on
+_FP8 = ("fp8", "fp8-block")
+_QUANTITIES = ("seconds", "watts")
 _MOST_ELEMENTS = 2**31
 
 _WINDOW_S = 1.0
@@ -60,8 +60,8 @@ _WARM_TURNS = 7
 # Host time of a layer called eagerly on an x86 host, from which the collector reckons the turns: loops of several layers
 # are shorter for it.
 _HOST_S = {"bf16": 5e-5, "fp8": 8e-5, "fp8-block": 1.2e-4, "nvfp4": 1.2e-4}
-# Block-scaled weights take longer to make, and TensorRT-LLM's layer has the scales of FP4 weights reordered by the CPU:
-# seconds per weight.
+# Block-scaled weights, and vLLM's FP8 ones, take longer to make, and TensorRT-LLM's layer has the scales of FP4 weights
+# reordered by the CPU: seconds per weight.
 _SCALED_GAP_S = 0.09
 _PACKING_S = 1e-8
 # Gaps scatter from task to task. Order and lag of the rows of the published tables hardly tell by how much.
@@ -82,6 +82,7 @@ class Run(NamedTuple):
     """One pass of the collector: what ran, on how many GPUs at once, in which order."""
 
     workers: int
+    engine: Engine
     formats: tuple[str, ...] = _FORMATS
     shapes_outside: bool = True  # weights by weights, tokens within (TensorRT-LLM); else tokens outermost (vLLM)
     gap_s: float = 0.03  # between two loops tensors are made and graphs captured
@@ -95,8 +96,8 @@ class Run(NamedTuple):
     stop: Task | None = None
 
 
-_TENSORRT = Run(8)
-_VLLM = Run(8, shapes_outside=False, gap_s=0.016)
+_TENSORRT = Run(8, TENSORRT_RC15)
+_VLLM = Run(8, VLLM, shapes_outside=False, gap_s=0.016)
 _VLLM_FORMATS = ("bf16", "fp8-block", "nvfp4")
 # Hosts of GB200 take 1.6 times as long to call vLLM's eager layers.
 _GRACE = 1.6
@@ -166,17 +167,21 @@ def _copies(run: Run, name: str, weight_bytes: Array, l2_bytes: float) -> Array:
 
 
 class Loops(NamedTuple):
-    """Of each task: seconds before it, seconds that its kernels run before the first sample and after, their watts."""
+    """Of each task: seconds before it, seconds that its kernels run before the first sample and after, their watts.
+
+    And the seconds of one layer.
+    """
 
     gap_s: Array
     warm_s: Array
     loop_s: Array
     watts: Array
+    layer_s: Array
 
 
-def _timed(run: Run, tasks: Tasks, device: Accelerator, price: Price) -> Loops:
+def _timed(run: Run, tasks: Tasks, device: Accelerator) -> Loops:
     gap_s = np.full(len(tasks.m), run.gap_s)
-    warm_s, loop_s, watts = (np.zeros(len(tasks.m)) for _ in range(3))
+    warm_s, loop_s, watts, layer_s = (np.zeros(len(tasks.m)) for _ in range(4))
     for name in run.formats:
         here = np.flatnonzero(tasks.format == _FORMATS.index(name))
         if not len(here):
@@ -185,7 +190,7 @@ def _timed(run: Run, tasks: Tasks, device: Accelerator, price: Price) -> Loops:
             axis[index[here]].astype(float)
             for axis, index in ((_TOKENS, tasks.m), (_FEATURES, tasks.n), (_FEATURES, tasks.k))
         )
-        seconds, joules = price(device, name, (m, n, k, np.ones_like(m)))
+        seconds, joules = layer(device, name, (m, n, k, np.ones_like(m)), run.engine)
         if name == "fp8-block" and not run.shapes_outside:  # called eagerly: the device waits for the host
             period_s = np.maximum(seconds, run.eager_s)
             seconds, joules = period_s, joules + _core.active_w(device) * (period_s - seconds)
@@ -194,12 +199,12 @@ def _timed(run: Run, tasks: Tasks, device: Accelerator, price: Price) -> Loops:
         wanted_s = np.where(turn_s < _SHORT_S, _SHORT_LOOP_S, _LOOP_S)
         turns = np.clip(np.floor(wanted_s / turn_s) + 1, _FEWEST_TURNS, _MOST_TURNS)
         warm_s[here], loop_s[here] = _WARM_TURNS * copies * seconds, turns * copies * seconds
-        watts[here] = joules / seconds
-        if name in _SCALED_BLOCKS and (run.shapes_outside or name == "fp8-block"):
+        layer_s[here], watts[here] = seconds, joules / seconds
+        if name in (_SCALED_BLOCKS if run.shapes_outside else _FP8):
             # Weights above the size of the cache are kept from one task to the next.
             packed = np.where(copies > 1, copies * n * k, 0) if name == "nvfp4" else 0
             gap_s[here] = _SCALED_GAP_S + _PACKING_S * packed
-    return Loops(gap_s, warm_s, loop_s, watts)
+    return Loops(gap_s, warm_s, loop_s, watts, layer_s)
 
 
 def _owners(workers: int, busy_s: Array) -> Integers:
@@ -215,7 +220,7 @@ def _owners(workers: int, busy_s: Array) -> Integers:
 
 def _metered(workers: int, loops: Loops, between_w: float) -> Array:
     """Mean of the samples that the meter gives in each loop."""
-    gap_s, warm_s, loop_s, watts = loops
+    gap_s, warm_s, loop_s, watts, _ = loops
     owner = _owners(workers, gap_s + warm_s + loop_s)
     read = np.zeros(len(loop_s))
     for worker in range(workers):
@@ -247,18 +252,19 @@ def _expected(run: Run, loops: Loops, between_w: float) -> Array:
 
 
 @functools.lru_cache(maxsize=4)
-def _table(device: Accelerator, price: Price) -> npt.NDArray[np.float64]:
-    """Return readings (W) by format and place in the grid: means over the runs that hold a shape, NaN where none does."""
+def _table(device: Accelerator) -> npt.NDArray[np.float64]:
+    """Return both quantities by format and place in the grid: means over the runs that hold a shape, else NaN."""
     shape = (len(_FORMATS), len(_TOKENS), len(_FEATURES), len(_FEATURES))
-    total, count = np.zeros(shape), np.zeros(shape)
+    total, count = np.zeros((2, *shape)), np.zeros(shape)
     between_w = _core.device_states(device).stalled_w  # while the host makes tensors and graphs
     for run in _RUNS.get(device.name, (_TENSORRT, _VLLM)):
         formats = [name for name in run.formats if computes_in(device, name)]
         if not formats:
             continue
         tasks = _tasks(run, formats)
-        found = _expected(run, _timed(run, tasks, device, price), between_w)
-        np.add.at(total, tuple(tasks), found)
+        loops = _timed(run, tasks, device)
+        np.add.at(total[0], tuple(tasks), loops.layer_s)
+        np.add.at(total[1], tuple(tasks), _expected(run, loops, between_w))
         np.add.at(count, tuple(tasks), 1)
     with np.errstate(invalid="ignore"):
         return total / np.where(count > 0, count, np.nan)
@@ -269,17 +275,17 @@ def _places(axis: Integers, values: Array) -> tuple[Integers, npt.NDArray[np.boo
     return places, axis[places] == values
 
 
-def readings(group: Group, device: Accelerator, price: Price, watts: Array) -> Array:
-    """Return what the meter reads (W) for layers that draw `watts`; those where the collector's list has not the shape.
+def readings(group: Group, device: Accelerator, quantity: str, given: Array) -> Array:
+    """Return means over the engines that ran a shape: ``"seconds"`` of layers, or the ``"watts"`` that the meter reads.
 
-    `price` must be one function, not one of many alike: results are kept by it.
+    Shapes that the collector's list has not stay what was given.
     """
     name, shape = group.key.precision, group.shape
     if name not in _FORMATS:
-        return watts
+        return given
     (m, m_known), (n, n_known), (k, k_known) = (
         _places(axis, shape[key]) for axis, key in ((_TOKENS, "m"), (_FEATURES, "n"), (_FEATURES, "k"))
     )
-    found = _table(device, price)[_FORMATS.index(name), m, n, k]
+    found = _table(device)[_QUANTITIES.index(quantity), _FORMATS.index(name), m, n, k]
     known = m_known & n_known & k_known & (shape["batch"] == 1) & np.isfinite(found)
-    return np.where(known, found, watts)
+    return np.where(known, found, given)
