@@ -7,6 +7,7 @@
 
 #include "ampacity/kernels.hpp"
 #include "base/statistics.hpp"
+#include "compute/kernels.hpp"
 #include "scenario.hpp"
 #include "simulate/devices.hpp"
 #include "simulate/draws.hpp"
@@ -89,7 +90,7 @@ TEST_CASE("a device's resistance, and how air and liquid differ") {
 
 TEST_CASE("the same silicon under another limit draws the same before it computes") {
   const Accelerator device = cluster_of("meta-llama3-16k").partitions.front().node.accelerator;
-  const Accelerator lower = simulation::under_limit(device, 400);
+  const Accelerator lower = compute::under_limit(device, 400);
   CHECK(lower.tdp_w == 400);
   CHECK(active_w(lower) == Approx(active_w(device)));
   CHECK(simulation::least_limit_w(device) > active_w(device));

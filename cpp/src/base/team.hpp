@@ -85,14 +85,15 @@ class Team {
   std::size_t step_;
 };
 
-/// Gives all of an array one value; each thread is the first to touch its part.
+/// Makes an array so long and gives all of it one value; each thread is the first to touch its part.
 template <class Array, class Value>
-void fill(Array& array, const Value& value, std::size_t threads) {
+void assign(Array& array, std::size_t count, const Value& value, std::size_t threads) {
+  array.resize(count);
   constexpr std::size_t portion = 65536;
   const auto worker = [&] {
     return [&](std::size_t from, std::size_t to) { std::fill(array.data() + from, array.data() + to, value); };
   };
-  static_cast<void>(Team({}, portion).run(array.size(), threads_for(threads, array.size() / portion), worker));
+  static_cast<void>(Team({}, portion).run(count, threads_for(threads, count / portion), worker));
 }
 
 }  // namespace ampacity::base

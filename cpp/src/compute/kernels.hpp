@@ -37,6 +37,9 @@ struct GemmShape {
   double accumulator_bytes = 0;
 };
 [[nodiscard]] KernelCost gemm(const Accelerator& device, Precision precision, const GemmShape& shape);
+/// The same silicon under another limit: what its family states as shares of power before work stays what it is in
+/// watts, and so do its excursions.
+[[nodiscard]] Accelerator under_limit(const Accelerator& device, double limit_w);
 /// A product and the other kernels of its layer under one power limit, which holds for their mean.
 [[nodiscard]] KernelCost gemm_beside(const Accelerator& device, Precision precision, const GemmShape& shape,
                                      const KernelCost& others);

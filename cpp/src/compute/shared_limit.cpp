@@ -1,12 +1,18 @@
 // Kernels of one layer under one power limit. The controller averages over tens of milliseconds, a layer takes
 // fractions of one: its mean is held at the limit, and products run above it by what memory-bound kernels between them
 // leave.
-#include <algorithm>
-
 #include "compute/device.hpp"
 #include "compute/kernels.hpp"
 
 namespace ampacity::compute {
+
+Accelerator under_limit(const Accelerator& device, double limit_w) {
+  Accelerator other = device;
+  other.power_cap_w = 0;
+  other.set_tdp_w(limit_w);
+  other.peak_excursion_ratio *= device.tdp_w / limit_w;
+  return other;
+}
 
 KernelCost gemm_beside(const Accelerator& device, Precision precision, const GemmShape& shape,
                        const KernelCost& others) {
@@ -16,16 +22,12 @@ KernelCost gemm_beside(const Accelerator& device, Precision precision, const Gem
   if (found.held_back_j <= 0 || !within(found)) return found;
   // Supply and package are made for `peak_excursion_ratio` times the limit.
   const double own_w = device.limit_w();
-  Accelerator other = device;
-  other.power_cap_w = 0;
   double low_w = own_w;
   double high_w = device.peak_excursion_ratio * device.tdp_w;
   constexpr int halvings = 12;
   for (int i = 0; i < halvings; ++i) {
     const double limit_w = i == 0 ? high_w : 0.5 * (low_w + high_w);
-    other.set_tdp_w(limit_w);
-    other.peak_excursion_ratio = std::max(1.0, device.peak_excursion_ratio * device.tdp_w / limit_w);
-    const KernelCost cost = gemm(other, precision, shape) + others;
+    const KernelCost cost = gemm(under_limit(device, limit_w), precision, shape) + others;
     if (!within(cost)) {
       high_w = limit_w;
       continue;

@@ -54,11 +54,14 @@ std::array<std::int64_t, 3> torus_sides(std::int64_t n, std::int64_t dimensions)
   return sides;
 }
 
+std::int64_t members_in_domain(const Group& group, std::int64_t domain) {
+  return std::clamp<std::int64_t>(domain / std::max<std::int64_t>(group.stride, 1), 1, group.ranks);
+}
+
 Shape shape_of(const Links& links, const Group& group) {
   const std::int64_t domain = std::max<std::int64_t>(links.scaleup_domain, 1);
   const std::int64_t stride = std::max<std::int64_t>(group.stride, 1);
-  // Groups lie aligned: their members fill a domain, or each sits in a domain of its own.
-  const std::int64_t members = std::clamp<std::int64_t>(domain / stride, 1, group.ranks);
+  const std::int64_t members = members_in_domain(group, domain);
   const std::int64_t domains = (group.ranks + members - 1) / members;
   Shape shape;
   shape.ranks = static_cast<double>(group.ranks);

@@ -24,6 +24,10 @@ struct Shape {
   double uplink_slowdown = 1;      ///< of these NICs by uplinks that are fewer, or hashed; contained in it
 };
 
+/// Members of a group that lie in one scale-up domain of that size. Groups lie aligned: their members fill a domain, or
+/// each sits in a domain of its own.
+[[nodiscard]] std::int64_t members_in_domain(const Group& group, std::int64_t domain);
+
 [[nodiscard]] Shape shape_of(const Links& links, const Group& group);
 
 /// Sides of a compact block of at least n devices in a torus, shortest first; 1 where there is no such dimension. Exact

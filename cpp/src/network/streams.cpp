@@ -30,9 +30,8 @@ constexpr std::size_t many_kinds = 1000;
 
 }  // namespace
 
-StreamMemory::StreamMemory(const Network::Plan& plan, std::size_t threads)
-    : link_bytes(plan.all_links()), load_(plan.all_links()) {
-  base::fill(link_bytes, 0.0, threads);
+StreamMemory::StreamMemory(const Network::Plan& plan, std::size_t threads) {
+  base::assign(link_bytes, plan.all_links(), 0.0, threads);
   if (!plan.share.empty()) return;
   for (const NetworkTier& tier : plan.wiring->tiers()) {
     const bool first = slowest_bytes_per_s_ == 0;
@@ -51,9 +50,9 @@ Streams::Streams(const Network::Plan& plan, const StreamRules& rules, std::size_
   if (adapts && plan.wiring->dragonfly() != nullptr && planes == 1) {
     adaptive_ = std::make_unique<Adaptive>(plan, rules.bytes_per_s);
     parts_ = Adaptive::parts;
-    memory_.load_.resize(plan.all_links() + adaptive_->limits());
   }
-  base::fill(memory_.load_, 0.0F, rules_.threads);
+  const std::size_t limits = adaptive_ ? adaptive_->limits() : 0;
+  base::assign(memory_.load_, plan.all_links() + limits, 0.0F, rules_.threads);
   memory_.streams_.clear();
 }
 
@@ -347,10 +346,8 @@ void Streams::run(std::vector<Share> shares, GroupPaces& paces) const {
 
 GroupPaces Streams::solve() {
   GroupPaces paces;
-  paces.slowdown.resize(groups_);
-  paces.link.resize(groups_);
-  base::fill(paces.slowdown, 1.0F, rules_.threads);
-  base::fill(paces.link, GroupPaces::no_link, rules_.threads);
+  base::assign(paces.slowdown, groups_, 1.0F, rules_.threads);
+  base::assign(paces.link, groups_, GroupPaces::no_link, rules_.threads);
   memory_.blocks_.resize((memory_.streams_.size() + block_streams - 1) / block_streams);
   if (adaptive_) settle_adaptive();
   route_and_load();

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "step/pace.hpp"
+#include "network/shape.hpp"
 
 namespace ampacity::simulation {
 
@@ -40,7 +40,7 @@ double Cards::of_crew(std::size_t crew) const {
 double Cards::of_domains(std::size_t rank, const network::Group& group) const {
   double least = 0;
   for (std::size_t crew = 0; crew < q_.crews.size(); ++crew) {
-    const std::int64_t members = step::members_in_domain(group, q_.crews[crew].of(rank).links.scaleup_domain);
+    const std::int64_t members = network::members_in_domain(group, q_.crews[crew].of(rank).links.scaleup_domain);
     const double here = static_cast<double>(members) * of_rank(crew, rank);
     least = crew == 0 ? here : std::min(least, here);
   }

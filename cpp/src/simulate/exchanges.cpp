@@ -1,7 +1,5 @@
 #include "simulate/exchanges.hpp"
 
-#include <algorithm>
-
 #include "workload/attention_mask.hpp"
 #include "workload/stages.hpp"
 
@@ -24,14 +22,6 @@ Pattern::Kind context_kind(const Training& job, const Layout& layout) {
 
 }  // namespace
 
-float Paces::largest() const {
-  return slowdown.empty() ? 1 : *std::max_element(slowdown.begin(), slowdown.end());
-}
-
-void Paces::find_matter() {
-  matter = largest() > 1 || most_sites() > 1;
-}
-
 Pattern pattern_of(const Training& job, const Layout& layout, Exchange kind) {
   switch (kind) {
     case Exchange::tensor:
@@ -44,22 +34,6 @@ Pattern pattern_of(const Training& job, const Layout& layout, Exchange kind) {
       break;
   }
   return {{layout.zero_stage >= 3 ? workload::state_shards(layout) : 1, layout.tp}, Pattern::Kind::ring};
-}
-
-std::uint8_t Paces::most_sites() const {
-  return sites.empty() ? std::uint8_t{1} : *std::max_element(sites.begin(), sites.end());
-}
-
-bool has_links(const Cluster& cluster, std::size_t kinds) {
-  const Node& first = cluster.partitions.front().node;
-  const bool rails = is_tree(cluster.fabric.topology) && cluster.fabric.topology != Topology::fat_tree;
-  const auto fits = [&](const Partition& partition) {
-    const Node& node = partition.node;
-    return !rails || (node.scaleup_domain == first.scaleup_domain && node.accelerators == first.accelerators);
-  };
-  const auto begin = cluster.partitions.begin();
-  const bool known = is_tree(cluster.fabric.topology) || cluster.fabric.topology == Topology::dragonfly;
-  return cluster.fabric.tiers > 0 && known && std::all_of(begin, begin + static_cast<std::ptrdiff_t>(kinds), fits);
 }
 
 }  // namespace ampacity::simulation

@@ -1,7 +1,21 @@
-// What every link of the network carried: trunks spread over their cables when somebody asks.
+// Which links are known, and what every one of them carried: trunks spread over their cables when somebody asks.
+#include <algorithm>
+
 #include "simulate/traffic.hpp"
 
 namespace ampacity::simulation {
+
+bool has_links(const Cluster& cluster, std::size_t kinds) {
+  const Node& first = cluster.partitions.front().node;
+  const bool rails = is_tree(cluster.fabric.topology) && cluster.fabric.topology != Topology::fat_tree;
+  const auto fits = [&](const Partition& partition) {
+    const Node& node = partition.node;
+    return !rails || (node.scaleup_domain == first.scaleup_domain && node.accelerators == first.accelerators);
+  };
+  const auto begin = cluster.partitions.begin();
+  const bool known = is_tree(cluster.fabric.topology) || cluster.fabric.topology == Topology::dragonfly;
+  return cluster.fabric.tiers > 0 && known && std::all_of(begin, begin + static_cast<std::ptrdiff_t>(kinds), fits);
+}
 
 LinkColumns link_columns(const Traffic& traffic, double step_time_s) {
   LinkColumns columns;

@@ -55,6 +55,18 @@ struct Places {
 };
 [[nodiscard]] Places places_of(const Layout& layout);
 
+/// Which of the crews (each with its `first_set`, in rising order) a set belongs to, and where its sets end.
+template <class Crews>
+[[nodiscard]] std::size_t crew_of_set(const Crews& crews, std::size_t set) {
+  std::size_t crew = 0;
+  while (crew + 1 < crews.size() && set >= crews[crew + 1].first_set) ++crew;
+  return crew;
+}
+template <class Crews>
+[[nodiscard]] std::size_t end_set(const Crews& crews, std::size_t crew, const Places& places) {
+  return crew + 1 < crews.size() ? crews[crew + 1].first_set : places.sets();
+}
+
 /// What makes devices differ.
 struct Draws {
   std::uint64_t seed = 0;

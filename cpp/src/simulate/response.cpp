@@ -46,14 +46,6 @@ compute::KernelCost large_product(const Accelerator& device, Precision precision
 
 }  // namespace
 
-Accelerator under_limit(const Accelerator& device, double limit_w) {
-  Accelerator other = device;
-  other.power_cap_w = 0;
-  other.set_tdp_w(limit_w);
-  other.peak_excursion_ratio *= device.tdp_w / limit_w;
-  return other;
-}
-
 double least_limit_w(const Accelerator& device) {
   return lowest_over_active * active_w(device);
 }
@@ -70,14 +62,14 @@ Response::Response(const Training& job, const Layout& layout, const Accelerator&
   for (const RankSums& sums : plan.ranks) design_.push_back({1, watts_of(plan, sums, device).busy_w});
   answers_.resize(plan.ranks.size() * rungs_);
   const double top_hz = device.top_clock_hz();
-  const double free_s = large_product(under_limit(device, 1e3 * highest_w), job.precision).seconds;
+  const double free_s = large_product(compute::under_limit(device, 1e3 * highest_w), job.precision).seconds;
   const auto peak = [&](const Accelerator& limited) {
     const compute::KernelCost cost = large_product(limited, job.precision);
     return Peak{top_hz * free_s / cost.seconds, cost.joules / cost.seconds};
   };
   for (std::size_t rung = 0; rung < rungs_; ++rung) {
     const double limit_w = std::exp(log_lowest_ + static_cast<double>(rung) / rungs_per_log_);
-    const Accelerator limited = under_limit(device, limit_w);
+    const Accelerator limited = compute::under_limit(device, limit_w);
     const std::vector<Kernels> kernels = kernels_of(job, layout, limited, links);
     for (std::size_t rank = 0; rank < plan.ranks.size(); ++rank) {
       RankSums sums = plan.ranks[rank];

@@ -23,10 +23,6 @@ struct Peak {
   double watts = 0;
 };
 
-/// The same silicon under another limit: what the family states as a share of what lies between idle and the limit
-/// stays what it is in watts.
-[[nodiscard]] Accelerator under_limit(const Accelerator& device, double limit_w);
-
 /// The lowest limit under which a device still computes: a little more than it draws with clocks up and nothing to do.
 [[nodiscard]] double least_limit_w(const Accelerator& device);
 

@@ -59,16 +59,16 @@ void Run::add_crew(const step::Crew& crew, const std::array<std::size_t, 2>& kin
   CrewRun& run = crews.emplace_back();
   run.job = step::with_micro_batches(job, layout, crew.micro_batches);
   run.kinds = kinds;
-  const network::Links front = links_on(kinds[0]);
-  const network::Links rest = links_on(kinds[1]);
+  run.links = {links_on(kinds[0]), links_on(kinds[1])};
+  run.end_links = {end_links_on(kinds[0]), end_links_on(kinds[1])};
+  const auto& [front, rest] = run.links;
   const step::PartTimes front_parts = step::part_times(run.job, layout, device(kinds[0]), front);
   const step::PartTimes rest_parts =
       kinds[0] != kinds[1] ? step::part_times(run.job, layout, device(kinds[1]), rest) : front_parts;
   const step::PartTimes& behind = kinds[0] != kinds[1] ? rest_parts : front_parts;
-  const std::array<network::Links, 2> at_end{end_links_on(kinds[0]), end_links_on(kinds[1])};
-  run.plan = plan_of(
-      run.job, layout,
-      {{device(kinds[0]), front, front_parts, at_end.data()}, {device(kinds[1]), rest, behind, at_end.data() + 1}});
+  run.plan = plan_of(run.job, layout,
+                     {{device(kinds[0]), front, front_parts, run.end_links.data()},
+                      {device(kinds[1]), rest, behind, run.end_links.data() + 1}});
   if (has_flows() && cluster.fabric.sites > 1) {
     network::Links all = front;
     all.paths = distances_of(cluster);
@@ -82,14 +82,11 @@ void Run::add_crew(const step::Crew& crew, const std::array<std::size_t, 2>& kin
 }
 
 const CrewRun& Run::crew_of(std::size_t set) const {
-  std::size_t crew = 0;
-  while (crew + 1 < crews.size() && set >= crews[crew + 1].first_set) ++crew;
-  return crews[crew];
+  return crews[crew_of_set(crews, set)];
 }
 
 double Run::devices_of_stage(std::size_t crew) const {
-  const std::size_t end = crew + 1 < crews.size() ? crews[crew + 1].first_set : places.sets();
-  return static_cast<double>((end - crews[crew].first_set) * places.group());
+  return static_cast<double>((end_set(crews, crew, places) - crews[crew].first_set) * places.group());
 }
 
 void Run::prepare() {
@@ -129,24 +126,15 @@ void Run::prepare_network() {
     if (!options.network.whole()) throw_no_links(cluster);
     return;
   }
-  std::vector<network::Links> links;
-  for (const CrewRun& crew : crews) {
-    for (const std::size_t kind : crew.kinds) {
-      links.push_back(links_on(kind));
-      links.push_back(end_links_on(kind));
-    }
-  }
   std::vector<TrafficCrew> asked;
-  for (std::size_t i = 0; i < crews.size(); ++i) {
-    const CrewRun& crew = crews[i];
-    const network::Links* const own = links.data() + 4 * i;
+  for (const CrewRun& crew : crews) {
     const Accelerator& front = device(crew.kinds[0]);
     const Accelerator& rest = device(crew.kinds[1]);
     asked.push_back({crew.job,
                      crew.plan,
                      crew.first_set,
-                     {{{front, own[0]}, {rest, own[2]}}},
-                     {{{front, own[1]}, {rest, own[3]}}}});
+                     {{{front, crew.links[0]}, {rest, crew.links[1]}}},
+                     {{{front, crew.end_links[0]}, {rest, crew.end_links[1]}}}});
   }
   const TrafficQuestion question{cluster, layout, places, asked, options};
   traffic = traffic_of(question);

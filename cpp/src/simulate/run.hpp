@@ -48,7 +48,9 @@ struct Spreads {
 struct CrewRun {
   Training job;  ///< with the micro-batches of one of its replicas
   Plan plan;
-  std::array<std::size_t, 2> kinds{};  ///< partitions of the front stages' devices and of the others'
+  std::array<std::size_t, 2> kinds{};       ///< partitions of the front stages' devices and of the others'
+  std::array<network::Links, 2> links;      ///< of the same
+  std::array<network::Links, 2> end_links;  ///< of the same, with replicas on other kinds at the end of the step
   std::size_t first_set = 0;
   std::vector<Watts> watts;         // of each rank
   std::vector<StageMemory> memory;  // of each rank

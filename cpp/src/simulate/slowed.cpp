@@ -41,10 +41,12 @@ SlotCurves curves_of(const TrafficQuestion& q, const TrafficCrew& crew, Way Slow
 std::array<SlotCurves, 2> both_curves(const TrafficQuestion& q, const TrafficCrew& crew, Way Slower::* kind,
                                       const network::Group& group, const Paces& paces) {
   std::array<SlotCurves, 2> found;
+  if (!paces.matter()) return found;
   const Nodes nodes(paces.slowdown);
-  if (paces.largest() > 1) found[0] = curves_of(q, crew, kind, nodes, {});
-  const std::int64_t sites = paces.most_sites();
-  if (sites > 1) found[1] = curves_of(q, crew, kind, nodes, distances_of(q.cluster, group, sites));
+  if (paces.largest > 1) found[0] = curves_of(q, crew, kind, nodes, {});
+  if (paces.most_sites > 1) {
+    found[1] = curves_of(q, crew, kind, nodes, distances_of(q.cluster, group, paces.most_sites));
+  }
   return found;
 }
 
@@ -79,7 +81,7 @@ Nodes::Place Nodes::place_of(float slowdown) const {
 Slowed::Slowed(const TrafficQuestion& q, const Traffic& traffic) : traffic_(&traffic), places_(q.places) {
   const std::size_t sets = q.places.sets();
   const auto mark = [&](const Paces& paces) {
-    if (!paces.matter) return;
+    if (!paces.matter()) return;
     sets_.resize(sets, 0);
     const std::size_t each = paces.slowdown.size() / sets;
     for (std::size_t i = 0; i < paces.slowdown.size(); ++i) {
@@ -88,7 +90,7 @@ Slowed::Slowed(const TrafficQuestion& q, const Traffic& traffic) : traffic_(&tra
   };
   for (const Paces& paces : traffic.within) mark(paces);
   mark(traffic.between);
-  slow_ends_ = traffic.ends.matter;
+  slow_ends_ = traffic.ends.matter();
   if (slow_ends_) end_nodes_ = Nodes(traffic.ends.slowdown);
   for (const TrafficCrew& crew : q.crews) add_crew(q, crew);
   if (slow_ends_) find_longest_end(q.places);
@@ -99,9 +101,8 @@ void Slowed::find_longest_end(const Places& places) {
   const Paces& ends = traffic_->ends;
   for (std::int64_t rank = 0; rank < places.stages; ++rank) {
     for (std::size_t crew = 0; crew < crews_.size(); ++crew) {
-      const std::size_t end_set = crew + 1 < crews_.size() ? crews_[crew + 1].first_set : places.sets();
       const std::size_t first = places.first_device(crews_[crew].first_set, rank);
-      const std::size_t end = first + (end_set - crews_[crew].first_set) * places.group();
+      const std::size_t end = first + (end_set(crews_, crew, places) - crews_[crew].first_set) * places.group();
       for (const bool far : {false, true}) {
         if (far && ends.sites.empty()) continue;
         std::size_t slowest = end;
@@ -128,7 +129,7 @@ void Slowed::add_crew(const TrafficQuestion& q, const TrafficCrew& crew) {
   const network::Group neighbours{2, q.layout.accelerators() / q.layout.pp};
   curves.between = both_curves(q, crew, &Slower::stages, neighbours, traffic_->between);
   const network::Group replicas{q.layout.dp * q.layout.cp, q.layout.tp};
-  const network::Paths distances = distances_of(q.cluster, replicas, traffic_->ends.most_sites());
+  const network::Paths distances = distances_of(q.cluster, replicas, traffic_->ends.most_sites);
   for (std::size_t side = 0; side < 2 && slow_ends_; ++side) {
     const LinkedDevice& kind = crew.at_end[side];
     for (const bool far : {false, true}) {
@@ -142,9 +143,7 @@ void Slowed::add_crew(const TrafficQuestion& q, const TrafficCrew& crew) {
 }
 
 const CrewCurves& Slowed::of_set(std::size_t set) const {
-  std::size_t crew = 0;
-  while (crew + 1 < crews_.size() && set >= crews_[crew + 1].first_set) ++crew;
-  return crews_[crew];
+  return crews_[crew_of_set(crews_, set)];
 }
 
 void Slowed::fill(std::size_t set, std::span<double> seconds, std::span<std::array<double, 2>> delays_s) const {
@@ -154,7 +153,7 @@ void Slowed::fill(std::size_t set, std::span<double> seconds, std::span<std::arr
   const std::size_t ranks = crew.plan->ranks.size();
   for (std::size_t kind = 0; kind < kExchanges; ++kind) {
     const Paces& paces = traffic_->within[kind];
-    if (!paces.matter) continue;
+    if (!paces.matter()) continue;
     for (std::size_t rank = 0; rank < ranks; ++rank) {
       const float slowdown = paces.slowdown[set * ranks + rank];
       const bool far = paces.far(set * ranks + rank);
@@ -167,7 +166,7 @@ void Slowed::fill(std::size_t set, std::span<double> seconds, std::span<std::arr
       }
     }
   }
-  if (!traffic_->between.matter) return;
+  if (!traffic_->between.matter()) return;
   const std::size_t pairs = traffic_->pairs.size();
   std::vector<Nodes::Place> places(pairs);
   std::vector<const SlotCurves*> curves(pairs);
@@ -203,7 +202,7 @@ std::uint32_t Slowed::link_of(std::size_t set, std::size_t slot) const {
   std::uint32_t found = network::GroupPaces::no_link;
   double most_s = 0;
   for (std::size_t kind = 0; kind < kExchanges; ++kind) {
-    if (!traffic_->within[kind].matter) continue;
+    if (!traffic_->within[kind].matter()) continue;
     const SlotCurves& within = crew.within[kind][traffic_->within[kind].far(at) ? 1 : 0];
     if (within.slots == 0) continue;
     const double seconds = within.at(within.nodes.place_of(traffic_->within[kind].slowdown[at]), slot);
@@ -211,7 +210,7 @@ std::uint32_t Slowed::link_of(std::size_t set, std::size_t slot) const {
     most_s = seconds;
     found = traffic_->within[kind].link[at];
   }
-  for (std::size_t message = 0; message < 2 && traffic_->between.matter; ++message) {
+  for (std::size_t message = 0; message < 2 && traffic_->between.matter(); ++message) {
     const std::int32_t pair = crew.messages->pace[slot][message];
     if (pair < 0) continue;
     const std::size_t group = set * traffic_->pairs.size() + static_cast<std::size_t>(pair);

@@ -5,6 +5,7 @@
 
 #include "base/random.hpp"
 #include "base/team.hpp"
+#include "network/shape.hpp"
 #include "simulate/cards.hpp"
 #include "simulate/exchanges.hpp"
 #include "simulate/network_health.hpp"
@@ -12,7 +13,6 @@
 #include "simulate/sites.hpp"
 #include "simulate/stage_pairs.hpp"
 #include "simulate/volumes.hpp"
-#include "step/pace.hpp"
 #include "workload/stages.hpp"
 
 namespace ampacity::simulation {
@@ -51,10 +51,8 @@ class Builder {
     rules_ = {
         fabric.routing,    0, static_cast<std::uint32_t>(fabric.queue_pairs), cards_.bytes_per_s(), q_.options.threads,
         q_.options.proceed};
-    found_.sent_bytes.resize(q_.places.devices());
-    found_.received_bytes.resize(q_.places.devices());
-    base::fill(found_.sent_bytes, 0.0, rules_.threads);
-    base::fill(found_.received_bytes, 0.0, rules_.threads);
+    base::assign(found_.sent_bytes, q_.places.devices(), 0.0, rules_.threads);
+    base::assign(found_.received_bytes, q_.places.devices(), 0.0, rules_.threads);
   }
 
   Traffic build() {
@@ -66,9 +64,9 @@ class Builder {
     add_ends();
     found_.network = network_;
     found_.link_bytes = std::move(memory_.link_bytes);
-    for (Paces& paces : found_.within) paces.find_matter();
-    found_.between.find_matter();
-    found_.ends.find_matter();
+    for (Paces& paces : found_.within) paces.find_most();
+    found_.between.find_most();
+    found_.ends.find_most();
     return std::move(found_);
   }
 
@@ -99,12 +97,12 @@ class Builder {
 
   /// Members of a group whose ranks lie in one domain.
   [[nodiscard]] std::int64_t members(const network::Group& group, std::size_t crew, std::size_t rank) const {
-    return step::members_in_domain(group, q_.crews[crew].of(rank).links.scaleup_domain);
+    return network::members_in_domain(group, q_.crews[crew].of(rank).links.scaleup_domain);
   }
   [[nodiscard]] bool crosses(const network::Group& group) const {
     return std::any_of(q_.crews.begin(), q_.crews.end(), [&](const TrafficCrew& crew) {
       return std::any_of(crew.tasks.begin(), crew.tasks.end(), [&](const LinkedDevice& kind) {
-        return group.ranks > step::members_in_domain(group, kind.links.scaleup_domain);
+        return group.ranks > network::members_in_domain(group, kind.links.scaleup_domain);
       });
     });
   }
@@ -423,10 +421,8 @@ class Builder {
     });
     const GroupPaces paces = solved(streams);
     if (found_.ends.slowdown.empty()) {
-      found_.ends.slowdown.resize(q_.places.devices());
-      found_.ends.link.resize(q_.places.devices());
-      base::fill(found_.ends.slowdown, 1.0F, rules_.threads);
-      base::fill(found_.ends.link, GroupPaces::no_link, rules_.threads);
+      base::assign(found_.ends.slowdown, q_.places.devices(), 1.0F, rules_.threads);
+      base::assign(found_.ends.link, q_.places.devices(), GroupPaces::no_link, rules_.threads);
       sites_.start(found_.ends.sites, q_.places.devices());
     }
     const auto worker = [&] {
@@ -480,6 +476,11 @@ class Builder {
 };
 
 }  // namespace
+
+void Paces::find_most() {
+  if (!slowdown.empty()) largest = *std::max_element(slowdown.begin(), slowdown.end());
+  if (!sites.empty()) most_sites = *std::max_element(sites.begin(), sites.end());
+}
 
 Traffic traffic_of(const TrafficQuestion& question) {
   return Builder(question).build();

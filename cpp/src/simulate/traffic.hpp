@@ -35,12 +35,13 @@ struct Paces {
   base::Large<std::uint32_t> link;  ///< that limits the group; `network::GroupPaces::no_link` where none does
   std::vector<std::uint8_t> sites;  ///< that the group spans; empty where there is one site
 
-  void find_matter();
-  [[nodiscard]] float largest() const;
-  [[nodiscard]] std::uint8_t most_sites() const;
-  [[nodiscard]] bool far(std::size_t group) const { return !sites.empty() && sites[group] > 1; }
+  float largest = 1;  ///< of the slowdowns, and of the sites: known when all are
+  std::uint8_t most_sites = 1;
+
+  void find_most();
   /// Whether any group takes longer than within a site and alone.
-  bool matter = false;
+  [[nodiscard]] bool matter() const { return largest > 1 || most_sites > 1; }
+  [[nodiscard]] bool far(std::size_t group) const { return !sites.empty() && sites[group] > 1; }
 };
 
 /// What the slots of one crew wait for, as pairs.
@@ -94,11 +95,7 @@ struct TrafficQuestion {
   std::span<const TrafficCrew> crews;
   const SimulateOptions& options;
 
-  [[nodiscard]] std::size_t crew_of(std::size_t set) const {
-    std::size_t crew = 0;
-    while (crew + 1 < crews.size() && set >= crews[crew + 1].first_set) ++crew;
-    return crew;
-  }
+  [[nodiscard]] std::size_t crew_of(std::size_t set) const { return crew_of_set(crews, set); }
 };
 /// \throws Infeasible where failures cut devices off
 [[nodiscard]] Traffic traffic_of(const TrafficQuestion& question);

@@ -1,4 +1,5 @@
 #include "step/pace.hpp"
+#include "network/shape.hpp"
 
 #include <algorithm>
 
@@ -33,14 +34,10 @@ network::Links links_of(const Training& job, const Cluster& cluster, const Parti
   return links;
 }
 
-std::int64_t members_in_domain(const network::Group& group, std::int64_t domain) {
-  return std::clamp<std::int64_t>(domain / std::max<std::int64_t>(1, group.stride), 1, group.ranks);
-}
-
 network::Links links_at_end(std::span<const network::Links> kinds, std::size_t kind, const Layout& layout) {
   const network::Group replicas{layout.dp * layout.cp, layout.tp};
   const auto members = [&](const network::Links& links) {
-    return static_cast<double>(members_in_domain(replicas, links.scaleup_domain));
+    return static_cast<double>(network::members_in_domain(replicas, links.scaleup_domain));
   };
   network::Links links = kinds[kind];
   for (const network::Links& other : kinds) {

@@ -40,8 +40,6 @@ struct Pace {
 /// Links as the job uses them: with reduction in the network's switches only where it says so.
 [[nodiscard]] network::Links links_of(const Training& job, const Cluster& cluster, const Partition& partition);
 
-/// Members of a group that lie in one scale-up domain of that size.
-[[nodiscard]] std::int64_t members_in_domain(const network::Group& group, std::int64_t domain);
 /// Links of one of the kinds of devices that replicas lie on, as they reduce with those on the others: at the pace of
 /// the scale-up domain that sends least, by its members and their network cards.
 [[nodiscard]] network::Links links_at_end(std::span<const network::Links> kinds, std::size_t kind,

@@ -10,8 +10,8 @@ fixed order, one worker for each GPU of the node, each taking the next shape as 
 
 This module goes through that list on as many workers, with the seconds and watts that the device model has for each
 kernel, and reads the meter. Which worker took which shape hangs on milliseconds, so it does so several times with gaps
-that scatter, and takes the mean: the order of the published rows, which tells who took what, would bring the median error
-from 6.4 to 5.8 % on B200 and from 8.2 to 7.4 % on GB200.
+that scatter, and takes the mean. The order of the published rows, which tells who took what, would bring the median error
+from 6.4 to 5.8 % on B200 and from 8.2 to 7.4 % on GB200 (with all engines' layers alike, as in what follows).
 
 A few numbers are of the protocol, chosen on the watts of both GPUs: the seconds between two loops, those where weights have
 block scales, those to pack an FP4 weight, and of a layer called eagerly. B200's rows alone give 0.033 and 0.015 s between
