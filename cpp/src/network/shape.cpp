@@ -60,7 +60,6 @@ std::int64_t members_in_domain(const Group& group, std::int64_t domain) {
 
 Shape shape_of(const Links& links, const Group& group) {
   const std::int64_t domain = std::max<std::int64_t>(links.scaleup_domain, 1);
-  const std::int64_t stride = std::max<std::int64_t>(group.stride, 1);
   const std::int64_t members = members_in_domain(group, domain);
   const std::int64_t domains = (group.ranks + members - 1) / members;
   Shape shape;
