@@ -11,7 +11,6 @@ import pytest
 
 import ampacity as amp
 from ampacity import _core
-from ampacity._scoreboard import engines, power_meter
 from ampacity._validation import KINDS
 
 KERNELS = amp.validate("kernels")
@@ -122,95 +121,6 @@ def test_flash_attention_2_on_hopper_is_slower_in_its_products_only(head_dim):
     assert max(map(abs, errors)) < 0.05
 
 
-def watts_errors(gpu, long_only=False):
-    return [
-        abs(r.error_fraction)
-        for r in POWER.rows
-        if r.quantity == "watts" and f"/{gpu}/" in r.source_id and not (long_only and "below" in r.source_id)
-    ]
-
-
-def test_watts_as_the_meter_reads_them():
-    """Medians over all rows: 6.4 and 7.1 %; without the meter's window they were 16 and 17 %.
-
-    Neighbours (next m, equal time) differ by 9 and 13 %: which GPU of the node took which shape cannot be foreseen.
-    """
-    assert len(watts_errors("B200-SXM")) == len(watts_errors("GB200")) == 4500
-    assert statistics.median(watts_errors("B200-SXM")) <= 0.068
-    assert statistics.median(watts_errors("GB200")) <= 0.075
-    for gpu in ("B200-SXM", "GB200"):  # from 0.1 ms on, where loops last a second
-        assert statistics.median(watts_errors(gpu, long_only=True)) <= 0.05
-
-
-def test_rows_with_watts_are_means_over_engines():
-    """Times of products above 1 GFLOP: 8.4 and 8.6 %; read as TensorRT-LLM's alone they were 10 and 14 % off."""
-    with KINDS["gemm_power"].tables[0].open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    for gpu in ("B200-SXM", "GB200"):
-        errors = [
-            abs(r.error_fraction)
-            for r in POWER.rows
-            if r.quantity == "latency"
-            and (row := rows[int(r.row_id)])["gpu"] == gpu
-            and 2 * int(row["m"]) * int(row["n"]) * int(row["k"]) > 1e9
-        ]
-        assert len(errors) > 2500
-        assert statistics.median(errors) <= 0.09
-    # A product that both ran: the mean of the two. TensorRT-LLM's layer quantises for 11 us, vLLM's for one.
-    device = amp.accelerator("gb200")
-    shape = tuple(np.array([float(extent)]) for extent in (128, 4096, 4096, 1))
-    rt, vllm = (engines.layer(device, "fp8", shape, engine)[0][0] for engine in (engines.TENSORRT_RC15, engines.VLLM))
-    assert rt - vllm > 5e-6
-    place = next(i for i, r in enumerate(rows) if (r["gpu"], r["dtype"]) == ("GB200", "fp8"))
-    extents = tuple(np.array([float(rows[place].get(name, 1))]) for name in ("m", "n", "k", "batch"))
-    both = [engines.layer(device, "fp8", extents, engine)[0][0] for engine in (engines.TENSORRT_RC15, engines.VLLM)]
-    found = next(r for r in POWER.rows if r.quantity == "latency" and r.row_id == str(place))
-    assert found.predicted == pytest.approx(statistics.mean(both), rel=1e-9)
-
-
-def test_readings_name_what_the_kernel_itself_draws():
-    rows = [r for r in POWER.rows if r.quantity == "watts"]
-    assert sum("the kernel draws" in r.assumed for r in rows) > 0.99 * len(rows)
-    assert all(not r.assumed for r in POWER.rows if r.quantity == "latency")
-
-
-def meter(loop_s, watts, gap_s=0.02, workers=1):
-    loops = np.asarray(loop_s, dtype=float)
-    gaps_s, drawn = np.full(len(loops), gap_s), np.full(len(loops), float(watts))
-    return power_meter._metered(workers, power_meter.Loops(gaps_s, 0 * loops, loops, drawn, loops), 200.0)
-
-
-def test_a_meter_reads_means_of_the_last_second():
-    # One loop of a second after rest: samples at 0, 0.1, ... 1 s see 0, 10, ... 100 % of it.
-    assert meter([1.0 + 1e-9], 1000.0, gap_s=1.0)[0] == pytest.approx(200 + 800 * 0.5)
-    # Loops of 20 ms with as much between: half of the second, whichever loop.
-    assert meter([0.02] * 200, 1000.0)[-1] == pytest.approx(600, abs=9)  # one loop of the fifty in a second
-    # On many devices each has the list to itself every so often: the second is as full.
-    assert meter([0.02] * 800, 1000.0, workers=8)[-1] == pytest.approx(600, abs=9)
-    # Without gaps it is the kernel, from the second second on.
-    assert meter([0.5] * 6, 1000.0, gap_s=1e-12)[3:] == pytest.approx(1000)
-
-
-def test_what_warms_up_a_loop_is_in_the_first_sample():
-    gaps_s, loops_s = np.array([1.0]), np.array([1e-3])
-    read = power_meter._metered(
-        1, power_meter.Loops(gaps_s, np.array([0.25]), loops_s, np.array([1000.0]), loops_s), 200.0
-    )
-    assert read[0] == pytest.approx(0.75 * 200 + 0.25 * 1000)
-
-
-def test_passes_that_were_resumed_hold_each_task_once():
-    """The pass of vLLM on B200 began on one GPU and was resumed on eight: two halves of one list."""
-    first, rest = power_meter._RUNS["b200-sxm"][1:]
-    assert first.workers == 1
-    assert rest.workers == 8
-    whole = power_meter._tasks(first._replace(stop=None), first.formats)
-    halves = [power_meter._tasks(run, run.formats) for run in (first, rest)]
-    for column, both in zip(whole, zip(*halves, strict=True), strict=True):
-        assert np.array_equal(column, np.concatenate(both))
-    assert len(halves[0].m) == pytest.approx(44_756, abs=2)  # rows of the table before the first that is out of order
-
-
 def test_a_limit_that_kernels_share_holds_for_their_mean():
     """A product between memory-bound kernels draws what they leave of the limit, up to the excursion of supply and package."""
     device = amp.accelerator("b200-sxm")
@@ -244,14 +154,6 @@ def test_a_higher_limit_on_the_same_silicon_leaves_more_for_work():
     assert _core.active_w(high.replace(base_tdp_w=0)) > _core.active_w(high) + 30
     with pytest.raises(amp.InvalidSpec, match="base_tdp_w"):
         amp.gemm(high.replace(base_tdp_w=100), 1, 1, 1)
-
-
-def test_shapes_that_the_collector_did_not_run_are_as_drawn(tmp_path):
-    path = tmp_path / "own.csv"
-    path.write_text("gpu,dtype,m,n,k,latency_ms,power_w\nB200-SXM,bf16,1000,4000,4000,0.03,700\n", encoding="utf-8")
-    watts = next(r for r in amp.validate("gemm_power", path).rows if r.quantity == "watts")
-    assert not watts.assumed
-    assert watts.predicted == pytest.approx(amp.gemm(amp.accelerator("b200-sxm"), 1000, 4000, 4000).watts, rel=1e-6)
 
 
 def test_twenty_thousand_rows_take_about_a_second():

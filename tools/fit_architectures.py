@@ -36,6 +36,7 @@ WIDE = 3.0  # prior of a fit that is to forget where it started
 # Long kernels, whose watts the fit sees, do not tell what a device draws before work from what it draws for memory: rows
 # of all lengths do, by way of the meter. Steps of the search for the least median error of each GPU, and what makes one.
 BY_METER = {"active_fraction": 0.01, "memory_j_per_byte": 2e-12}
+IDLE_STEP_W = 4.0  # of each GPU's own power when idle, which differs by how it is cooled
 WORTH = 1e-3
 FORMATS = ("fp32", "tf32", "fp16", "bf16", "fp8", "fp8-block", "mxfp8", "nvfp4")
 
@@ -52,42 +53,54 @@ def read(files: Sequence[pathlib.Path], *, small: bool = False) -> list[Group]:
     return found
 
 
-def metered(group: Group, family: amp.Architecture) -> Any:
-    """Return logarithms of what the meter reads over what it read."""
-    device = group.key.device.replace(architecture=family)
+def metered(group: Group, family: amp.Architecture, idle_w: dict[str, float]) -> Any:
+    """Return logarithms of what the meter reads over what it read; GPUs without idle power of their own have the others'."""
+    others_w = float(np.mean(list(idle_w.values()))) if idle_w else group.key.device.idle_w
+    device = group.key.device.replace(architecture=family, idle_w=idle_w.get(group.key.gpu, others_w))
     seconds, joules = predicted(group, device)
     return np.log(watts_read(group, device, joules / seconds) / group.watts)
 
 
-def by_meter(family: amp.Architecture, groups: Sequence[Group]) -> amp.Architecture:
-    """Return the family with the parameters that the meter tells, by steps as long as any improves."""
+def by_meter(
+    family: amp.Architecture, idle_w: dict[str, float], groups: Sequence[Group]
+) -> tuple[amp.Architecture, dict[str, float]]:
+    """Return the family and the idle power of each GPU that the meter tells, by steps as long as any improves."""
 
-    def loss(trial: amp.Architecture) -> float:
+    def loss(trial: amp.Architecture, trial_w: dict[str, float]) -> float:
         found: dict[str, list[Any]] = {}
         for group in groups:
-            found.setdefault(group.key.gpu, []).append(metered(group, trial))
+            found.setdefault(group.key.gpu, []).append(metered(group, trial, trial_w))
         return float(np.mean([np.median(abs(np.concatenate(logs))) for logs in found.values()]))
 
-    least, improved = loss(family), True
+    least, improved = loss(family, idle_w), True
     while improved:
         improved = False
-        for name, step in BY_METER.items():
-            for change in (step, -step):
-                trial = family.replace(**{name: getattr(family, name) + change})
-                found = loss(trial)
-                if found < least - WORTH:
-                    family, least, improved = trial, found, True
-    return family
+        changes: list[tuple[amp.Architecture, dict[str, float]]] = []
+        for sign in (1, -1):
+            changes += [
+                (family.replace(**{name: getattr(family, name) + sign * step}), idle_w)
+                for name, step in BY_METER.items()
+            ]
+            changes += [(family, {**idle_w, gpu: idle_w[gpu] + sign * IDLE_STEP_W}) for gpu in idle_w]
+        for trial, trial_w in changes:
+            found = loss(trial, trial_w)
+            if found < least - WORTH:
+                family, idle_w, least, improved = trial, trial_w, found, True
+                break
+    return family, idle_w
 
 
-def fitted(family: amp.Architecture, groups: Sequence[Group], small: Sequence[Group]) -> amp.Architecture:
+def fitted(
+    family: amp.Architecture, groups: Sequence[Group], small: Sequence[Group]
+) -> tuple[amp.Architecture, dict[str, float]]:
     """Return the family fitted to groups, and if they have watts to all their rows by way of the meter."""
-    if not any(group.watts is not None for group in groups):
-        return fit(family, groups, prior=WIDE)[0]
+    idle_w = {group.key.gpu: group.key.device.idle_w for group in small}
+    if not idle_w:
+        return fit(family, groups, prior=WIDE)[0], idle_w
     for _ in range(2):
         family, _ = fit(family, [drawn(group) for group in groups], prior=WIDE, held=tuple(BY_METER))
-        family = by_meter(family, small)
-    return family
+        family, idle_w = by_meter(family, idle_w, small)
+    return family, idle_w
 
 
 def drawn(group: Group) -> Group:
@@ -119,7 +132,9 @@ def statistics(logs: Any) -> str:
     )
 
 
-def report(title: str, families: dict[str, amp.Architecture], groups: Iterable[Group]) -> None:
+def report(
+    title: str, families: dict[str, amp.Architecture], groups: Iterable[Group], idle_w: dict[str, float]
+) -> None:
     print(f"\n{title}")
     for group in groups:
         key = group.key
@@ -129,7 +144,7 @@ def report(title: str, families: dict[str, amp.Architecture], groups: Iterable[G
         if group.watts is None:
             print(f"{name} latency {statistics(found.seconds)}")
         else:
-            print(f"{name} watts   {statistics(metered(group, families[family_of(group)]))}")
+            print(f"{name} watts   {statistics(metered(group, families[family_of(group)], idle_w))}")
 
 
 def stranger(names: Sequence[str], families: dict[str, amp.Architecture]) -> amp.Architecture:
@@ -151,12 +166,12 @@ def report_left_out(families: dict[str, amp.Architecture], groups: Sequence[Grou
         siblings = [group for group in seen if family_of(group) == name and of_one_device(group.key.gpu) != gpu]
         if siblings:
             all_sizes = [group for group in small if family_of(group) == name and of_one_device(group.key.gpu) != gpu]
-            left = fitted(amp.architecture("generic"), siblings, all_sizes)
+            left, idle_w = fitted(amp.architecture("generic"), siblings, all_sizes)
             source = f"family fitted to {of_one_device(siblings[0].key.gpu)} only"
         else:
-            left = stranger([other for other in MEASURED if other != name], families)
+            left, idle_w = stranger([other for other in MEASURED if other != name], families), {}
             source = "mean of the other families"
-        report(f"Left out: {gpu} ({source})", {name: left}, mine)
+        report(f"Left out: {gpu} ({source})", {name: left}, mine, idle_w)
 
 
 def check() -> None:
@@ -200,14 +215,20 @@ def main() -> None:
     groups = read(arguments.files)
     small = [group for group in read(arguments.files, small=True) if group.watts is not None]
     families = {name: amp.architecture(name) for name in amp.Catalogue.builtin().names("architecture")}
+    idle_w: dict[str, float] = {}
     for name in MEASURED:
         mine = [group for group in groups if is_fitted(group) and family_of(group) == name]
         if mine and not arguments.no_fit:
-            families[name] = fitted(families[name], mine, [group for group in small if family_of(group) == name])
+            own = [group for group in small if family_of(group) == name]
+            families[name], own_w = fitted(families[name], mine, own)
+            idle_w |= own_w
             names = told_by(mine)
             print(f"{name}: " + ", ".join(f"{key} = {getattr(families[name], key):.3g}" for key in names))
-    report("Fitted families", families, filter(is_fitted, groups))
-    report("Never fitted: other GPUs, other libraries", families, (group for group in groups if not is_fitted(group)))
+            print("".join(f"{gpu}: idle_w = {value:.0f}\n" for gpu, value in own_w.items()), end="")
+    idle_w = idle_w or {group.key.gpu: group.key.device.idle_w for group in small}
+    report("Fitted families", families, filter(is_fitted, groups), idle_w)
+    others = (group for group in groups if not is_fitted(group))
+    report("Never fitted: other GPUs, other libraries", families, others, idle_w)
     if not arguments.no_fit:
         report_left_out(families, groups, small)
 

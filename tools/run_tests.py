@@ -41,7 +41,16 @@ def main() -> None:
     if not options.no_cpp:
         run_cpp_tests(python, env)
     if not options.no_python:
-        run(python, "-m", "pytest", "--benchmark-disable", *pytest_arguments, env=env)
+        run(
+            python,
+            "-m",
+            "pytest",
+            "--benchmark-disable",
+            "-n",
+            env["CMAKE_BUILD_PARALLEL_LEVEL"],
+            *pytest_arguments,
+            env=env,
+        )
     print("\nAll tests passed.")
 
 

@@ -7,12 +7,12 @@
 
 namespace ampacity::interval {
 
-// Half-widths in ln(step time): Student's t with 5.57 degrees of freedom, scales 0.0514 (dense) and 0.0615
+// Half-widths in ln(step time): Student's t with 5.51 degrees of freedom, scales 0.0511 (dense) and 0.0604
 // (experts), from 525 rows of 10 sources, each source weighted equally.
-inline constexpr double dense_half_width_50 = 0.0370;
-inline constexpr double dense_half_width_90 = 0.1012;
-inline constexpr double moe_half_width_50 = 0.0443;
-inline constexpr double moe_half_width_90 = 0.1212;
+inline constexpr double dense_half_width_50 = 0.0368;
+inline constexpr double dense_half_width_90 = 0.1008;
+inline constexpr double moe_half_width_50 = 0.0436;
+inline constexpr double moe_half_width_90 = 0.1192;
 inline constexpr double largest_job = 10752;  // accelerators
 // What the rows ran: device family with format, and software.
 inline constexpr std::array<std::string_view, 9> formats{
