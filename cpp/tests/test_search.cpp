@@ -95,6 +95,20 @@ TEST_CASE("a batch grows only where that gives accelerators work or much more th
   CHECK(found.global_batch < 1.1 * 2048);
 }
 
+TEST_CASE("where the batch grows, no smaller one that splits is faster") {
+  // 9,216 chips: 2,304 replicas of four take 2,304 or 4,608 sequences, both an eighth above a doubled wish of 2,048.
+  const Training job = testing::job_of("llama-3.1-8b");
+  const Cluster cluster = testing::cluster_of("tpu-v7-pod");
+  const SearchResult found = search(job, cluster);
+  LayoutChoice fixed;
+  for (const std::int64_t batch : {2048, 2304, 3072, 3456}) {
+    fixed.global_batch = batch;
+    const bool smaller = batch <= found.global_batch;
+    const double tokens_per_s = search(job, cluster, fixed, 1).candidates.front().tokens_per_s;
+    CHECK(tokens_per_s <= (smaller ? 1.0 : 1.25) * found.candidates.front().tokens_per_s * (1 + 1e-9));
+  }
+}
+
 TEST_CASE("experts are spread too") {
   const SearchResult found = search(testing::job_of("mixtral-8x7b", 1024), testing::cluster_of("eos-10752"));
   CHECK(found.best.ep > 1);

@@ -101,6 +101,14 @@ class Search {
     return true;
   }
 
+  /// The nearest batch that splits, at most a tenth above the target. Where a larger batch than wished is tried anyway,
+  /// one round less will do, if that is no less than wished. 0: none.
+  [[nodiscard]] std::int64_t batch_near_target(std::int64_t at_once) const {
+    const std::int64_t nearest = split_batch(target_batch_, at_once);
+    if (nearest * 10 <= target_batch_ * 11) return nearest;
+    return nearest - at_once >= wish_ ? nearest - at_once : 0;
+  }
+
   void try_schedules(Layout layout) {
     for (const std::int64_t vp : search_detail::virtual_stages(job_.model, choice_, layout.pp)) {
       layout.vp = vp;
@@ -108,8 +116,8 @@ class Search {
         layout.micro_batch = micro_batch;
         // The interleaved schedule wants micro-batches in multiples of the pipeline, DualPipe in pairs.
         const std::int64_t at_once = layout.dp * micro_batch * search_detail::multiple_of_batches(layout);
-        const std::int64_t batch = choice_.global_batch ? *choice_.global_batch : split_batch(target_batch_, at_once);
-        if (batch * 10 > target_batch_ * 11) continue;
+        const std::int64_t batch = choice_.global_batch ? *choice_.global_batch : batch_near_target(at_once);
+        if (batch < 1) continue;
         job_.global_batch = batch;
         if (!step::can_run(job_, layout)) continue;
         ++possible_;
