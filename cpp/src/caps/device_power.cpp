@@ -24,9 +24,7 @@ constexpr double response_time_constants = 3;
 /// A burst of matrix products before any controller acts: at the highest clock, up to what power supply and package are
 /// designed for (EDPp of NVIDIA and OCP: about 1.5 times the TDP for milliseconds).
 double excursion_w(const Accelerator& device) {
-  Accelerator unlimited = device;
-  unlimited.power_cap_w = 0;
-  unlimited.set_tdp_w(device.peak_excursion_ratio * device.tdp_w);
+  const Accelerator unlimited = compute::under_limit(device, device.peak_excursion_ratio * device.tdp_w);
   return std::max(compute::busiest_w(unlimited), compute::busiest_w(device));
 }
 

@@ -29,9 +29,10 @@ void Run::fill_rank(std::size_t set, std::int64_t rank, double last_s) {
   const double communication_s = sums.communication_s + end.replicas.exposed_s + end.norm_s;
   const double host_s = sums.host_s + end.offload_s + plan.overhead_s;
   const double tasks_network_s = network_s[set * plan.ranks.size() + index];
-  const double pipeline_s = end_s - slowest_s - sums.fixed_s() - tasks_network_s;
+  // Differences of sums: nobody waits is a rounding error, which must not turn out below zero.
+  const double pipeline_s = std::max(0.0, end_s - slowest_s - sums.fixed_s() - tasks_network_s);
   // Kinds of devices differ behind the pipelines too.
-  const double replicas_s = last_s - end_s + (longest_tail_s - plan.tail_s(sums));
+  const double replicas_s = std::max(0.0, last_s - end_s + (longest_tail_s - plan.tail_s(sums)));
   const Watts& w = crew.watts[index];
   const double fixed_j =
       end.optimizer.joules + communication_s * w.communicating_w + (host_s + pipeline_s + replicas_s) * w.stalled_w;

@@ -1,6 +1,7 @@
 #include "simulate/options.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <utility>
 
@@ -74,7 +75,8 @@ void check_resolution(double resolution_s, double step_time_s) {
 
 void check_cap(const std::string& path, double cap_w, const Accelerator& device, std::vector<Problem>& problems) {
   const std::size_t before = problems.size();
-  check(path, cap_w, {least_limit_w(device), device.tdp_w}, problems);
+  // Up to a tenth of a watt: what is named as allowed must be a number that people can give.
+  check(path, cap_w, {std::ceil(10 * least_limit_w(device)) / 10, device.tdp_w}, problems);
   if (problems.size() == before) return;
   problems.back().hint = device.name + " idles at " + base::number_text(device.idle_w) +
                          " W, and draws the lowest limit before it computes anything";
