@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 import time
@@ -114,6 +115,28 @@ def test_estimate_json_is_the_python_answer():
     job = ampacity.Training("llama-3.1-8b", global_batch=64)
     best = ampacity.search(job, ampacity.cluster("dgx-h100-x1"), global_batch=64)
     assert printed == ampacity.estimate(job, ampacity.cluster("dgx-h100-x1"), best.best).to_dict()
+
+
+def test_a_run_of_unknown_length_is_told_by_the_day():
+    text = answer("estimate", "mixtral-8x7b", "--on", "dgx-b200-x1")
+    assert "--tokens" in text
+    assert "goodput" not in text
+    day = re.search(r"a day of steps is ([\d.]+) ([MGT]) tokens", text)
+    per_s = re.search(r"([\d,]+) tokens/s\n", text)
+    assert day
+    assert per_s
+    tokens = float(day[1]) * {"M": 1e6, "G": 1e9, "T": 1e12}[day[2]]
+    assert tokens == pytest.approx(86400 * float(per_s[1].replace(",", "")), rel=0.006)  # three digits
+    assert "goodput" in answer("estimate", "mixtral-8x7b", "--on", "dgx-b200-x1", "--tokens", "1e12")
+
+
+@pytest.mark.parametrize(
+    ("days", "text"), [(2e-4, "17.3 s"), (0.0115, "16.6 minutes"), (0.04, "57.6 minutes"), (0.1, "2.4 hours")]
+)
+def test_durations_have_no_exponents(days, text):
+    from ampacity._report import _duration
+
+    assert _duration(days) == text
 
 
 def test_estimate_text():

@@ -53,7 +53,9 @@ def one_stage():
 def test_nobody_waits_for_less_than_nothing(variability):
     """Waits are differences of sums of seconds; without a pipeline they are rounding errors of either sign."""
     job = amp.Training("llama-3.1-8b", global_batch=64)
-    sim = amp.simulate(job, amp.cluster("dgx-h100-x1"), amp.Layout(tp=2, dp=4, recompute="full"), variability=variability)
+    sim = amp.simulate(
+        job, amp.cluster("dgx-h100-x1"), amp.Layout(tp=2, dp=4, recompute="full"), variability=variability
+    )
     for key in sim.devices:
         if key.endswith("_s"):
             assert sim.devices[key].min() >= 0, key

@@ -34,13 +34,19 @@ def large(value: float) -> str:
 
     Examples
     --------
-    >>> large(15.6e12), large(2048), large(1.234e9)
-    ('15.6 T', '2,048', '1.23 G')
+    >>> large(15.6e12), large(2048), large(1.234e9), large(999.9e6)
+    ('15.6 T', '2,048', '1.23 G', '1 G')
     """
     for scale, name in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
-        if abs(value) >= scale:
-            return f"{value / scale:.3g} {name}"
+        if abs(value) >= 0.9995 * scale:
+            return f"{_short(value / scale)} {name}"
     return f"{value:,.0f}"
+
+
+def _short(value: float) -> str:
+    """Return three digits, zeros behind the point left out, never with an exponent."""
+    text = figure(value, 3)
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def figure(value: float, digits: int = 4) -> str:
@@ -62,12 +68,12 @@ def money(usd: float) -> str:
 
     Examples
     --------
-    >>> money(4.2e9), money(81_300_000), money(950)
-    ('$4.20 billion', '$81.3 million', '$950')
+    >>> money(4.2e9), money(81_300_000), money(950), money(999.96e6)
+    ('$4.20 billion', '$81.3 million', '$950', '$1.00 billion')
     """
     for scale, name in ((1e9, "billion"), (1e6, "million")):
-        if abs(usd) >= scale:
-            return f"${usd / scale:.3g} {name}" if usd / scale >= 10 else f"${usd / scale:.2f} {name}"
+        if abs(usd) >= 0.9995 * scale:
+            return f"${usd / scale:.2f} {name}" if abs(usd) < 9.995 * scale else f"${_short(usd / scale)} {name}"
     return f"${usd:,.0f}"
 
 
@@ -83,7 +89,9 @@ def _duration(days: float) -> str:
     if days >= 2:
         return f"{days:,.1f} days"
     hours = days * 24
-    return f"{hours:.1f} hours" if hours >= 1 else f"{hours * 3600:.3g} s"
+    if hours >= 1:
+        return f"{hours:.1f} hours"
+    return f"{hours * 60:.1f} minutes" if hours >= 1 / 30 else f"{_short(hours * 3600)} s"
 
 
 def seconds_text(value: float) -> str:
@@ -94,7 +102,7 @@ def seconds_text(value: float) -> str:
     >>> seconds_text(11.4391), seconds_text(0.02)
     ('11.439 s', '20 ms')
     """
-    return f"{value:.3f} s" if value >= 1 else f"{value * 1e3:.3g} ms"
+    return f"{value:,.3f} s" if value >= 0.9995 else f"{_short(value * 1e3)} ms"
 
 
 def _head(est: Estimate) -> Iterator[str]:
@@ -165,9 +173,11 @@ def _stages(est: Estimate) -> Iterator[str]:
     for stage in sorted({stages[0].stage, fullest.stage, stages[-1].stage}):
         line = stages[stage]
         what = ", fullest" if stage == fullest.stage else ""
+        layers = "1 layer" if line.layers == 1 else f"{line.layers:g} layers"
+        in_flight = f"{line.micro_batches_in_flight:.4g}"
         yield (
             f"         stage {stage + 1} of {len(stages)}{what}: {line.memory.total_bytes / _GIB:,.1f} GiB with "
-            f"{line.layers:g} layers, {line.micro_batches_in_flight:g} micro-batches in flight"
+            f"{layers}, {in_flight} {'micro-batch' if in_flight == '1' else 'micro-batches'} in flight"
         )
 
 
@@ -190,6 +200,9 @@ def _power(est: Estimate) -> Iterator[str]:
 
 def _run(est: Estimate) -> Iterator[str]:
     run = est.run
+    if any(warning.caveat == "no-tokens" for warning in est.warnings):
+        yield from _day(est)
+        return
     yield (
         f"Run      {large(run.tokens)} tokens in {run.steps:,.0f} steps: {_duration(run.days)}, "
         f"goodput {run.goodput_fraction:.1%}"
@@ -199,6 +212,17 @@ def _run(est: Estimate) -> Iterator[str]:
         f"as {run.homes_equivalent:,.0f} US homes"
     )
     yield f"         energy {money(run.energy_cost_usd)}, hardware and plant {money(run.capex_usd)}"
+
+
+def _day(est: Estimate) -> Iterator[str]:
+    """Yield what a day of training takes: all there is to say of a run whose length is unknown."""
+    run = est.run
+    mwh = est.power.facility_mean_w * 24 / 1e6
+    yield f"Run      as long as you say (--tokens); a day of steps is {large(est.tokens_per_s * 86400)} tokens,"
+    yield (
+        f"         {figure(mwh)} MWh, energy {money(mwh * run.energy_cost_usd / run.energy_mwh)}; "
+        f"hardware and plant {money(run.capex_usd)}"
+    )
 
 
 def _time(est: Estimate, ascii_only: bool) -> Iterator[str]:
