@@ -129,7 +129,12 @@ def _documents(path: Path) -> list[dict[str, Any]]:
 def _all_files(paths: Iterable[str | os.PathLike[str]], problems: list[Problem]) -> Iterator[Path]:
     """Yield the files themselves, and the TOML files of directories; a directory without any is a problem."""
     for path in map(Path, paths):
-        if not path.is_dir():
+        try:
+            folder = path.is_dir()
+        except (OSError, ValueError) as error:  # a name that no file may have
+            problems += file_error(path, f"cannot be read: {getattr(error, 'strerror', None) or error}").problems
+            continue
+        if not folder:
             yield path
             continue
         found = sorted(path.rglob("*.toml"))

@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ampacity import _core
+from ampacity._arguments import names_wrong_types
 from ampacity._core import Accelerator, Catalogue
 from ampacity._lookup import Name
 from ampacity._lookup import accelerator as find_accelerator
@@ -66,6 +67,7 @@ def _cost(columns: Any, flops: Any, shape: tuple[int, ...]) -> KernelCost:
     return KernelCost(seconds=seconds.reshape(shape), joules=joules.reshape(shape), flops=flops.reshape(shape))
 
 
+@names_wrong_types
 def gemm(
     accelerator: Accelerator | Name,
     m: Numbers,
@@ -127,6 +129,7 @@ def gemm(
     return _cost(costs, 2 * m_ * n_ * k_ * batch_, shape)
 
 
+@names_wrong_types
 def attention(
     accelerator: Accelerator | Name,
     queries: Numbers,
@@ -194,6 +197,7 @@ def attention(
     return _cost(costs, columns[0] * columns[3] * queries_ * keys_ * seen * per_score, shape)
 
 
+@names_wrong_types
 def streaming(
     accelerator: Accelerator | Name, moved_bytes: Numbers, *, kernels: Numbers = 1, catalogue: Catalogue | None = None
 ) -> KernelCost:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ampacity._arguments import names_wrong_types
 from ampacity._core import InvalidSpec, Problem, nearest_names
 from ampacity._files import file_error
 
@@ -124,6 +125,7 @@ _TABLES = {
 }
 
 
+@names_wrong_types
 def measured_kernels(accelerator: str, *, framework: str = "trtllm") -> MeasuredKernels:
     """Return the measured kernels of an accelerator: matrix products above 1 GFLOP, and prefill attention in 16 bits.
 

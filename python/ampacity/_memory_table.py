@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ampacity._arguments import names_wrong_types
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -25,6 +27,7 @@ _PARTS = (
 )
 
 
+@names_wrong_types
 def memory_table(est: Estimate) -> dict[str, np.ndarray[Any, Any]]:
     """Return the memory of one device of every pipeline stage, as columns.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
+from ampacity._arguments import names_wrong_types
 from ampacity._communication import NetworkCommunication
 from ampacity._network_arrays import event_columns, real, whole
 from ampacity._network_results import AffectedFlows, NetworkEvent, NetworkTier, Rates, Transfer
@@ -70,6 +71,7 @@ class Network(NetworkCommunication):
         """Return the rate (bytes/s, failures included) and the place in `tiers` of every link, shapes ``(links,)``."""
         return self._core.link_columns()
 
+    @names_wrong_types
     def route(self, source: int, destination: int, *, routing: str = "ecmp", seed: int = 0) -> tuple[int, ...]:
         """Return the links of a path, in no particular order.
 
@@ -91,6 +93,7 @@ class Network(NetworkCommunication):
         """Return which switch it is."""
         return self._core.switch_name(switch)
 
+    @names_wrong_types
     def with_links_at(self, links: npt.ArrayLike, fraction: float) -> Self:
         """Return this network with some links at a share of their rate: 0 has failed, 1 is whole again.
 
@@ -103,6 +106,7 @@ class Network(NetworkCommunication):
         """
         return self._changed("with_links_at", whole("links", links), fraction)
 
+    @names_wrong_types
     def with_switches_at(self, switches: npt.ArrayLike, fraction: float) -> Self:
         """Return this network with all links of some switches at a share of their rate: 0 has failed, 1 is whole again.
 
@@ -124,6 +128,7 @@ class Network(NetworkCommunication):
         """
         return self._changed("with_switches_at", whole("switches", switches), fraction)
 
+    @names_wrong_types
     def random_cables(self, tier: int, fraction: float, *, seed: int = 0) -> Integers:
         """Return the links (both directions) of a share of a tier's working cables, drawn by the seed.
 
@@ -141,6 +146,7 @@ class Network(NetworkCommunication):
         """Endpoints that failures part from most others."""
         return tuple(self._core.cut_off())
 
+    @names_wrong_types
     def affected(
         self,
         then: Network,
@@ -179,6 +185,7 @@ class Network(NetworkCommunication):
         )
         return AffectedFlows(*found)
 
+    @names_wrong_types
     def rates(
         self,
         source: npt.ArrayLike,
@@ -243,6 +250,7 @@ class Network(NetworkCommunication):
         )
         return Rates(*found)
 
+    @names_wrong_types
     def transfer(
         self,
         source: npt.ArrayLike,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
+from ampacity._arguments import names_wrong_types
 from ampacity._core import Cluster, InvalidSpec, NetworkCore, Problem
 from ampacity._network_arrays import counts, real
 
@@ -271,6 +272,7 @@ class NetworkShapes:
         )
 
     @classmethod
+    @names_wrong_types
     def of(cls, cluster: Cluster) -> Self:
         """Return the network of a cluster, as its fabric's tiers, switch, rate and oversubscription imply it.
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ampacity import _core
+from ampacity._arguments import names_wrong_types
 from ampacity._core import PipelineTimeline
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
+@names_wrong_types
 def pipeline_timeline(
     schedule: str = "1f1b",
     *,

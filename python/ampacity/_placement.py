@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from ampacity._arguments import names_wrong_types
 from ampacity._core import InvalidSpec, Problem
+from ampacity._files import file_error
 
 if TYPE_CHECKING:
     import os
@@ -13,6 +15,14 @@ if TYPE_CHECKING:
     from ampacity._network_arrays import Integers
 
 
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise file_error(file, "is not a UTF-8 text file") from None
+
+
+@names_wrong_types
 def read_placement(path: str | os.PathLike[str]) -> Integers:
     r"""Read the endpoint of every rank from a file.
 
@@ -47,12 +57,15 @@ def read_placement(path: str | os.PathLike[str]) -> Integers:
 
     file = Path(path)
     if file.suffix == ".npy":
-        found = np.load(file, allow_pickle=False)
+        try:
+            found = np.load(file, allow_pickle=False)
+        except (ValueError, EOFError):
+            raise file_error(file, "must be an array that numpy.save wrote") from None
         if found.ndim != 1 or found.dtype.kind not in "iu":
             _refuse(file, f"{found.dtype} of shape {found.shape}", "must hold one whole number a rank")
         return np.ascontiguousarray(found, dtype=np.int64)
     rows = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(_text(file).splitlines(), start=1):
         words = line.partition("#")[0].replace(",", " ").split()
         if not words:
             continue
@@ -73,6 +86,7 @@ def read_placement(path: str | os.PathLike[str]) -> Integers:
     return np.array([by_rank[rank] for rank in range(len(rows))], dtype=np.int64)
 
 
+@names_wrong_types
 def parallel_groups(
     *, tp: int = 1, cp: int = 1, ep: int = 1, dp: int = 1, pp: int = 1, etp: int | None = None
 ) -> dict[str, Integers]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ampacity import _core
@@ -130,6 +131,7 @@ class Simulation(SimulationViews):
             self._links.append(LinkColumns(self._core))
         return self._links[0]
 
+    @names_wrong_types
     def what_if(
         self,
         *,
@@ -177,7 +179,7 @@ class Simulation(SimulationViews):
         >>> sim.what_if(exclude=sim.critical.device).step_time_s == sim.critical.step_time_without_s
         True
         """
-        more = (exclude,) if isinstance(exclude, int) else tuple(exclude)
+        more = tuple(exclude) if isinstance(exclude, Iterable) else (exclude,)
         health = self._network_health if network_health is None else network_health
         if links is not None:
             health = (NetworkHealth() if health is None else health).with_links(links)
@@ -188,7 +190,7 @@ class Simulation(SimulationViews):
             seed=self._seed,
             variability=self._variability if variability is None else variability_named(variability),
             given=self._given | given_columns(speed_fraction, devices, cap_w),
-            exclude=(*self._exclude, *more),
+            exclude=(*self._exclude, *map(operator.index, more)),
             steps=self._steps if steps is None else steps,
             warm_up=self._warm_up if warm_up is None else warm_up,
             threads=self._threads,
@@ -312,7 +314,8 @@ def simulate(
     cluster
         What it runs on.
     layout
-        How the job is spread; None searches the fastest layout that fits in memory.
+        How the job is spread; None searches the fastest layout that fits in memory, and the batch that it splits
+        (``sim.job``) where that of the job does not.
     seed
         Of all random draws; a device's draws depend on seed and rank only.
     variability
@@ -368,7 +371,10 @@ def simulate(
     True
     """
     if layout is None:
-        layout = _core.estimate_fastest(job, cluster).layout
+        fastest = _core.estimate_fastest(job, cluster)
+        layout = fastest.layout
+        if fastest.global_batch != job.global_batch:
+            job = job.replace(global_batch=fastest.global_batch)
     return Simulation(
         job,
         cluster,

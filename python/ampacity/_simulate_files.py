@@ -49,7 +49,7 @@ def save(sim: SimulationViews, path: str | os.PathLike[str], options: Mapping[st
     columns["replica_end_s"] = sim.replica_end_s
     columns["question"] = np.frombuffer(json.dumps(question, allow_nan=False).encode(), dtype=np.uint8)
     try:
-        with open(path, "wb") as file:  # noqa: PTH123 (a file, so that numpy appends no ending)
+        with open(os.fspath(path), "wb") as file:  # noqa: PTH123 (a file, so that numpy appends no ending)
             np.savez(file, **columns)
     except OSError as error:
         raise file_error(path, f"cannot be written: {error.strerror or error}") from None
@@ -94,7 +94,7 @@ def _read(path: str | os.PathLike[str]) -> dict[str, np.ndarray[Any, Any]]:
     import numpy as np
 
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 (numpy leaves broken files open)
+        with open(os.fspath(path), "rb") as file:  # noqa: PTH123 (numpy leaves broken files open)
             found = np.load(file, allow_pickle=False)
             return {key: found[key] for key in found.files}
     except OSError as error:

@@ -71,7 +71,8 @@ def read_telemetry(path: str | os.PathLike[str]) -> Telemetry:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
             rows = [row for row in csv.reader(file) if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise Error(f"cannot read {name}: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise Error(f"cannot read {name}: {reason}") from error
     if len(rows) < 2:
         raise InvalidSpec(
             [Problem(path=name, value=f"{len(rows)} rows", rule="must have a header and a row per device")]

@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from ampacity._arguments import names_wrong_types
 from ampacity._core import InvalidSpec, Problem, nearest_names
 from ampacity._measured import MeasuredKernels
 from ampacity._scoreboard.result import Validation, ValidationRow, ValidationSummary, summaries
@@ -57,6 +58,7 @@ def kind_named(name: str) -> Kind:
     raise InvalidSpec([Problem(path="kind", value=repr(name), rule=rule, hint=hint)])
 
 
+@names_wrong_types
 def validate(
     kind: str = "training",
     data: str | os.PathLike[str] | MeasuredKernels | Sequence[str | os.PathLike[str] | MeasuredKernels] | None = None,

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ampacity import _core
+from ampacity._arguments import names_wrong_types
 from ampacity._core import Climate, InvalidSpec
 from ampacity._files import file_error, in_file, read_text
 
@@ -43,6 +44,7 @@ class Weather:
         return len(self.dry_bulb_c)
 
 
+@names_wrong_types
 def weather_year(climate: Climate) -> Weather:
     """Return the hours that a climate's monthly means imply.
 
@@ -75,6 +77,7 @@ def weather_year(climate: Climate) -> Weather:
     return Weather(*_core.weather_year(climate))
 
 
+@names_wrong_types
 def read_weather(path: str | os.PathLike[str], *, elevation_m: float = 0.0) -> Weather:
     r"""Read the hours of a measured year from a CSV file.
 

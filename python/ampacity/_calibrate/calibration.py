@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ampacity._arguments import names_wrong_types
 from ampacity._core import Accelerator, Architecture, Catalogue, __version__
 from ampacity._files import file_error
 from ampacity._lookup import Name
@@ -136,6 +137,7 @@ def _toml(result: Calibration) -> Iterator[str]:
                 yield f'{key} = {{ value = {float(value)!r}, source = {_quoted(source)}, confidence = "inferred" }}'
 
 
+@names_wrong_types
 def calibrate(
     data: Table | Sequence[Table], *, accelerator: Accelerator | Name | None = None, catalogue: Catalogue | None = None
 ) -> Calibration:
