@@ -157,14 +157,14 @@ TEST_CASE("weights that stay between the passes travel once and take their room"
   layout.zero_stage = 3;
   const workload::StageParameters layer = workload::layer_parameters(job.model, layout, {1, 0});
   const step::Context dropped{job, layout, device, links, nullptr};
-  const step::ShardingTimes twice = step::sharding_times(dropped, layer);
+  const step::ShardingTimes twice = step::sharding_times(dropped, layer, layer);
   CHECK(twice.backward_gather_s == twice.forward_gather_s);
   CHECK(twice.forward_gather_s == network::all_gather_s(links, {64, 1}, 2 * layer.all()));
   const double before = workload::memory_of(job, layout, device).weights_bytes;
   layout.reshard_after_forward = false;
   const step::Context kept{job, layout, device, links, nullptr};
-  CHECK(step::sharding_times(kept, layer).backward_gather_s == 0);
-  CHECK(step::sharding_times(kept, layer).scatter_s == twice.scatter_s);
+  CHECK(step::sharding_times(kept, layer, layer).backward_gather_s == 0);
+  CHECK(step::sharding_times(kept, layer, layer).scatter_s == twice.scatter_s);
   // 32 layers in 16 bits instead of two.
   CHECK(workload::memory_of(job, layout, device).weights_bytes - before == Approx(30 * 2 * layer.all()));
 }
@@ -179,7 +179,7 @@ TEST_CASE("sharded experts travel among the devices that hold copies of them") {
   layout.ep = 8;
   const workload::StageParameters layer = workload::layer_parameters(job.model, layout, {0, 1});
   const step::Context c{job, layout, cluster.partitions.front().node.accelerator, links, nullptr};
-  CHECK(step::sharding_times(c, layer).forward_gather_s ==
+  CHECK(step::sharding_times(c, layer, layer).forward_gather_s ==
         Approx(network::all_gather_s(links, {64, 1}, 2 * layer.shared) +
                network::all_gather_s(links, {8, 8}, 2 * layer.experts)));
 }

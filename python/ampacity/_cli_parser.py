@@ -35,8 +35,8 @@ LAYOUT_FLAGS = {
 }
 _FLAG_NAMES = {"zero_stage": "--zero"}
 _NAME_FLAGS = ("software", "precision", "recompute", "schedule", "cp_kind", "balance")
-_LIST_FLAGS = ("recompute_modules",)
-_SWITCHES = ("reshard_after_forward", "uneven_stages", "in_network_reduction")
+_LIST_FLAGS = ("recompute_modules", "lora_targets")
+_SWITCHES = ("reshard_after_forward", "uneven_stages", "in_network_reduction", "frozen_weights")
 JOB_FLAGS = {
     "global_batch": "sequences per step (default: as published)",
     "seq_len": "tokens per sequence (default: as published)",
@@ -45,6 +45,10 @@ JOB_FLAGS = {
     "expert_imbalance": "deviation of tokens per expert over their mean (default: the model's; 0: forced balance)",
     "capacity_factor": "tokens that an expert takes over their mean (default: 0, none dropped)",
     "software": "training software of the catalogue (default: megatron-core)",
+    "lora_rank": "train adapters of that rank beside frozen weights (LoRA; default: 0, all weights are trained)",
+    "lora_targets": "what has adapters: linear_qkv,linear_proj,linear_fc1,linear_fc2 (default: all four)",
+    "frozen_weights": "the model's weights are not trained (--lora-rank implies it)",
+    "frozen_weight_bytes": "bytes of a stored frozen weight: 2 (default), 1, or 0.52 (NF4 of QLoRA)",
     "in_network_reduction": "all-reduces across nodes go through switches that reduce (SHARP)",
 }
 

@@ -4333,7 +4333,7 @@ class Training:
     seq_len : int, optional
         tokens per sequence (default: the model's published length). From 1 to 1e+08.
     tokens : float, optional
-        tokens of the whole run (default: the model's published number; 0 where it has none). From 1 to 1e+18.
+        tokens of the whole run (default: the model's published number; 0 where it has none or is frozen). From 1 to 1e+18.
     precision : str, optional
         format of matrix products. One of ``fp32``, ``tf32``, ``fp16``, ``bf16``, ``fp8``, ``fp8-block``, ``mxfp8``, ``nvfp4``.
     expert_imbalance : float, optional
@@ -4342,6 +4342,14 @@ class Training:
         tokens that an expert takes, over their mean: it is padded to that many and further ones are dropped (GShard, Switch); 0 = no token is dropped or added. From 0 to 100.
     in_network_reduction : bool, optional
         all-reduces across nodes go through the network's switches (SHARP), where the fabric's can reduce.
+    lora_rank : int, optional
+        rank of trained low-rank adapters beside weights that stay frozen (LoRA, arXiv:2106.09685); 0 = none. From 0 to 100000.
+    lora_targets : collections.abc.Sequence[str], optional
+        products that have adapters: linear_qkv, linear_proj, linear_fc1, linear_fc2; empty = all four. Any of ``linear_qkv``, ``linear_proj``, ``linear_fc1``, ``linear_fc2``.
+    frozen_weights : bool, optional
+        the model's weights are not trained: no weight gradients, no state for them; lora_rank implies it. Without adapters: what tuning of prompts or of a few scales costs.
+    frozen_weight_bytes : float, optional
+        bytes of a frozen weight of a layer as stored, scales included (2: 16 bits; 1: 8 bits; 0.52: NF4 of QLoRA, arXiv:2305.14314); where products take more they are cast for each pass. From 0.25 to 4.
 
     Raises
     ------
@@ -4372,6 +4380,10 @@ class Training:
         expert_imbalance: float = -1.0,
         capacity_factor: float = 0.0,
         in_network_reduction: bool = False,
+        lora_rank: int = 0,
+        lora_targets: collections.abc.Sequence[str] = (),
+        frozen_weights: bool = False,
+        frozen_weight_bytes: float = 2.0,
     ) -> None: ...
     def __repr__(self) -> str: ...
     def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
@@ -4387,6 +4399,10 @@ class Training:
         expert_imbalance: float = ...,
         capacity_factor: float = ...,
         in_network_reduction: bool = ...,
+        lora_rank: int = ...,
+        lora_targets: collections.abc.Sequence[str] = ...,
+        frozen_weights: bool = ...,
+        frozen_weight_bytes: float = ...,
     ) -> Training:
         """
         A copy with other values in these fields.
@@ -4406,6 +4422,16 @@ class Training:
         standard deviation of tokens per expert over their mean; 0 = the router is forced to balance, as benchmarks do; -1 = the model's
         """
     @property
+    def frozen_weight_bytes(self) -> float:
+        """
+        bytes of a frozen weight of a layer as stored, scales included (2: 16 bits; 1: 8 bits; 0.52: NF4 of QLoRA, arXiv:2305.14314); where products take more they are cast for each pass
+        """
+    @property
+    def frozen_weights(self) -> bool:
+        """
+        the model's weights are not trained: no weight gradients, no state for them; lora_rank implies it. Without adapters: what tuning of prompts or of a few scales costs
+        """
+    @property
     def global_batch(self) -> int:
         """
         sequences per step (default: the model's published batch)
@@ -4414,6 +4440,16 @@ class Training:
     def in_network_reduction(self) -> bool:
         """
         all-reduces across nodes go through the network's switches (SHARP), where the fabric's can reduce
+        """
+    @property
+    def lora_rank(self) -> int:
+        """
+        rank of trained low-rank adapters beside weights that stay frozen (LoRA, arXiv:2106.09685); 0 = none
+        """
+    @property
+    def lora_targets(self) -> tuple[str, ...]:
+        """
+        products that have adapters: linear_qkv, linear_proj, linear_fc1, linear_fc2; empty = all four
         """
     @property
     def model(self) -> Model:
@@ -4438,7 +4474,7 @@ class Training:
     @property
     def tokens(self) -> float:
         """
-        tokens of the whole run (default: the model's published number; 0 where it has none)
+        tokens of the whole run (default: the model's published number; 0 where it has none or is frozen)
         """
 
 class Layout:

@@ -30,6 +30,9 @@ class Kind:
 
 KINDS = {
     "training": Kind("training", (BUILTIN_TRAINING,), "step time in seconds"),
+    "fine_tuning": Kind(
+        "fine_tuning", (BUILTIN_TRAINING,), "fine-tuning, all weights or adapters: step time in seconds"
+    ),
     "kernels": Kind("kernels", (_DATA / "kernels.csv",), "latency of single kernels in seconds"),
     "memory": Kind("memory", (_DATA / "memory.csv", BUILTIN_TRAINING), "memory of one device in GiB"),
     "gemm_power": Kind("gemm_power", (_DATA / "gemm_power.csv",), "matrix products: latency in seconds, watts"),
@@ -68,8 +71,8 @@ def validate(
     Parameters
     ----------
     kind
-        What to validate: ``"training"`` (quantity ``step_time``, s: pre-training runs), ``"kernels"`` (``latency``, s:
-        matrix products and attention), ``"gemm_power"`` (``latency``, s, and ``watts``, W, of matrix products),
+        What to validate: ``"training"`` (quantity ``step_time``, s: pre-training runs), ``"fine_tuning"`` (the same of
+        rows whose task is SFT or LoRA), ``"kernels"`` (``latency``, s: matrix products and attention), ``"gemm_power"`` (``latency``, s, and ``watts``, W, of matrix products),
         ``"power"`` (``machine_w`` of HPL runs, ``node_mean_w``, ``node_peak_w`` and percentiles of power logs, W),
         ``"collectives"`` (``latency_...``, s, by message size, and ``exchange_bytes_per_s`` of experts' tokens).
     data

@@ -93,14 +93,15 @@ enum class Caveat {
   tokens_dropped,        ///< `value` of the routed tokens exceed a capacity factor of `limit`
   extrapolated_scale,    ///< value: devices in the job, limit: largest job the scoreboard checks
   implausible,           ///< value of `field`, limit: what known ones reach; most likely a slip of units
+  frozen_weights,        ///< value: rank of the adapters that are trained, limit: bytes of a frozen weight
 };
 
 template <>
 struct EnumNames<Caveat> {
-  static constexpr std::array<std::string_view, 12> names{
-      "accelerators-unused",  "mixed-generations", "precision-fallback", "no-tokens",
-      "power-limit-exceeded", "does-not-fit",      "uneven-batch",       "failures-dominate",
-      "balanced-experts",     "tokens-dropped",    "extrapolated-scale", "implausible"};
+  static constexpr std::array<std::string_view, 13> names{
+      "accelerators-unused", "mixed-generations", "precision-fallback", "no-tokens",        "power-limit-exceeded",
+      "does-not-fit",        "uneven-batch",      "failures-dominate",  "balanced-experts", "tokens-dropped",
+      "extrapolated-scale",  "implausible",       "frozen-weights"};
 };
 
 /// A caveat with the numbers that belong to it.

@@ -25,8 +25,9 @@ enum class Operator {
   output_head,
   loss,
   shard_copies,  ///< gathered weights and gradients, in and out of the buffers of their collectives
+  adapters,      ///< low-rank adapters beside frozen weights: products, scaling, sums
 };
-inline constexpr std::size_t operator_count = 14;
+inline constexpr std::size_t operator_count = 15;
 
 template <>
 struct EnumNames<Operator> {
@@ -43,7 +44,8 @@ struct EnumNames<Operator> {
                                                                       "embedding",
                                                                       "output-head",
                                                                       "loss",
-                                                                      "shard-copies"};
+                                                                      "shard-copies",
+                                                                      "adapters"};
 };
 
 }  // namespace ampacity

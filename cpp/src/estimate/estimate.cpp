@@ -10,8 +10,8 @@
 #include "spec/ranges.hpp"
 #include "step/conflicts.hpp"
 #include "step/pace.hpp"
+#include "workload/adapters.hpp"
 #include "workload/expert_load.hpp"
-#include "workload/parameters.hpp"
 
 namespace ampacity {
 namespace {
@@ -38,6 +38,9 @@ void add_warnings(const Training& job, const Cluster& cluster, const step::Pace&
          static_cast<double>(compute::format_on(*pace.device, job.precision)));
   }
   if (job.tokens <= 0) warn(Caveat::no_tokens);
+  if (job.is_frozen()) {
+    warn(Caveat::frozen_weights, static_cast<double>(job.lora_rank), job.frozen_weight_bytes);
+  }
   const double dropped = workload::dropped_fraction(job, result.layout);
   if (job.model.is_moe() && job.expert_imbalance == 0) warn(Caveat::balanced_experts);
   if (dropped > smallest_dropped_share) warn(Caveat::tokens_dropped, dropped, job.capacity_factor);
@@ -85,8 +88,7 @@ void answer(const Training& job, const Cluster& cluster, const Layout& layout, c
   result.interval =
       interval::interval_of(job, interval::unmeasured(job, *pace.device, result.accelerators), result.step_time_s);
   result.tokens_per_s = tokens_per_step / result.step_time_s;
-  result.model_flops_per_step = 3 * static_cast<double>(job.global_batch) *
-                                workload::forward_flops_per_sequence(job.model, static_cast<double>(job.seq_len));
+  result.model_flops_per_step = static_cast<double>(job.global_batch) * workload::training_flops_per_sequence(job);
   result.flops_per_s_per_accelerator = result.model_flops_per_step / result.step_time_s / used;
   result.mfu_fraction = result.flops_per_s_per_accelerator / compute::peak_flops_per_s(*pace.device, job.precision);
 

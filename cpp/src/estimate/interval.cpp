@@ -14,6 +14,7 @@ namespace {
 // beyond the largest measured job as a quarter of one, so that sixteen times the devices count as a source never seen.
 constexpr double variances_of_format = 2;
 constexpr double variances_of_software = 1;
+constexpr double variances_of_frozen = 1;
 constexpr double variances_of_doubling = 0.25;
 
 /// Whether `pair` is "family/format".
@@ -26,7 +27,7 @@ bool is_pair(std::string_view pair, std::string_view family, std::string_view fo
 
 double Unmeasured::widening() const {
   return 1 + (format ? variances_of_format : 0) + (software ? variances_of_software : 0) +
-         variances_of_doubling * doublings;
+         (frozen ? variances_of_frozen : 0) + variances_of_doubling * doublings;
 }
 
 Unmeasured unmeasured(const Training& job, const Accelerator& device, std::int64_t accelerators) {
@@ -38,6 +39,7 @@ Unmeasured unmeasured(const Training& job, const Accelerator& device, std::int64
   };
   Unmeasured found;
   found.format = !ran(format) && !(format == Precision::bf16 && ran(Precision::fp16));
+  found.frozen = job.is_frozen();
   found.software = std::find(software.begin(), software.end(), job.software.name) == software.end();
   const double ratio = static_cast<double>(accelerators) / largest_job;
   found.doublings = ratio > 1 ? std::log2(ratio) : 0;

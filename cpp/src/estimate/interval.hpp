@@ -11,6 +11,7 @@ namespace ampacity::interval {
 struct Unmeasured {
   bool format = false;    ///< no run of this device family in this format
   bool software = false;  ///< no run with this software
+  bool frozen = false;    ///< frozen weights: three runs of one model, none of which any number was fitted to
   double doublings = 0;   ///< devices beyond the largest measured job, in powers of two
 
   /// What the variance of ln(step time) is multiplied by.

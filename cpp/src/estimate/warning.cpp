@@ -74,6 +74,11 @@ std::string Warning::text() const {
       return whole(value) +
              " accelerators are more than the largest measured job that this release is checked against (" +
              whole(limit) + ")";
+    case Caveat::frozen_weights:
+      return "the model's weights (" + number(limit, 1, " bytes") + " each) stay as they are" +
+             (value > 0 ? " and adapters of rank " + whole(value) + " are trained" : std::string{}) +
+             ": such steps are checked against three runs of one model, and the run has only the tokens that it is "
+             "given";
     case Caveat::implausible:
       return implausible_text(*this);
   }

@@ -161,6 +161,7 @@ std::vector<std::string> widenings(const Training& job, const Accelerator& devic
     all.push_back("no measured run on " + family + " in " + std::string(name_of(job.precision)) + wider);
   }
   if (found.software) all.push_back("no measured run with software " + job.software.name + wider);
+  if (found.frozen) all.push_back("frozen weights are checked against three runs of one model" + wider);
   if (found.doublings > 0) {
     all.push_back(base::number_text(accelerators) + " devices are " +
                   base::number_text(std::round(10 * std::exp2(found.doublings)) / 10) +

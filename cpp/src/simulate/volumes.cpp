@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "step/data_parallel.hpp"
-#include "workload/stage_parameters.hpp"
+#include "workload/adapters.hpp"
 #include "workload/stages.hpp"
 
 namespace ampacity::simulation {
@@ -53,7 +53,7 @@ Volumes volumes_of(const Training& asked, const Layout& layout, const Accelerato
       found.within[kind].insert(found.within[kind].end(), ranks, through * bytes);
     }
     const workload::StageParameters all =
-        workload::stage_parameters(job.model, layout, run.layers, {run.embedding, run.head});
+        workload::trained_parameters(job, layout, run.layers, {run.embedding, run.head});
     const auto end_of = [&](const workload::StageParameters& parameters) {
       return step::data_parallel_comm(job, layout, links, parameters, run.layers.all(), {}).exposed_s;
     };

@@ -240,15 +240,32 @@ void complete(Model& model, const std::string& path, const Catalogue&, std::vect
   complete_experts(model, path, problems);
 }
 
+void check_fine_tuning(const Training& job, const std::string& path, std::vector<Problem>& problems) {
+  if (job.lora_rank > job.model.hidden) {
+    note(problems, path + ".lora_rank", number_text(job.lora_rank),
+         "must not exceed " + path + ".model.hidden (" + number_text(job.model.hidden) + "): adapters are low-rank",
+         "typical ranks are 8 to 256");
+  }
+  if (!job.lora_targets.empty() && job.lora_rank == 0) {
+    note(problems, path + ".lora_targets", "given", "must be empty where " + path + ".lora_rank is 0",
+         "give lora_rank, e.g. 16");
+  }
+  if (job.frozen_weight_bytes != 2 && !job.is_frozen()) {
+    note(problems, path + ".frozen_weight_bytes", number_text(job.frozen_weight_bytes),
+         "must be 2 where weights are trained", "give lora_rank or frozen_weights");
+  }
+}
+
 void complete(Training& job, const std::string& path, const Catalogue& catalogue, std::vector<Problem>& problems) {
   if (job.software.name.empty()) job.software = catalogue.get<Software>("megatron-core");
   if (job.seq_len == 0) job.seq_len = job.model.seq_len;
   if (job.global_batch == 0) job.global_batch = job.model.global_batch;
-  if (job.tokens == 0) job.tokens = job.model.tokens;
+  if (job.tokens == 0 && !job.is_frozen()) job.tokens = job.model.tokens;  // published for training all weights
   if (job.global_batch == 0) {
     note(problems, path + ".global_batch", "0", "must be given: the model has no published batch",
          "sequences per step");
   }
+  check_fine_tuning(job, path, problems);
 }
 
 }  // namespace ampacity::spec

@@ -34,6 +34,8 @@ void complete(Curtailment& hours, const std::string& path, const Catalogue&, std
 void complete(GridContract& contract, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
 void complete(PowerProfile& profile, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
 void complete(Tariff& tariff, const std::string& path, const Catalogue&, std::vector<Problem>& problems);
+/// What of a job is trained; part of `complete`.
+void check_fine_tuning(const Training& job, const std::string& path, std::vector<Problem>& problems);
 void complete(Training& job, const std::string& path, const Catalogue& catalogue, std::vector<Problem>& problems);
 
 }  // namespace ampacity::spec

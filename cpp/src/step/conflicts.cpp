@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "spec/ranges.hpp"
+#include "spec/rules.hpp"
 #include "step/crews.hpp"
 #include "workload/attention_mask.hpp"
 #include "workload/stages.hpp"
@@ -206,6 +207,15 @@ void check_recompute(const Training& job, const Layout& layout, Finder& find) {
                "must not exceed the layers of a stage (", most, ")");
 }
 
+/// Adapters are split over devices like the products that they stand beside.
+void check_adapters(const Training& job, const Layout& layout, Finder& find) {
+  if (job.lora_rank == 0) return;
+  find.require(job.lora_rank % layout.tp == 0, "layout.tp", layout.tp, "must divide training.lora_rank (",
+               job.lora_rank, ")");
+  find.require(job.lora_rank % layout.etp == 0, "layout.etp", layout.etp, "must divide training.lora_rank (",
+               job.lora_rank, ")");
+}
+
 void check_schedule(const Training& job, const Layout& layout, Finder& find) {
   const std::int64_t batches = workload::micro_batches(job.global_batch, layout);
   find.require(batches > 0, "training.global_batch", job.global_batch,
@@ -223,6 +233,7 @@ void check_all(const Training& job, const Layout& layout, Finder& find) {
   check_stages(job, layout, find);
   check_context_parallel(job, layout, find);
   check_experts(job, layout, find);
+  check_adapters(job, layout, find);
   check_recompute(job, layout, find);
   check_schedule(job, layout, find);
 }
@@ -277,6 +288,7 @@ std::vector<Problem> out_of_range(const Training& job, const Cluster& cluster, c
                         "must be false: the switches of " + cluster.fabric.name + " cannot reduce",
                         {}});
   }
+  spec::check_fine_tuning(job, "training", problems);
   // Documents have these from their model; structs filled by hand may not.
   if (job.global_batch == 0) problems.push_back({"training.global_batch", "0", "must be at least 1", {}});
   if (job.seq_len == 0) problems.push_back({"training.seq_len", "0", "must be at least 1", {}});

@@ -44,7 +44,8 @@ StepComm unhidden_shards(const Training& job, const Layout& layout, const networ
   const network::Group group{workload::state_shards(layout), layout.tp};
   const double ends = (count.embedding + count.head) / tp;
   const double gather = network::all_gather_s(links, group, wire_weight_bytes * (ends + count.dense_layer() / tp));
-  const double scatter = network::reduce_scatter_s(links, group, job.software.gradient_reduce_bytes * ends);
+  const double trained_ends = job.is_frozen() ? 0 : ends;
+  const double scatter = network::reduce_scatter_s(links, group, job.software.gradient_reduce_bytes * trained_ends);
   return {gather + scatter, 0};
 }
 

@@ -25,12 +25,31 @@ double tp_comm(const Context& c, bool backward, double& hidden) {
   const double gather = network::all_gather_s(c.links, group, workload::gathered_share(c.job) * bytes);
   const double scatter = network::reduce_scatter_s(c.links, group, bytes);
   const double all = 2 * (gather + scatter);
-  const double inputs_again = backward ? 2 * gather : 0;
+  const double inputs_again = backward && !c.job.is_frozen() ? 2 * gather : 0;
   hidden += overlap * all + inputs_again;
   // Chunks of a gathering that a product overlaps are moved by copy engines, without SMs (Transformer Engine user
   // buffers, method ring_exchange; PyTorch symmetric memory). Scatters have sums to do, and gatherings in one piece
   // ("bulk") are kernels.
   return (1 - overlap) * all + overlap_cost_s(c.job.software, 2 * overlap * scatter + inputs_again);
+}
+
+/// What adapters beside split products send (Megatron-Bridge, peft/utils.py, ParallelLinearAdapter): columns of a first
+/// matrix are gathered to the rank, rows of one are summed; a second matrix that gives back what was scattered is
+/// gathered as wide as the model. Backward: the gradient at the rank is summed, and the scattered one gathered.
+double adapter_comm(const Context& c, const workload::LayerWork& work, bool backward) {
+  if (c.job.lora_rank == 0) return 0;
+  double seconds = 0;
+  for (std::size_t i = 0; i < work.linear_count; ++i) {
+    const workload::Linear& l = work.linears[i];
+    if (l.rank == 0 || l.module.split == 1) continue;
+    const network::Group group{static_cast<std::int64_t>(l.module.split), 1};
+    const double tokens = 2 * l.batch * l.tokens;  // bytes of 16 bits for each
+    const bool sums = backward || l.module.splits_in;
+    seconds += sums ? network::all_reduce_s(c.links, group, tokens * l.rank)
+                    : network::all_gather_s(c.links, group, tokens * l.rank);
+    if (l.module.splits_in) seconds += network::all_gather_s(c.links, group, tokens * l.out);
+  }
+  return seconds;
 }
 
 /// Sharded weights (ZeRO stage 3) are gathered ahead of the pass, and gradients scattered behind it. What is longer
@@ -44,7 +63,8 @@ void add_sharding(const Context& c, PassTime& pass, double comm) {
 /// Routed experts are sharded over the devices that hold copies of them, all else over the data-parallel group.
 /// Replicas of a sharding group (hybrid sharding) sum their shards of the gradients, behind the backward pass like the
 /// scatter.
-ShardingTimes sharding_times(const Context& c, const workload::StageParameters& parameters) {
+ShardingTimes sharding_times(const Context& c, const workload::StageParameters& parameters,
+                             const workload::StageParameters& trained) {
   if (c.layout.zero_stage < 3) return {};
   const std::int64_t shards = workload::state_shards(c.layout);
   const network::Group group{shards, c.layout.tp};
@@ -53,11 +73,11 @@ ShardingTimes sharding_times(const Context& c, const workload::StageParameters& 
   const double gradient = c.job.software.gradient_reduce_bytes;
   const double gather = network::all_gather_s(c.links, group, weight * parameters.shared) +
                         network::all_gather_s(c.links, experts, weight * parameters.experts);
-  double scatter = network::reduce_scatter_s(c.links, group, gradient * parameters.shared) +
-                   network::reduce_scatter_s(c.links, experts, gradient * parameters.experts);
+  double scatter = network::reduce_scatter_s(c.links, group, gradient * trained.shared) +
+                   network::reduce_scatter_s(c.links, experts, gradient * trained.experts);
   if (c.layout.shard_group > 0 && c.layout.dp > c.layout.shard_group) {
     const network::Group replicas{c.layout.dp / c.layout.shard_group, c.layout.tp * shards};
-    scatter += network::all_reduce_s(c.links, replicas, gradient * parameters.shared / static_cast<double>(shards));
+    scatter += network::all_reduce_s(c.links, replicas, gradient * trained.shared / static_cast<double>(shards));
   }
   if (!c.job.software.reduces_every_micro_batch) {
     scatter /=

@@ -44,9 +44,13 @@ double add_products(const Context& c, const LayerWork& work, bool backward, Pass
     } else {
       add_gemm(c, pass, forward_gemm(c, c.job.precision, linear));
     }
-    if (linear.kind == Operator::experts) experts_s += pass.gemm_s - before_s;
     if (backward) add_accumulation(c, pass, linear);
     note(c, linear.kind, pass);
+    if (linear.rank > 0) {
+      add_adapter(c, pass, linear, backward);
+      note(c, Operator::adapters, pass);
+    }
+    if (linear.kind == Operator::experts) experts_s += pass.gemm_s - before_s;
   }
   return experts_s;
 }
@@ -71,7 +75,7 @@ PassTime layer_forward(const Context& c, const LayerWork& work) {
   note(c, Operator::attention_core, pass);
   add_streams(c, work, false, pass);
   add_expert_waiting(c, work, expert_gemm_s, false, pass);
-  pass.tp_comm_s = tp_comm(c, false, pass.hidden_comm_s);
+  pass.tp_comm_s = tp_comm(c, false, pass.hidden_comm_s) + adapter_comm(c, work, false);
   note(c, Comm::tensor, pass);
   add_context_comm(c, work, false, pass);
   note(c, Comm::context, pass);
@@ -91,7 +95,7 @@ PassTime layer_backward(const Context& c, const LayerWork& work, const PassTime&
   note(c, Operator::attention_core, pass);
   add_streams(c, work, true, pass);
   add_expert_waiting(c, work, expert_gemm_s, true, pass);
-  pass.tp_comm_s = tp_comm(c, true, pass.hidden_comm_s);
+  pass.tp_comm_s = tp_comm(c, true, pass.hidden_comm_s) + adapter_comm(c, work, true);
   note(c, Comm::tensor, pass);
   add_context_comm(c, work, true, pass);
   note(c, Comm::context, pass);
@@ -111,7 +115,7 @@ PassTime layer_backward(const Context& c, const LayerWork& work, const PassTime&
 void add_shard_copies(const Context& c, double parameters, LayerTime& time) {
   if (c.layout.zero_stage < 3 || !c.job.software.copies_shards) return;
   const double weights = 2 * 2 * parameters;
-  const double gradients = (2 + c.job.software.gradient_reduce_bytes) * parameters;
+  const double gradients = c.job.is_frozen() ? 0 : (2 + c.job.software.gradient_reduce_bytes) * parameters;
   const double before_forward_s = time.forward.memory_bound_s;
   const double before_backward_s = time.backward.memory_bound_s;
   add_stream(c, time.forward, compute::streaming(c.device, weights, 1));
@@ -129,7 +133,8 @@ LayerTime layer_time(const Context& c, const LayerWork& work, const workload::La
   time.forward = layer_forward(c, work);
   time.backward = layer_backward(c, work, time.forward);
   const workload::StageParameters parameters = workload::layer_parameters(c.job.model, c.layout, one);
-  const ShardingTimes sharding = sharding_times(c, parameters);
+  const ShardingTimes sharding =
+      sharding_times(c, parameters, c.job.is_frozen() ? workload::adapter_parameters(work) : parameters);
   add_shard_copies(c, parameters.all(), time);
   const double hidden_s = time.forward.hidden_comm_s + time.backward.hidden_comm_s;
   add_sharding(c, time.forward, sharding.forward_gather_s);

@@ -12,7 +12,13 @@ class Again {
   Again(const Context& c, const LayerWork& work, double share, PassTime& pass)
       : c_(c), work_(work), share_(share), pass_(pass) {}
 
-  void product(const Linear& linear) { add(sustained(c_, forward_gemm(c_, c_.job.precision, linear)), linear.kind, 1); }
+  void product(const Linear& linear) {
+    add(sustained(c_, forward_gemm(c_, c_.job.precision, linear)), linear.kind, 1);
+    if (linear.rank == 0) return;
+    for (const Linear& half : {workload::adapter_down(linear), workload::adapter_up(linear)}) {
+      add(sustained(c_, forward_gemm(c_, Precision::bf16, half)), Operator::adapters, 1);
+    }
+  }
   void products(Operator kind) {
     for (std::size_t i = 0; i < work_.linear_count; ++i) {
       if (work_.linears[i].kind == kind) product(work_.linears[i]);

@@ -26,8 +26,8 @@ void add_offload(const Context& c, const workload::LayerMix& one, LayerTime& tim
     // Stage 3: each device fetches its shard, and the shards are gathered from device to device (ZeRO-Infinity,
     // arXiv:2104.07857, section 6.1).
     const workload::StageParameters layer = workload::layer_parameters(c.job.model, layout, one);
-    bytes +=
-        layout.offload_weights_fraction * wire_bytes * (layout.zero_stage >= 3 ? layer.sharded(layout) : layer.all());
+    const double stored = c.job.is_frozen() ? c.job.frozen_weight_bytes : wire_bytes;
+    bytes += layout.offload_weights_fraction * stored * (layout.zero_stage >= 3 ? layer.sharded(layout) : layer.all());
   }
   const double transfer_s = bytes / c.links.host_bytes_per_s;
   time.forward.offload_s += std::max(0.0, transfer_s - time.forward.total_s());

@@ -10,6 +10,7 @@
 #include "network/collectives.hpp"
 #include "step/ledger.hpp"
 #include "step/pass_time.hpp"
+#include "workload/adapters.hpp"
 #include "workload/layer.hpp"
 
 namespace ampacity::step {
@@ -52,6 +53,7 @@ inline void add_stream(const Context& c, PassTime& pass, const compute::KernelCo
 }
 /// Gradients of a product's weights are added to the stored ones by a kernel of its own, if the product does not.
 inline void add_accumulation(const Context& c, PassTime& pass, const workload::Linear& l) {
+  if (c.job.is_frozen() && l.kind != Operator::adapters) return;
   const double bytes = c.job.software.accumulation_bytes * l.in * l.out * l.batch;
   if (bytes > 0) add_stream(c, pass, compute::streaming(c.device, bytes, 1));
 }
@@ -109,15 +111,29 @@ inline double fused_accumulator_bytes(const Context& c) {
   const Software& software = c.job.software;
   return software.fused_kernels && software.accumulation_bytes == 0 ? software.gradient_bytes : 0;
 }
-/// Adds the gradients of input and weight; the latter is added to the stored gradient. FP8 with a scale per tensor
-/// accumulates them in full precision (Transformer Engine: split accumulators in backward products).
+/// Adds the gradient of input, and that of a weight that is trained; the latter is added to the stored gradient. FP8
+/// with a scale per tensor accumulates them in full precision (Transformer Engine: split accumulators in backward
+/// products).
 inline void add_backward_gemms(const Context& c, PassTime& pass, Precision precision, const workload::Linear& l) {
   const double slower = precision == Precision::fp8 ? 1 / c.device.architecture.fp8_backward_efficiency_fraction : 1;
   const compute::KernelCost input = slower * compute::gemm(c.device, precision, {l.tokens, l.in, l.out, l.batch, 0});
+  if (c.job.is_frozen() && l.kind != Operator::adapters) return add_gemm(c, pass, input);
   const compute::KernelCost weight =
       slower * compute::gemm(c.device, precision, {l.in, l.out, l.tokens, l.batch, fused_accumulator_bytes(c)});
   add_gemm(c, pass, input + weight);
   pass.weight_gradient_s += sustained(c, weight).seconds;
+}
+
+/// Both products of the adapter beside a linear layer, in 16 bits.
+inline void add_adapter(const Context& c, PassTime& pass, const workload::Linear& l, bool backward) {
+  for (const workload::Linear& product : {workload::adapter_down(l), workload::adapter_up(l)}) {
+    if (backward) {
+      add_backward_gemms(c, pass, Precision::bf16, product);
+      add_accumulation(c, pass, product);
+    } else {
+      add_gemm(c, pass, forward_gemm(c, Precision::bf16, product));
+    }
+  }
 }
 
 }  // namespace ampacity::step

@@ -26,9 +26,9 @@ PassSeconds seconds_of_head(const PassTime& head) {
   return {rest / 2, rest / 2, head.weight_gradient_s};
 }
 
-/// Half of the embedding's bytes are moved on the way back, for its weights.
-PassSeconds seconds_of_embedding(const PassTime& embedding) {
-  return {embedding.total_s() / 2, 0, embedding.total_s() / 2};
+PassSeconds seconds_of_embedding(const PartTimes& parts) {
+  const double backward = parts.embedding_backward_fraction;
+  return {(1 - backward) * parts.embedding.total_s(), 0, backward * parts.embedding.total_s()};
 }
 
 /// Seconds of the parts of a pipeline.
@@ -134,8 +134,7 @@ bool has_closed_form(const Model& model, const Layout& layout, double micro_batc
 }
 
 Parts seconds_of(const PartTimes& parts) {
-  return {seconds_of(parts.dense), seconds_of(parts.moe), seconds_of_embedding(parts.embedding),
-          seconds_of_head(parts.head)};
+  return {seconds_of(parts.dense), seconds_of(parts.moe), seconds_of_embedding(parts), seconds_of_head(parts.head)};
 }
 
 /// Messages between kinds of devices go at the pace of the slower one.

@@ -19,7 +19,8 @@ PassTime embedding_part(const Context& c) {
   if (c.layout.tp > 1) {
     // The vocabulary is split: partial rows are summed forward; backward needs the gradient of the whole sequence.
     const network::Group group{c.layout.tp, 1};
-    pass.tp_comm_s = 2 * network::reduce_scatter_s(c.links, group, activation_bytes(c));
+    const double directions = c.job.is_frozen() ? 1 : 2;
+    pass.tp_comm_s = directions * network::reduce_scatter_s(c.links, group, activation_bytes(c));
   }
   add_launch(c, pass, host_s(c, embedding_kernels));
   share_limit(c, pass);
@@ -67,7 +68,7 @@ PassTime head_part(const Context& c) {
                      network::reduce_scatter_s(c.links, group, activation_bytes(c)) +
                      3 * network::all_reduce_s(c.links, group, 4 * size.tokens);  // maximum, sum, target logit
   }
-  add_launch(c, pass, host_s(c, head_products + loss_kernels));
+  add_launch(c, pass, host_s(c, head_products - (c.job.is_frozen() ? 1 : 0) + loss_kernels));
   share_limit(c, pass);
   return pass;
 }
@@ -88,6 +89,7 @@ PartTimes part_times(const Training& job, const Layout& layout, const Accelerato
     parts.moe = layer_time(context(&PartLedgers::moe), workload::moe_layer(job, layout), {0, 1});
   }
   parts.embedding = embedding_part(context(&PartLedgers::embedding));
+  if (job.is_frozen()) parts.embedding_backward_fraction = 0;
   parts.head = head_part(context(&PartLedgers::head));
   return parts;
 }

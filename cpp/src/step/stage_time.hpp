@@ -13,9 +13,10 @@ namespace ampacity::step {
 /// What one step needs of a kind of device, per micro-batch.
 struct PartTimes {
   LayerTime dense;
-  LayerTime moe;       ///< zero where the model has no experts
-  PassTime embedding;  ///< forward and backward
-  PassTime head;       ///< output embedding and loss, forward and backward
+  LayerTime moe;                             ///< zero where the model has no experts
+  PassTime embedding;                        ///< forward and backward
+  PassTime head;                             ///< output embedding and loss, forward and backward
+  double embedding_backward_fraction = 0.5;  ///< of the embedding's bytes, moved on the way back for its weights
 };
 /// What the seconds of those parts are made of.
 struct PartLedgers {

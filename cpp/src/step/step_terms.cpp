@@ -5,18 +5,18 @@
 #include "schedule/pipeline.hpp"
 #include "step/offload_time.hpp"
 #include "step/pass_kernels.hpp"
-#include "workload/stage_parameters.hpp"
+#include "workload/adapters.hpp"
 
 namespace ampacity::step {
 namespace {
 
-/// Parameters of the stage that reduces most, on one device.
+/// Trained parameters of the stage that reduces most, on one device.
 workload::StageParameters fullest_parameters(const Training& job, const Layout& layout,
                                              const workload::StageLayers& stages) {
   workload::StageParameters fullest;
   for (const workload::StageRun& run : stages) {
     const workload::StageParameters stage =
-        workload::stage_parameters(job.model, layout, run.layers, {run.embedding, run.head});
+        workload::trained_parameters(job, layout, run.layers, {run.embedding, run.head});
     if (stage.all() > fullest.all()) fullest = stage;
   }
   return fullest;

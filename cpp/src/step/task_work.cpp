@@ -29,12 +29,12 @@ void add_layers(const LayerTime& layer, double count, double stalled_w, StageTas
   add(layer.backward, count, stalled_w, tasks);
 }
 
-/// Half of the embedding's bytes are moved on the way back, for its weights.
-void add_embeddings(const PassTime& embedding, double count, double stalled_w, StageTasks& tasks) {
+void add_embeddings(const PartTimes& parts, double count, double stalled_w, StageTasks& tasks) {
   if (count <= 0) return;
-  tasks.forward += 0.5 * count * work_of(embedding);
-  tasks.weight_gradient += 0.5 * count * work_of(embedding);
-  add(embedding, count, stalled_w, tasks);
+  const double backward = parts.embedding_backward_fraction;
+  tasks.forward += (1 - backward) * count * work_of(parts.embedding);
+  tasks.weight_gradient += backward * count * work_of(parts.embedding);
+  add(parts.embedding, count, stalled_w, tasks);
 }
 
 /// Forward and backward pass of the head are not kept apart: three products of the same size.
@@ -80,7 +80,7 @@ StageTasks stage_tasks(const PartTimes& parts, const PartCounts& counts, double 
   StageTasks tasks;
   add_layers(parts.dense, counts.layers.dense, stalled_w, tasks);
   add_layers(parts.moe, counts.layers.moe, stalled_w, tasks);
-  add_embeddings(parts.embedding, counts.embeddings, stalled_w, tasks);
+  add_embeddings(parts, counts.embeddings, stalled_w, tasks);
   add_heads(parts.head, counts.heads, stalled_w, tasks);
   return tasks;
 }

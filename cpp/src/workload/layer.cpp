@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "workload/adapters.hpp"
 #include "workload/expert_load.hpp"
 
 namespace ampacity::workload {
@@ -12,17 +13,19 @@ constexpr Operator projections = Operator::attention_projections;
 
 /// Launches to make the operands of one product, forward and backward. Scales per tensor: maximum, cast. Scales per
 /// block of a row: cast, and scales of each operand brought into the order that the tensor core reads (Transformer
-/// Engine, swizzle.cu), for two products backward. NVFP4: the Hadamard transform besides.
-Stream cast_launches(Precision precision) {
-  switch (precision) {
+/// Engine, swizzle.cu), for two products backward (one where weights are frozen). NVFP4: the Hadamard transform
+/// besides.
+Stream cast_launches(const Training& job) {
+  const double spared = job.is_frozen() ? 2 : 0;
+  switch (job.precision) {
     case Precision::fp8:
       return {0, 0, 2, 2};
     case Precision::fp8_block:
       return {0, 0, 1, 1};
     case Precision::mxfp8:
-      return {0, 0, 3, 5};
+      return {0, 0, 3, 5 - spared};
     case Precision::nvfp4:
-      return {0, 0, 4, 6};
+      return {0, 0, 4, 6 - spared};
     default:
       return {};
   }
@@ -30,15 +33,19 @@ Stream cast_launches(Precision precision) {
 
 /// Bytes to make the 8- or 4-bit operands of one activation element: read in 16 bits, written row- and column-wise with
 /// its scales (NVIDIA Transformer Engine user guide, "FP8 primer": both layouts are kept for the two backward
-/// products), unless the software says what its own kernels move.
+/// products), unless the software says what its own kernels move. Without weight gradients nobody wants the column-wise
+/// one (linear.py: columnwise only where the weight requires a gradient), nor the Hadamard transform.
 double cast_bytes(const Training& job) {
+  const bool frozen = job.is_frozen();
   switch (job.precision) {
     case Precision::fp8:
-      return job.software.fp8_cast_bytes > 0 ? job.software.fp8_cast_bytes : 4;
+      if (job.software.fp8_cast_bytes > 0) return job.software.fp8_cast_bytes;
+      return frozen ? 3 : 4;
     case Precision::fp8_block:
     case Precision::mxfp8:
-      return 4;
+      return frozen ? 3 : 4;
     case Precision::nvfp4:
+      if (frozen) return 2.5;
       return 5;  // read twice (random Hadamard transform for the weight gradient), written twice in 4 bits
     default:
       return 0;
@@ -62,20 +69,22 @@ void add_latent_attention(const Training& job, const Sizes& size, LayerWork& wor
   const auto value_dim = static_cast<double>(m.value_head_dim);
   const auto query_rank = static_cast<double>(m.q_lora_rank);
   const auto rank = static_cast<double>(m.kv_lora_rank);
+  const Module whole{LoraTarget::linear_qkv};
+  const Module by_heads{LoraTarget::linear_qkv, size.tp};
   work.attention_heads = heads;
   work.attention_kv_heads = heads;
   work.attention_key_dim = plain_dim + rotary_dim;
   work.attention_value_dim = value_dim;
   work.score_elements = size.tokens * size.sequence * heads;
   if (query_rank > 0) {
-    work.add(projections, size.split_tokens, size.hidden, query_rank);
-    work.add(projections, size.tokens, query_rank, heads * (plain_dim + rotary_dim));
+    work.add(projections, whole, size.split_tokens, size.hidden, query_rank);
+    work.add(projections, by_heads, size.tokens, query_rank, heads * (plain_dim + rotary_dim));
   } else {
-    work.add(projections, size.tokens, size.hidden, heads * (plain_dim + rotary_dim));
+    work.add(projections, by_heads, size.tokens, size.hidden, heads * (plain_dim + rotary_dim));
   }
-  work.add(projections, size.split_tokens, size.hidden, rank + rotary_dim);
-  work.add(projections, size.tokens, rank, heads * (plain_dim + value_dim));
-  work.add(projections, size.tokens, heads * value_dim, size.hidden);
+  work.add(projections, whole, size.split_tokens, size.hidden, rank + rotary_dim);
+  work.add(projections, by_heads, size.tokens, rank, heads * (plain_dim + value_dim));
+  work.add(projections, {LoraTarget::linear_proj, size.tp, true}, size.tokens, heads * value_dim, size.hidden);
   add_rotary(job, size, heads + 1, rotary_dim, work);
   // Norms of both latents, and keys put together from their plain and rotary parts.
   const double together = half * size.tokens * (2 * heads * (plain_dim + rotary_dim) + 2 * (query_rank + rank));
@@ -98,17 +107,26 @@ void add_attention(const Training& job, const Sizes& size, LayerWork& work) {
   work.attention_key_dim = key_dim;
   work.attention_value_dim = value_dim;
   work.score_elements = size.tokens * size.sequence * heads;
-  work.add(projections, size.tokens, size.hidden, heads * key_dim + kv_heads * (key_dim + value_dim));
-  work.add(projections, size.tokens, heads * value_dim, size.hidden);
+  work.add(projections, {LoraTarget::linear_qkv, size.tp}, size.tokens, size.hidden,
+           heads * key_dim + kv_heads * (key_dim + value_dim));
+  work.add(projections, {LoraTarget::linear_proj, size.tp, true}, size.tokens, heads * value_dim, size.hidden);
   add_rotary(job, size, heads + kv_heads, key_dim, work);
 }
 
-/// A feed-forward block of `batch` equal experts (1: a dense block) with `tokens` tokens each.
-void add_ffn(const Training& job, const Sizes& size, Operator kind, double tokens, double inner, double batch,
-             LayerWork& work) {
+/// A feed-forward block of `batch` equal experts (1: a dense block) with `tokens` tokens each, split over `split`
+/// devices.
+struct Block {
+  Operator kind = Operator::feed_forward;
+  double tokens = 0;
+  double inner = 0;
+  double batch = 1;
+  double split = 1;
+};
+void add_ffn(const Training& job, const Sizes& size, const Block& block, LayerWork& work) {
+  const auto [kind, tokens, inner, batch, split] = block;
   const double gates = job.model.is_gated() ? 2 : 1;
-  work.add(kind, tokens, size.hidden, gates * inner, batch);
-  work.add(kind, tokens, inner, size.hidden, batch);
+  work.add(kind, {LoraTarget::linear_fc1, split}, tokens, size.hidden, gates * inner, batch);
+  work.add(kind, {LoraTarget::linear_fc2, split, true}, tokens, inner, size.hidden, batch);
   // The activation reads its input(s) and writes one output; backward reads input(s) and gradient and writes
   // gradient(s).
   const double element = half * batch * tokens * inner;
@@ -128,10 +146,10 @@ void add_experts(const Training& job, const Layout& layout, const Sizes& size, L
   const Model& m = job.model;
   const auto experts = static_cast<double>(m.experts);
   const auto ep = static_cast<double>(layout.ep);
-  work.add(Operator::router, size.split_tokens, size.hidden, experts);
+  work.add(Operator::router, {}, size.split_tokens, size.hidden, experts);
   if (m.shared_experts > 0) {
     const double inner = static_cast<double>(m.shared_experts * m.expert_ffn) / size.tp;
-    add_ffn(job, size, Operator::feed_forward, size.tokens, inner, 1, work);
+    add_ffn(job, size, {Operator::feed_forward, size.tokens, inner, 1, size.tp}, work);
   }
   // The tokens of one device, split over tensor parallelism, go to experts_per_token experts each; as many come in.
   // Split experts share the tokens that each of their devices got. A capacity factor fills or cuts every expert alike.
@@ -139,8 +157,8 @@ void add_experts(const Training& job, const Layout& layout, const Sizes& size, L
   const double routed = split * static_cast<double>(m.experts_per_token) * expert_slots(job);
   const auto etp = static_cast<double>(layout.etp);
   const Stream before = work.streams[static_cast<std::size_t>(Operator::activation)];
-  add_ffn(job, size, Operator::experts, routed * ep * etp / experts, static_cast<double>(m.expert_ffn) / etp,
-          experts / ep, work);
+  const double inner = static_cast<double>(m.expert_ffn) / etp;
+  add_ffn(job, size, {Operator::experts, routed * ep * etp / experts, inner, experts / ep, etp}, work);
   work.busiest_load = busiest_load(job, layout);
   const Stream after = work.streams[static_cast<std::size_t>(Operator::activation)];
   work.routed_stream = {after.forward_bytes - before.forward_bytes, after.backward_bytes - before.backward_bytes, 0, 0};
@@ -180,16 +198,11 @@ void add_norms_and_residuals(const Training& job, const Sizes& size, LayerWork& 
   work.add(Operator::norms_and_residuals, stream);
 }
 
-/// Launches of a product: routed experts run one by one unless the software groups them into one kernel.
-double launches_of(const Training& job, const Linear& linear) {
-  return job.software.groups_experts ? 1 : linear.batch;
-}
-
 /// Casts of what goes into a product and of the gradient of its result. Where the products of the experts' block cast
 /// their own results, its middle is only written: the second's input, and the gradient of the first's result.
 Stream casts_of(const Training& job, const Linear& linear, bool in_is_made_cast, bool gradient_is_made_cast) {
   const double bytes = cast_bytes(job);
-  const Stream each = cast_launches(job.precision);
+  const Stream each = cast_launches(job);
   const double elements = linear.batch * linear.tokens;
   const double times = launches_of(job, linear);
   const double written = bytes - half * (job.precision == Precision::nvfp4 ? 2 : 1);
@@ -234,11 +247,15 @@ void capture(const Training& job, Operator streams, Operator products, LayerWork
   const Stream& stream = work.streams[static_cast<std::size_t>(streams)];
   work.captured_forward_kernels += stream.forward_kernels;
   work.captured_backward_kernels += stream.backward_kernels;
-  const Stream cast = products == Operator::router ? Stream{} : cast_launches(job.precision);
+  const Stream cast = products == Operator::router ? Stream{} : cast_launches(job);
   for (std::size_t i = 0; i < work.linear_count; ++i) {
     if (work.linears[i].kind != products) continue;
     work.captured_forward_kernels += 1 + cast.forward_kernels;
-    work.captured_backward_kernels += 2 + cast.backward_kernels;
+    work.captured_backward_kernels += (job.is_frozen() ? 1 : 2) + cast.backward_kernels;
+    if (work.linears[i].rank > 0) {
+      work.captured_forward_kernels += adapter_forward_products + adapter_passes;
+      work.captured_backward_kernels += adapter_backward_products + adapter_passes;
+    }
     if (job.precision == Precision::fp8 && products != Operator::router) work.tensor_casts -= 1;
   }
 }
@@ -256,8 +273,11 @@ void capture_graphs(const Training& job, LayerWork& work) {
 void count_products(const Training& job, LayerWork& work) {
   for (std::size_t i = 0; i < work.linear_count; ++i) {
     const double times = launches_of(job, work.linears[i]);
-    work.products += times;
-    if (work.linears[i].kind == Operator::experts) work.expert_forward_kernels += times;
+    const bool adapted = work.linears[i].rank > 0;
+    const double forward = times * (1 + (adapted ? adapter_forward_products : 0));
+    work.products += forward;
+    work.backward_products += times * ((job.is_frozen() ? 1 : 2) + (adapted ? adapter_backward_products : 0));
+    if (work.linears[i].kind == Operator::experts) work.expert_forward_kernels += forward;
   }
 }
 
@@ -281,10 +301,12 @@ LayerWork dense_layer(const Training& job, const Layout& layout) {
   const Sizes size = sizes_of(job, layout);
   LayerWork work;
   add_attention(job, size, work);
-  add_ffn(job, size, Operator::feed_forward, size.tokens, static_cast<double>(job.model.ffn) / size.tp, 1, work);
+  const double inner = static_cast<double>(job.model.ffn) / size.tp;
+  add_ffn(job, size, {Operator::feed_forward, size.tokens, inner, 1, size.tp}, work);
   add_norms_and_residuals(job, size, work);
   add_sequence_copies(job, layout, size, work);
   add_casts(job, size, work);
+  if (job.is_frozen()) add_adapters(job, work);
   count_products(job, work);
   capture_graphs(job, work);
   return work;
@@ -298,6 +320,7 @@ LayerWork moe_layer(const Training& job, const Layout& layout) {
   add_norms_and_residuals(job, size, work);
   add_sequence_copies(job, layout, size, work);
   add_casts(job, size, work);
+  if (job.is_frozen()) add_adapters(job, work);
   count_products(job, work);
   capture_graphs(job, work);
   return work;
@@ -306,7 +329,7 @@ LayerWork moe_layer(const Training& job, const Layout& layout) {
 double embedding_stream_bytes(const Training& job, const Layout& layout) {
   const Sizes size = sizes_of(job, layout);
   // Forward: gather rows, write; backward: read gradient, scatter-add into 32-bit rows.
-  return size.tokens * size.hidden * (half + half + half + 8);
+  return size.tokens * size.hidden * (half + half + (job.is_frozen() ? 0 : half + 8));
 }
 
 Stream head_casts(const Training& job, const Linear& head) {

@@ -10,6 +10,14 @@
 
 namespace ampacity::workload {
 
+/// Which product of a layer, and over how many devices it is split: by columns (what it gives), or by rows (what it
+/// takes).
+struct Module {
+  LoraTarget name = LoraTarget::linear_qkv;
+  double split = 1;
+  bool splits_in = false;
+};
+
 /// A linear layer: [tokens, in] x [in, out], sizes per device; `batch` equal products side by side (experts).
 struct Linear {
   double tokens = 0;
@@ -17,6 +25,8 @@ struct Linear {
   double out = 0;
   double batch = 1;
   Operator kind = Operator::feed_forward;
+  Module module;
+  double rank = 0;  ///< of the adapter beside it; 0: none
 };
 
 /// Memory-bound operators: bytes moved, and launches.
@@ -49,6 +59,7 @@ struct LayerWork {
   Stream routed_stream;       ///< of `stream`, what grows with the tokens that a device gets
   Stream stream;              ///< all memory-bound operators
   double products = 0;        ///< launches of matrix products in the forward pass
+  double backward_products = 0;
   double expert_forward_kernels = 0;    ///< launches of the forward pass for products of routed experts and their casts
   double captured_forward_kernels = 0;  ///< launched as CUDA graphs: they cost the host nothing
   double captured_backward_kernels = 0;
@@ -56,8 +67,8 @@ struct LayerWork {
   double expert_tensor_casts = 0;                ///< of them, those of routed experts
   std::array<Stream, operator_count> streams{};  ///< the same by class
 
-  void add(Operator kind, double tokens, double in, double out, double batch = 1) {
-    linears[linear_count++] = {tokens, in, out, batch, kind};
+  void add(Operator kind, const Module& module, double tokens, double in, double out, double batch = 1) {
+    linears[linear_count++] = {tokens, in, out, batch, kind, module};
   }
   void add(Operator kind, const Stream& more) {
     stream += more;
@@ -69,7 +80,7 @@ struct LayerWork {
     return stream.forward_kernels + products + 1 - captured_forward_kernels;
   }
   [[nodiscard]] double backward_kernels() const {
-    return stream.backward_kernels + 2 * products + 2 - captured_backward_kernels;
+    return stream.backward_kernels + backward_products + 2 - captured_backward_kernels;
   }
 };
 

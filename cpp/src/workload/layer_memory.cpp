@@ -1,6 +1,7 @@
 #include "workload/layer_memory.hpp"
 
 #include <algorithm>
+#include <initializer_list>
 
 #include "workload/attention_mask.hpp"
 #include "workload/expert_load.hpp"
@@ -14,6 +15,22 @@ constexpr double half = 2;  // bytes of an activation in 16 bits
 /// Operands are kept as they were multiplied.
 double linear_input_bytes(const Training& job) {
   return job.precision >= Precision::fp8 ? 1 : half;
+}
+
+/// An input that only the gradient of a weight wants. A frozen weight has none; the first matrix of an adapter keeps it
+/// in 16 bits.
+double kept_input_bytes(const Training& job, LoraTarget product) {
+  if (!job.is_frozen()) return linear_input_bytes(job);
+  return job.adapts(product) ? half : 0;
+}
+
+/// What adapters keep between their matrices, a token.
+double rank_bytes(const Training& job, std::initializer_list<LoraTarget> products) {
+  double bytes = 0;
+  for (const LoraTarget product : products) {
+    if (job.adapts(product)) bytes += half * static_cast<double>(job.lora_rank);
+  }
+  return bytes;
 }
 
 double gates(const Training& job) {
@@ -50,17 +67,22 @@ LayerActivations common_activations(const Training& job, const Layout& layout, c
 
   LayerActivations a;
   a.residuals = 2 * half * split;
-  a.norms = 2 * linear_input * split;
-  a.ffn_norm = linear_input * split;
+  // Adapters keep the gathered output of a norm (Transformer Engine: return_layernorm_output_gathered).
+  const double normed = job.is_frozen() ? size.tokens * size.hidden : split;
+  a.ffn_norm = kept_input_bytes(job, LoraTarget::linear_fc1) * normed;
+  a.norms = kept_input_bytes(job, LoraTarget::linear_qkv) * normed + a.ffn_norm;
+  a.adapters = rank_bytes(job, {LoraTarget::linear_qkv, LoraTarget::linear_proj}) * size.tokens;
   if (m.dropout) a.masks = 2 * split;
   if (!job.software.fused_kernels && !job.software.low_precision_norms) a.norm_casts = 2 * 4 * split;
   if (m.is_mla()) {
     // As the down-projections gave them and as their norms gave them to the up-projections.
     const auto ranks = static_cast<double>(m.q_lora_rank + m.kv_lora_rank);
-    a.latents = half * size.split_tokens * (2 * ranks + static_cast<double>(m.rope_head_dim));
+    const double kept_ranks = kept_input_bytes(job, LoraTarget::linear_qkv) > 0 ? ranks : 0;
+    a.latents = half * size.split_tokens * (ranks + kept_ranks + static_cast<double>(m.rope_head_dim));
   }
   a.attention_in = half * size.tokens * (width.queries + width.keys + width.values);
-  a.attention_out = (half + (linear_input < half ? linear_input : 0)) * size.tokens * width.out;
+  const bool cast = linear_input < half && !job.is_frozen();
+  a.attention_out = (half + (cast ? linear_input : 0)) * size.tokens * width.out;
   // Attention's backward pass wants its output as it was before heads were exchanged back for sequence.
   if (layout.cp > 1 && context_parallel(job, layout) == ContextParallel::ulysses) {
     a.attention_out += half * size.tokens * width.out;
@@ -76,7 +98,7 @@ double act_in_bytes(const Training& job, double inner) {
   return half * (gates(job) + apart) * inner;
 }
 double act_out_bytes(const Training& job, double inner) {
-  return linear_input_bytes(job) * inner;
+  return kept_input_bytes(job, LoraTarget::linear_fc2) * inner;
 }
 
 /// On the device that gets most.
@@ -126,6 +148,7 @@ LayerActivations dense_activations(const Training& job, const Layout& layout) {
   const double inner = size.tokens * static_cast<double>(job.model.ffn) / size.tp;
   LayerActivations a = common_activations(job, layout, size);
   a.block = act_in_bytes(job, inner) + act_out_bytes(job, inner);
+  a.adapters += rank_bytes(job, {LoraTarget::linear_fc1, LoraTarget::linear_fc2}) * size.tokens;
   a.first_product = half * inner;
   return a;
 }
@@ -143,8 +166,11 @@ LayerActivations moe_activations(const Training& job, const Layout& layout) {
   const double taken = tokens * static_cast<double>(layout.etp);  // split experts hold the tokens of all their devices
   a.first_product = half * (shared + inner);
   a.routed_act = act_out_bytes(job, inner);
-  a.routed = act_in_bytes(job, inner) + a.routed_act + linear_input_bytes(job) * taken * size.hidden +
+  a.routed = act_in_bytes(job, inner) + a.routed_act +
+             kept_input_bytes(job, LoraTarget::linear_fc1) * taken * size.hidden +
              4 * size.split_tokens * static_cast<double>(m.experts);
+  const double adapted = (m.shared_experts > 0 ? size.tokens : 0) + taken;
+  a.adapters += rank_bytes(job, {LoraTarget::linear_fc1, LoraTarget::linear_fc2}) * adapted;
   return a;
 }
 
@@ -171,7 +197,7 @@ double backward_workspace(const Training& job, const Layout& layout, bool moe) {
   // Sequence parallelism gathers a block's input once more for the weight gradients, and its gradient before
   // scattering.
   const bool gathers = layout.tp > 1 && layout.sequence_parallel;
-  const double gathered = gathers ? 2 * half * size.tokens * size.hidden : 0;
+  const double gathered = gathers ? (job.is_frozen() ? 1 : 2) * half * size.tokens * size.hidden : 0;
   const AttentionWidths width = attention_widths(m, size);
   // Latent attention takes the gradients of keys and values apart before they go to the up-projections.
   const double assembled = (m.is_mla() ? 2 : 1) * (width.queries + width.keys + width.values);

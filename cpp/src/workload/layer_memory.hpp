@@ -21,11 +21,12 @@ struct LayerActivations {
   double shared = 0;         ///< the same of shared experts
   double routed = 0;         ///< inputs of the routed experts, both sides of their activation, router scores
   double routed_act = 0;     ///< that part of `routed` which the activation function gives
+  double adapters = 0;       ///< between the matrices of low-rank adapters
   double first_product = 0;  ///< outputs of the first product of each block, in 16 bits, without its gate
 
   [[nodiscard]] double all() const {
     return residuals + masks + norms + norm_casts + latents + attention_in + scores + attention_out + block + shared +
-           routed;
+           routed + adapters;
   }
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "workload/adapters.hpp"
 #include "workload/in_flight.hpp"
 #include "workload/layer.hpp"
 #include "workload/layer_memory.hpp"
@@ -69,17 +70,40 @@ double kept_per_micro_batch(const Job& j, const LayerMix& layers) {
   return whole - again / layers.all() * (whole - kept);
 }
 
-/// Weights, gradients and optimizer state, as they are sharded.
-void add_state(const Job& j, const StageParameters& parameters, const StageParameters& in_layers, Memory& memory) {
+/// Gradients and optimizer state of what is trained, as they are sharded.
+void add_trained(const Job& j, const StageParameters& trained, Memory& memory) {
+  const Software& software = j.job.software;
+  const double whole = trained.all();
+  const double shard = trained.sharded(j.layout);
+  const double optimizer_here = 1 - j.layout.offload_optimizer_fraction;
+  // Gradients that are sharded as they come leave for the host at once (ZeRO-Offload, arXiv:2101.06840, section 4.1).
+  memory.gradients_bytes = software.gradient_bytes * (j.layout.zero_stage >= 2 ? optimizer_here * shard : whole);
+  memory.optimizer_bytes = software.optimizer_bytes * optimizer_here * (j.layout.zero_stage >= 1 ? shard : whole);
+}
+
+/// Frozen weights: those of layers as they are stored, embedding and head in 16 bits, and adapters as weights that are
+/// trained.
+void add_frozen_state(const Job& j, const StageParameters& parameters, const StageParameters& in_layers,
+                      const StageParameters& adapters, Memory& memory) {
+  const double here = 1 - j.layout.offload_weights_fraction;
+  const bool sharded = j.layout.zero_stage >= 3;
+  const auto held = [&](const StageParameters& some) { return sharded ? some.sharded(j.layout) : some.all(); };
+  const double stored = j.job.frozen_weight_bytes;
+  memory.weights_bytes = here * (stored * held(in_layers) + half * (held(parameters) - held(in_layers))) +
+                         j.job.software.weight_bytes * held(adapters);
+  if (!sharded) {
+    const double copies = frozen_copy_bytes(j.job, cast_weight_bytes(j.job.precision)) - stored;
+    memory.weights_bytes += copies * in_layers.all();
+  }
+}
+
+/// Weights as they are sharded.
+void add_weights(const Job& j, const StageParameters& parameters, const StageParameters& in_layers, Memory& memory) {
   const Software& software = j.job.software;
   const double whole = parameters.all();
   const double shard = parameters.sharded(j.layout);
   const std::int64_t stage = j.layout.zero_stage;
   memory.weights_bytes = software.weight_bytes * (1 - j.layout.offload_weights_fraction) * (stage >= 3 ? shard : whole);
-  const double optimizer_here = 1 - j.layout.offload_optimizer_fraction;
-  // Gradients that are sharded as they come leave for the host at once (ZeRO-Offload, arXiv:2101.06840, section 4.1).
-  memory.gradients_bytes = software.gradient_bytes * (stage >= 2 ? optimizer_here * shard : whole);
-  memory.optimizer_bytes = software.optimizer_bytes * optimizer_here * (stage >= 1 ? shard : whole);
   if (stage < 3) memory.weights_bytes += cast_weight_bytes(j.job.precision) * in_layers.all();
   if (stage >= 3) {
     const double here = 1 - j.layout.offload_weights_fraction;
@@ -98,10 +122,10 @@ void add_gathered(const Job& j, const StageParameters& stage, const StageParamet
   const double ends = stage.all() - in_layers.all();
   const double two = std::min(2 * layer, in_layers.all());
   memory.weights_bytes += half * ends + sharded_weight_bytes(j.job) * (keeps ? in_layers.all() : two);
-  if (software.shard_pools) memory.communication_bytes += software.gradient_reduce_bytes * two;
+  if (software.shard_pools && !j.job.is_frozen()) memory.communication_bytes += software.gradient_reduce_bytes * two;
   if (software.gather_copies_out) memory.communication_bytes += half * std::max(ends, two);
   // Without resharding between micro-batches gradients are summed whole, in the format of their reduction.
-  if (whole_step) memory.gradients_bytes += software.gradient_reduce_bytes * stage.all();
+  if (whole_step && !j.job.is_frozen()) memory.gradients_bytes += software.gradient_reduce_bytes * stage.all();
 }
 
 /// Activations of two layers on their way back from the host: one in transfer, one at work. The last to leave in the
@@ -116,7 +140,8 @@ double returning_bytes(const Job& j, const LayerMix& layers) {
 double staging_bytes(const Job& j, const LayerMix& layers) {
   if (j.layout.offload_weights_fraction == 0 || j.layout.zero_stage >= 3) return 0;
   const LayerMix one = layers.moe > 0 ? LayerMix{0, 1} : LayerMix{1, 0};
-  return 2 * half * j.layout.offload_weights_fraction * layer_parameters(j.job.model, j.layout, one).all();
+  const double stored = j.job.is_frozen() ? j.job.frozen_weight_bytes : half;
+  return 2 * stored * j.layout.offload_weights_fraction * layer_parameters(j.job.model, j.layout, one).all();
 }
 
 /// Buffers that are there at any moment, whatever the sharding.
@@ -127,7 +152,7 @@ double standing_buffers(const Job& j, const LayerMix& layers, const Sizes& size)
   if (j.layout.tp > 1 && j.layout.sequence_parallel)
     bytes += j.job.software.collective_copies * half * size.tokens * size.hidden;
   bytes += staging_bytes(j, layers);
-  if (j.job.software.gradient_placeholders && j.layout.zero_stage < 3)
+  if (j.job.software.gradient_placeholders && j.layout.zero_stage < 3 && !j.job.is_frozen())
     bytes += half * distinct_weights(j.job.model, j.layout, layers);
   return bytes;
 }
@@ -139,7 +164,7 @@ double loss_workspace(const Job& j, const Sizes& size) {
   const bool split = size.tp > 1 && software.split_logit_bytes > 0;
   const double loss = (split ? software.split_logit_bytes : software.logit_bytes) * size.tokens * vocabulary;
   // The products of the head's backward pass: gradient of the logits, gradient of its weight in 16 bits.
-  const double products = half * vocabulary * (size.tokens + size.hidden);
+  const double products = half * vocabulary * (size.tokens + (j.job.is_frozen() ? 0 : size.hidden));
   // Final norm, its output gathered, and the gradients of both.
   const double ends = 2 * half * (size.split_tokens + size.tokens) * size.hidden;
   return std::max(loss, products) + ends;
@@ -158,7 +183,13 @@ StageKind stage_kind(const Job& j, const LayerMix& layers, StagePlace place) {
 
   StageKind kind;
   Memory& memory = kind.fixed;
-  add_state(j, parameters, in_layers, memory);
+  const StageParameters trained = j.job.is_frozen() ? adapter_parameters(j.job, j.layout, layers) : parameters;
+  add_trained(j, trained, memory);
+  if (j.job.is_frozen()) {
+    add_frozen_state(j, parameters, in_layers, trained, memory);
+  } else {
+    add_weights(j, parameters, in_layers, memory);
+  }
   memory.communication_bytes = standing_buffers(j, layers, size);
   double scattering = 0;  // whole gradients of a layer, on their way to the shards
   if (j.layout.zero_stage >= 3) {
@@ -166,9 +197,9 @@ StageKind stage_kind(const Job& j, const LayerMix& layers, StagePlace place) {
         layer_parameters(j.job.model, j.layout, layers.moe > 0 ? LayerMix{0, 1} : LayerMix{1, 0}).all();
     add_gathered(j, parameters, in_layers, layer, memory);
     // The gradient of the head is on its way too; a pool lends no third buffer before that is gone.
-    scattering = software.shard_pools ? 0
-                                      : (half + software.gradient_reduce_bytes) * layer +
-                                            half * (place.last ? (parameters.all() - in_layers.all()) / 2 : 0);
+    const bool whole_gradients = !software.shard_pools && !j.job.is_frozen();
+    const double head = place.last ? (parameters.all() - in_layers.all()) / 2 : 0;
+    scattering = whole_gradients ? (half + software.gradient_reduce_bytes) * layer + half * head : 0;
   }
   // Either moment may be the fullest: the loss, or the backward pass of the layer before it.
   const double in_loss = place.last ? loss_workspace(j, size) : 0;

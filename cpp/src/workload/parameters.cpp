@@ -61,17 +61,22 @@ ParameterCount count_parameters(const Model& m) {
   return count;
 }
 
-double forward_flops_per_sequence(const Model& m, double seq_len) {
+double weight_flops_per_sequence(const Model& m, double seq_len) {
   const ParameterCount count = count_parameters(m);
   const auto met = static_cast<double>(m.experts_per_token + m.shared_experts);
   const double weights = static_cast<double>(m.layers) * count.attention + count.dense_layer_count * count.dense_ffn +
                          count.moe_layer_count * (met * count.expert_ffn + count.router) +
                          static_cast<double>(m.vocab) * static_cast<double>(m.hidden);
+  return 2 * weights * seq_len;
+}
+
+double forward_flops_per_sequence(const Model& m, double seq_len) {
   const double key_dim = static_cast<double>(m.head_dim + (m.is_mla() ? m.rope_head_dim : 0));
   const double key_flops = 2 * static_cast<double>(m.heads) * (key_dim + static_cast<double>(m.value_head_dim));
   const double local = has_short_windows(m, seq_len) ? static_cast<double>(m.layers) - global_layers(m) : 0;
   const double keys = (static_cast<double>(m.layers) - local) * seq_len / 2;
-  return (2 * weights + key_flops * (keys + (local > 0 ? local * local_keys(m, seq_len) : 0))) * seq_len;
+  const double seen = keys + (local > 0 ? local * local_keys(m, seq_len) : 0);
+  return weight_flops_per_sequence(m, seq_len) + key_flops * seen * seq_len;
 }
 
 }  // namespace ampacity::workload

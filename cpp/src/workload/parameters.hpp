@@ -25,6 +25,7 @@ struct ParameterCount {
 
 /// Forward FLOPs of one sequence: matrix products with weights, head included (2 per multiply-add), and the causal half
 /// of the attention scores. Training needs three times as much (Narayanan et al. 2021, without recompute).
+[[nodiscard]] double weight_flops_per_sequence(const Model& model, double seq_len);  ///< products with weights only
 [[nodiscard]] double forward_flops_per_sequence(const Model& model, double seq_len);
 
 }  // namespace ampacity::workload

@@ -29,6 +29,7 @@ struct StagePlace {
                                                StagePlace place);
 /// Bytes of a weight of a layer with ZeRO stage 3, at rest and in a gathering.
 [[nodiscard]] inline double sharded_weight_bytes(const Training& job) {
+  if (job.is_frozen()) return job.frozen_weight_bytes;
   const bool one_scale = job.precision == Precision::fp8 || job.precision == Precision::fp8_block;
   return job.software.weights_in_8_bits && one_scale ? 1 : 2;
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ampacity._core import Estimate, InvalidSpec, Training, estimate
+from ampacity._scoreboard.adapters import adapters_of
 from ampacity._scoreboard.cluster import cluster_of
 from ampacity._scoreboard.layout import LayoutOptions, software_of
 from ampacity._scoreboard.model import model_of
@@ -99,6 +100,7 @@ def _estimate_in_scope(row: Row) -> tuple[Estimate, bool, str]:
     try:
         software, software_note = software_of(row)
         options = LayoutOptions(row)
+        adapters, adapters_note = adapters_of(row)
         job = Training(
             model_of(row),
             software=software,
@@ -107,26 +109,27 @@ def _estimate_in_scope(row: Row) -> tuple[Estimate, bool, str]:
             precision=_precision(row),
             expert_imbalance=_expert_imbalance(row),
             capacity_factor=capacity_factor(row),
+            **adapters,
         )
         result, fits = _fastest_that_fits(job, row, options)
     except InvalidSpec as error:
         raise Skip("; ".join(str(problem) for problem in error.problems)) from None
-    notes = _assumptions(options, result) + options.notes + [software_note, reading, cluster_of(row)[1]]
+    notes = _assumptions(options, result) + options.notes + [adapters_note, software_note, reading, cluster_of(row)[1]]
     if not fits:
         excess = result.memory.total_bytes / result.memory.capacity_bytes - 1
         notes.append(f"predicted memory is {excess:.0%} above the device's")
     return result, fits, "; ".join(note for note in notes if note)
 
 
-def predict(row: Row) -> Prediction:
-    """Predict the step time of a row.
+def predict(row: Row, *, fine_tuning: bool = False) -> Prediction:
+    """Predict the step time of a row of pre-training, or of fine-tuning.
 
     Raises
     ------
     Skip
         The row is out of scope, or cannot be simulated; says why.
     """
-    check_scope(row)
+    check_scope(row, fine_tuning=fine_tuning)
     measured = measured_step_time(row)
     result, _, note = _estimate_in_scope(row)
     return Prediction(result.step_time_s, measured, note, result)

@@ -18,6 +18,7 @@ class Reading(NamedTuple):
     gpus: tuple[str, ...] = ()
     releases: tuple[str, ...] = ()
     precisions: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
 
     def concerns(self, row: Row) -> bool:
         """Say whether a row is one of those that must be read so."""
@@ -26,6 +27,7 @@ class Reading(NamedTuple):
             (self.gpus, "gpu"),
             (self.releases, "fw_version"),
             (self.precisions, "precision_class"),
+            (self.tasks, "task"),
         )
         return self.source_id == row.source_id and all(not only or row.text(column) in only for only, column in told)
 
@@ -136,6 +138,18 @@ READINGS = (
         models=("Qwen3-30B-A3B",),
         gpus=("B200", "GB200"),
         releases=("NeMo 25.09",),
+    ),
+    Reading(
+        source_id="nv_megatron_bridge",
+        cells={"lora_rank": "16", "lora_targets": "linear_qkv"},
+        note="adapters of rank 16 beside queries, keys and values",
+        evidence=(
+            "Megatron-Bridge v0.5.0: llama3_70b_peft_config (src/megatron/bridge/recipes/llama/llama3.py) has dim = 16, and "
+            "the recipes of all devices (scripts/performance/configs/llama/llama3_llm_finetune.py) set "
+            'target_modules = ["linear_qkv"].'
+        ),
+        models=("Llama3-70B",),
+        tasks=("LoRA",),
     ),
 )
 

@@ -12,7 +12,8 @@ from ampacity._files import file_error, read_text
 
 _BLANK = ("", "-", "n/a", "na", "none", "null", "?", "unknown")
 _PRE_TRAINING = ("pretrain", "pre-train", "mlperf", "benchmark")
-_OTHER_TASKS = ("sft", "lora", "finetun", "fine-tun", "inference", "rlhf")
+_FINE_TUNING = ("sft", "lora", "peft", "finetun", "fine-tun")
+_OTHER_TASKS = (*_FINE_TUNING, "inference", "rlhf")
 
 
 class Skip(Exception):
@@ -74,14 +75,20 @@ class Row:
         return value
 
 
-def check_scope(row: Row) -> None:
-    """Skip what the training scoreboard does not cover."""
+def is_fine_tuning(row: Row) -> bool:
+    """Say whether a row trains on from a finished model, with all weights or with adapters."""
+    return any(word in row.lower("task") for word in _FINE_TUNING)
+
+
+def check_scope(row: Row, *, fine_tuning: bool = False) -> None:
+    """Skip what the scoreboard of training (or of fine-tuning) does not cover."""
     if row.misaligned:
         raise Skip("the row does not have as many cells as the header")
     task = row.lower("task")
-    if any(word in task for word in _OTHER_TASKS):
-        raise Skip(f"task is {row.text('task')}, not pre-training")
-    if task and not any(word in task for word in _PRE_TRAINING):
+    if not fine_tuning and any(word in task for word in _OTHER_TASKS):
+        other = " (see the kind fine_tuning)" if is_fine_tuning(row) else ""
+        raise Skip(f"task is {row.text('task')}, not pre-training{other}")
+    if not fine_tuning and task and not any(word in task for word in _PRE_TRAINING):
         raise Skip(f"task {row.text('task')!r} is not known to be pre-training")
     if row.lower("complete") == "partial":
         raise Skip("the source says too little to simulate it (complete = partial)")

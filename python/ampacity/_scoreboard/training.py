@@ -15,9 +15,10 @@ REQUIRED_COLUMNS = ("layers", "hidden", "heads", "seq_len", "gpu", "n_gpus", "gb
 SPEED_COLUMNS = ("step_time_s", "tokens_per_s_per_gpu")
 
 
-def _validated(row: Row) -> ValidationRow:
+def validated(row: Row, *, fine_tuning: bool = False) -> ValidationRow:
+    """Return the row with its prediction or the reason why there is none."""
     try:
-        found = predict(row)
+        found = predict(row, fine_tuning=fine_tuning)
     except Skip as reason:
         return skipped(row, QUANTITY, reason)
     interval = found.estimate.interval
@@ -36,5 +37,5 @@ def validated_rows(paths: Sequence[str | os.PathLike[str]]) -> list[ValidationRo
     """Return every row of the files with its prediction or the reason why there is none."""
     rows: list[ValidationRow] = []
     for path in paths:
-        rows += [_validated(row) for row in read_rows(path, REQUIRED_COLUMNS, SPEED_COLUMNS, first_index=len(rows))]
+        rows += [validated(row) for row in read_rows(path, REQUIRED_COLUMNS, SPEED_COLUMNS, first_index=len(rows))]
     return rows
