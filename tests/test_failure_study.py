@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import ampacity as amp
+from ampacity._failure_report import failure_text
 from ampacity.cli import main
 
 ROCE = amp.cluster("meta-24k-roce")
@@ -126,3 +127,22 @@ def test_mistakes(capsys, flags, message):
         main(["network", "deepseek-h800-2k", *flags])
     assert caught.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_tier_of_which_nothing_is_left():
+    """Ranks that are cut off are counted, not left out of the comparison in silence."""
+    job = amp.Training("llama-3.1-8b", global_batch=2048)
+    layout = amp.Layout(tp=2, dp=1024, zero_stage=1)
+    study = amp.fail_links(amp.cluster("deepseek-h800-2k"), 1.0, job=job, layout=layout)
+    assert study.failed == study.cables
+    exchange = study.patterns[1]
+    # 2,048 ranks under 64 leaves of 32: a random partner is under the same leaf once in 64 times.
+    assert 0.97 * 2048 < exchange.after.ranks_cut_off < 2048
+    assert exchange.after.utilisation[study.tier.name] == (0.0,) * 4
+    assert study.job is not None
+    assert study.job.after is None
+    assert set(study.to_dict()["training_step_time_s"]) == {"before"}
+    assert study.to_dict()["patterns"][1]["after"]["ranks_cut_off"] == exchange.after.ranks_cut_off
+    text = failure_text(study)
+    assert "ranks cannot send" in text
+    assert "never ends" in text

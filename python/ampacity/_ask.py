@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any, NotRequired, TypedDict, TypeVar, Unpack
 
@@ -15,6 +16,7 @@ _T = TypeVar("_T")
 
 # What stands in for a part that is itself wrong, so that the mistakes of the other parts show too.
 _ANY_MODEL = "llama-3.1-8b"
+_MOST_LAYOUTS = 10_000
 
 
 class Mistakes:
@@ -74,15 +76,23 @@ def find_many(
     keep: int, model: str, cluster: str, **question: Unpack[Question]
 ) -> tuple[Training, Cluster, list[Layout]]:
     """Return job (with the batch that layouts were found for), cluster, and the fastest layouts, as `find` does."""
-    if keep < 1:
-        raise InvalidSpec([Problem(path="layouts", value=str(keep), rule="must be 1 or more", hint="")])
+    if not 1 <= keep <= _MOST_LAYOUTS:
+        rule = f"must be between 1 and {_MOST_LAYOUTS:,}"
+        raise InvalidSpec([Problem(path="layouts", value=str(keep), rule=rule, hint="")])
     job, the_cluster, choice = _read(model, cluster, **question)
-    found = _core.search(job, the_cluster, keep=keep, **choice)
+    # Where the batch is found along with the layout, slower layouts may want another: some more, to choose from.
+    found = _core.search(job, the_cluster, keep=8 * keep, **choice)
     if found.global_batch != job.global_batch:
         job = job.replace(global_batch=found.global_batch)
-    # Where the batch is found along with the layout, slower ones may want another.
-    layouts = [candidate.layout for candidate in found.candidates]
-    return job, the_cluster, [one for one in layouts if job.global_batch % (one.dp * one.micro_batch) == 0]
+    layouts = (candidate.layout for candidate in found.candidates if _runs(job, the_cluster, candidate.layout))
+    return job, the_cluster, list(itertools.islice(layouts, keep))
+
+
+def _runs(job: Training, cluster: Cluster, layout: Layout) -> bool:
+    try:
+        return _core.estimate(job, cluster, layout).memory.fits
+    except InvalidSpec:
+        return False
 
 
 def _read(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ampacity._cli_words import Parser
 from ampacity._core import __version__
 
 LAYOUT_FLAGS = {
@@ -80,9 +81,11 @@ def number_or_text(text: str) -> int | float | str:
 
 def _count(text: str) -> int:
     """Return a whole number that is not negative."""
-    value = int(text)
-    if not 0 <= value < 2**63:
-        raise argparse.ArgumentTypeError("must be a whole number, at least 0")
+    value = number_or_text(text)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int) or not 0 <= value < 2**63:
+        raise argparse.ArgumentTypeError(f"must be a whole number, at least 0, not {text!r}")
     return value
 
 
@@ -136,15 +139,16 @@ def _add_devices(simulate: argparse.ArgumentParser) -> None:
     simulate.add_argument("--warm-up", action="store_true", help="start with idle dies")
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """Return the parser of all commands."""
     from ampacity._validation import KINDS
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ampacity", description="Predicts speed, network and power of AI superclusters.", allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"ampacity {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parser.commands = commands
 
     estimate = commands.add_parser(
         "estimate",
@@ -205,7 +209,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     network.add_argument("cluster", metavar="CLUSTER", help="catalogue name or .toml file")
     network.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of the permutation and the hashes (default 0)"
+        "--seed", type=_count, default=0, metavar="N", help="of the permutation and the hashes (default 0)"
     )
     _add_failure_flags(network)
     _add_common(network)
@@ -240,6 +244,7 @@ def make_parser() -> argparse.ArgumentParser:
     calibrate.add_argument("--accelerator", metavar="NAME", help="what was measured (default: as the column gpu says)")
     calibrate.add_argument("--out", metavar="FILE.toml", help="file to write (default: print it)")
     _add_common(calibrate)
+    parser.add_examples()
     return parser
 
 
@@ -277,7 +282,7 @@ def _add_question(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_power(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_power(commands: argparse._SubParsersAction[Parser]) -> None:
     power = commands.add_parser(
         "power",
         help="what a job draws from phase to phase and over hours, and what its grid says of that",
@@ -352,7 +357,7 @@ def _add_power(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     _add_common(power)
 
 
-def _add_collective(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_collective(commands: argparse._SubParsersAction[Parser]) -> None:
     collective = commands.add_parser(
         "collective",
         help="what one collective takes, with which algorithm, and why",
@@ -381,7 +386,7 @@ def _add_collective(commands: argparse._SubParsersAction[argparse.ArgumentParser
         metavar="NAME",
         help="of the flows: d-mod-k, ecmp, flowlet, adaptive or spray (default: the fabric's)",
     )
-    collective.add_argument("--queue-pairs", type=int, metavar="N", help="of the flows (default: the fabric's)")
+    collective.add_argument("--queue-pairs", type=_count, metavar="N", help="of the flows (default: the fabric's)")
     _add_common(collective)
 
 
@@ -396,7 +401,7 @@ def _add_failure_flags(network: argparse.ArgumentParser) -> None:
         "--plot", metavar="FILE.png", help="also draw ranks and links before and after (.png, .svg, .pdf)"
     )
     group.add_argument(
-        "--threads", type=int, default=1, metavar="N", help="patterns at a time (default 1; same results)"
+        "--threads", type=_count, default=1, metavar="N", help="patterns at a time (default 1; same results)"
     )
 
 

@@ -33,10 +33,7 @@ def failure_text(study: FailureStudy) -> str:
                 f"{found.slowest_rank:>14,}{figure(found.slowest_bytes_per_s / 1e9):>10}"
                 f"{figure(found.mean_bytes_per_s / 1e9):>11}"
             )
-        lines.append(
-            f"{'':<12}{pattern.meaning}: {1 / pattern.bandwidth_ratio - 1:+.1%} time, {pattern.flows_affected:,} flows have "
-            "another path or rate"
-        )
+        lines.append(f"{'':<12}{_meaning(pattern)}")
     lines += ["", f"{'share of the step that links are busy':<40}{'median':>8}{'90 %':>8}{'99 %':>8}{'most':>8}"]
     for pattern in study.patterns:
         for tier in pattern.before.utilisation:
@@ -51,7 +48,19 @@ def failure_text(study: FailureStudy) -> str:
         first = study.estimates["before"].step_time_s
         for name, est in study.estimates.items():
             lines.append(f"  {name:<38}{figure(est.step_time_s)} s ({est.step_time_s / first - 1:+.2%})")
+        for pattern in study.patterns:
+            if pattern.after.ranks_cut_off:
+                name = f"after, all traffic as {pattern.name}"
+                lines.append(f"  {name:<38}never ends: {pattern.after.ranks_cut_off:,} ranks cannot send")
     return "\n".join(lines)
+
+
+def _meaning(pattern: PatternStudy) -> str:
+    if pattern.bandwidth_ratio == 0:
+        return f"{pattern.meaning}: nobody can send any more"
+    text = f"{pattern.meaning}: {1 / pattern.bandwidth_ratio - 1:+.1%} time, {pattern.flows_affected:,} flows have another path or rate"
+    lost = pattern.after.ranks_cut_off
+    return text + (f"; {lost:,} ranks cannot send: times and rates are those of the others" if lost else "")
 
 
 def _job_lines(job: JobStudy) -> list[str]:

@@ -37,6 +37,8 @@ class TrafficResult:
         When every rank has, shape ``(ranks,)``; infinite for one that is cut off.
     slowest_bytes_per_s, mean_bytes_per_s
         What a rank sends over how long it takes, of the slowest rank and on average.
+    ranks_cut_off
+        How many ranks cannot send at all; times and rates are those of the others.
     utilisation
         For every tier of the network, the share of the step that its links are busy, by ``QUANTILES``.
     """
@@ -48,6 +50,7 @@ class TrafficResult:
     mean_bytes_per_s: float
     utilisation: dict[str, tuple[float, ...]]
     link_utilisation: dict[str, Doubles]
+    ranks_cut_off: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -56,6 +59,7 @@ class TrafficResult:
             "slowest_rank": self.slowest_rank,
             "slowest_bytes_per_s": self.slowest_bytes_per_s,
             "mean_bytes_per_s": self.mean_bytes_per_s,
+            "ranks_cut_off": self.ranks_cut_off,
             "utilisation": {name: list(values) for name, values in self.utilisation.items()},
         }
 
@@ -72,8 +76,10 @@ class PatternStudy:
 
     @property
     def bandwidth_ratio(self) -> float:
-        """Return the step time before over the one after."""
-        return self.before.step_s / self.after.step_s if self.after.step_s > 0 else 1.0
+        """Return the step time before over the one after; 0 where nobody can send any more."""
+        if self.after.step_s > 0:
+            return self.before.step_s / self.after.step_s
+        return 0.0 if self.after.ranks_cut_off else 1.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -178,7 +184,7 @@ def fail_links(
         With a training job, its step is simulated before and after (see `simulate`): the tensor, context, expert, data
         and pipeline groups of the whole job on the links, all devices alike. Beside that it is estimated with the
         fabric's ``efficiency_fraction`` scaled by what each pattern has left of its bandwidth, an approximation that
-        takes all communication across nodes to behave as that pattern.
+        takes all communication across nodes to behave as that pattern; without patterns whose ranks are cut off.
     threads
         How many patterns run at a time, and threads of the simulation; results are the same, bit for bit.
 
@@ -264,16 +270,21 @@ def _result(network: Network, moved: Transfer, rank_bytes: float) -> TrafficResu
     step_s = float(moved.end_s)
     rates = rank_bytes / rank_s[ended]
     capacity, tiers = network.link_columns()
-    busy = np.divide(moved.link_bytes, capacity * step_s, out=np.zeros_like(capacity), where=capacity > 0)
+    able = (capacity > 0) & (step_s > 0)
+    busy = np.divide(moved.link_bytes, capacity * step_s, out=np.zeros_like(capacity), where=able)
     working = {tier.name: np.sort(busy[(tiers == place) & (capacity > 0)]) for place, tier in enumerate(network.tiers)}
     return TrafficResult(
         step_s=step_s,
         slowest_rank=int(np.argmax(np.where(np.isfinite(rank_s), rank_s, -1.0))),
         rank_s=rank_s,
-        slowest_bytes_per_s=rank_bytes / step_s,
-        mean_bytes_per_s=float(rates.mean()),
-        utilisation={name: tuple(float(q) for q in np.quantile(column, QUANTILES)) for name, column in working.items()},
+        slowest_bytes_per_s=rank_bytes / step_s if step_s > 0 else 0.0,
+        mean_bytes_per_s=float(rates.mean()) if rates.size else 0.0,
+        utilisation={
+            name: tuple(float(q) for q in np.quantile(column, QUANTILES)) if column.size else (0.0,) * len(QUANTILES)
+            for name, column in working.items()
+        },
         link_utilisation=working,
+        ranks_cut_off=int(rank_s.size - np.isfinite(rank_s).sum()),
     )
 
 
@@ -299,6 +310,8 @@ def _estimates(
     found = {"before": estimate(job, cluster, layout)}
     chosen = found["before"].layout if layout is None else layout
     for pattern in patterns:
+        if pattern.after.ranks_cut_off:
+            continue  # nothing of its bandwidth is left to a rank that the job waits for
         hurt = with_bandwidth_ratio(cluster, min(1.0, pattern.bandwidth_ratio))
         found[f"after, all traffic as {pattern.name}"] = estimate(job, hurt, chosen)
     return found

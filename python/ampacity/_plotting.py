@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ampacity._core import InvalidSpec, Problem
@@ -18,6 +19,13 @@ def check_format(path: str | os.PathLike[str]) -> None:
     """Refuse a path whose ending is no kind of picture, before anything is drawn."""
     if not os.fspath(path).lower().endswith(_FORMATS):
         raise file_error(path, f"must end in one of {', '.join(_FORMATS)}")
+
+
+def check_picture(path: str | os.PathLike[str]) -> None:
+    """Refuse a path that no picture can be written to, before anything is computed."""
+    check_format(path)
+    if not Path(path).absolute().parent.is_dir():
+        raise file_error(path, "cannot be written: there is no such folder")
 
 
 def new_figure(width: float, height: float) -> Figure:

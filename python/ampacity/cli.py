@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ampacity._cli_parser import COLLECTIVE_FLAGS, JOB_FLAGS, LAYOUT_FLAGS, make_parser, number_or_text
 from ampacity._core import Catalogue, Error, InvalidSpec, Problem
+from ampacity._plotting import check_picture
 
 if TYPE_CHECKING:
     from ampacity._measured import MeasuredKernels
@@ -311,7 +312,9 @@ def _fail(error: Error) -> NoReturn:
 
 
 def _run(arguments: Sequence[str] | None) -> None:
-    options = make_parser().parse_args(arguments)
+    options = make_parser().read(arguments)
+    if getattr(options, "plot", None) is not None:
+        check_picture(options.plot)  # before minutes of work that it could not show
     commands: dict[str, Any] = {
         "estimate": _estimate,
         "simulate": _simulate,

@@ -223,6 +223,9 @@ void check_collective(const Cluster& cluster, const CollectiveCall& call, std::v
                         {}});
   }
   check_token_exchange(call, problems);
+  if (call.skew != 1 && call.operation != Operation::all_to_all) {
+    problems.push_back({"collective.skew", number_text(call.skew), "is for all_to_all only", {}});
+  }
 }
 
 CollectiveEstimate collective(const Cluster& cluster, const CollectiveCall& call) {

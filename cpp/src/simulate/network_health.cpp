@@ -45,7 +45,7 @@ void set_cards(const std::vector<CardHealth>& cards, Network::Plan& plan) {
 }  // namespace
 
 void check_health(const NetworkHealth& health, std::int64_t devices, std::vector<Problem>& problems) {
-  if (!(health.failed_fraction >= 0 && health.failed_fraction < 1)) {
+  if (!(health.failed_fraction >= 0 && health.failed_fraction <= 1)) {
     problems.push_back(
         {"network.failed_fraction", base::number_text(health.failed_fraction), "must be between 0 and 1", {}});
   }

@@ -88,6 +88,9 @@ def run(
     used = sum(len(group.places) for group in groups)
     if total - used > skipped.total():
         skipped["no more than 1 GFLOP, or not written for this device"] = total - used - skipped.total()
+    if not tables:
+        rule = "must name measurements"
+        raise InvalidSpec([Problem(path="data", value="", rule=rule, hint="a FILE.csv, or --measured NAME")])
     if not groups:
         reasons = "; ".join(f"{n} x {reason}" for reason, n in skipped.most_common(_MOST_REASONS)) or "no rows"
         names = ", ".join(map(_name_of, tables)) or "nothing"

@@ -469,4 +469,7 @@ def _rows(duration_s: float, output_s: float) -> int:
     if not (0 < output_s < float("inf") and output_s <= duration_s < float("inf")):
         rule = f"must be a finite number of at least one row ({output_s:g} s)"
         raise InvalidSpec([Problem(path="duration_s", value=f"{duration_s:g}", rule=rule, hint="")])
+    if not duration_s / output_s < 2.0**53:
+        rule = f"must be fewer than 2**53 rows of {output_s:g} s"
+        raise InvalidSpec([Problem(path="duration_s", value=f"{duration_s:g}", rule=rule, hint="")])
     return round(duration_s / output_s)
