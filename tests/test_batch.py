@@ -9,6 +9,9 @@ import pytest
 
 import ampacity as amp
 
+JOB = amp.Training("llama-3.1-70b", global_batch=64)
+CLUSTER = amp.cluster("eos-10752")
+
 
 @pytest.fixture(scope="module")
 def found() -> amp.LayoutEstimates:
@@ -148,9 +151,9 @@ def test_to_pandas(found):
             {"tp": [1, 2], "pp": [1, 2, 4]},
             r"layout\.pp = 3 rows: must have as many rows as the columns before it \(2\)",
         ),
-        ({"tp": [1.5, 2]}, r"layout\.tp.*whole numbers"),
-        ({"tp": [np.nan]}, r"layout\.tp.*whole numbers"),
-        ({"tp": ["one"]}, r"layout\.tp.*whole numbers"),
+        ({"tp": [1.5, 2]}, r"layout\.tp.*whole number"),
+        ({"tp": [np.nan]}, r"layout\.tp.*whole number"),
+        ({"tp": ["one"]}, r"layout\.tp.*whole number"),
         ({"tp": [[1, 2]]}, r"layout\.tp.*one dimension"),
         ({"tp": 0}, r"layout\.tp = 0: must be between"),
         ({"micro_batches": [1, 2]}, "did you mean micro_batch"),
@@ -176,3 +179,24 @@ def test_unknown_columns(found):
         getattr(found, "step_times_s")  # noqa: B009
     with pytest.raises(IndexError):
         found.layout(10**6)
+
+
+def test_columns_of_data_frames_and_ranges_are_columns():
+    pandas = pytest.importorskip("pandas")
+    plain = amp.estimate_layouts(JOB, CLUSTER, tp=[1, 2, 4, 8], dp=8)
+    frame = pandas.DataFrame({"tp": [1, 2, 4, 8]})
+    for tp in (frame["tp"], frame["tp"].astype(float), np.array([1, 0, 2, 0, 4, 0, 8, 0])[::2]):
+        assert amp.estimate_layouts(JOB, CLUSTER, tp=tp, dp=8) == plain
+    assert amp.estimate_layouts(JOB, CLUSTER, tp=range(1, 9), dp=8).rows == 8
+    frozen = np.array([1, 2, 4, 8])
+    frozen.setflags(write=False)
+    assert amp.estimate_layouts(JOB, CLUSTER, tp=frozen, dp=8, threads=np.int64(2)) == plain
+
+
+def test_the_row_that_is_no_whole_number_is_named():
+    with pytest.raises(amp.InvalidSpec, match=r"layout\.tp\[1\] = 4\.5: must be a whole number"):
+        amp.estimate_layouts(JOB, CLUSTER, tp=[8.0, 4.5], dp=8)
+    with pytest.raises(amp.InvalidSpec, match=r"threads = -1"):
+        amp.estimate_layouts(JOB, CLUSTER, tp=8, threads=-1)
+    with pytest.raises(TypeError, match=r"^threads = 2.5: must be a whole number from 0 to 2\*\*63 - 1, not float$"):
+        amp.estimate_layouts(JOB, CLUSTER, tp=8, threads=2.5)  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ R = TypeVar("R")
 _CLASSES: dict[str, type] = {"job": Training, "cluster": Cluster, "layout": Layout}
 _LONGEST_VALUE = 60
 _LARGEST_WHOLE = 2**63 - 1
-_WHOLE = f"a whole number from 0 to {_LARGEST_WHOLE}"
+_WHOLE = "a whole number from 0 to 2**63 - 1"
 # How annotations say it, and how people do.
 _WORDS = {
     "int": _WHOLE,
@@ -104,7 +104,7 @@ def _refuse(wrong: list[tuple[str, str, str, bool]]) -> None:
 def _wrong(function: Callable[..., Any], given: Mapping[str, Any]) -> Iterator[tuple[str, str, str, bool]]:
     """Yield name, value and rule of each wrong argument, and whether its type would do."""
     parameters = inspect.signature(function).parameters
-    wanted_of = {name: kind for name, kind in _CLASSES.items() if name in given}
+    wanted_of = {name: kind for name, kind in _CLASSES.items() if name in given and not _several(parameters[name])}
     for name, wanted in wanted_of.items():
         value = given[name]
         if isinstance(value, wanted) or (value is None and parameters[name].default is None):
@@ -114,7 +114,7 @@ def _wrong(function: Callable[..., Any], given: Mapping[str, Any]) -> Iterator[t
         rule = f"must be an ampacity.{wanted.__name__}, not {type(value).__name__}{_hint(name, value)}"
         yield name, _shown(value), rule, False
     for name, value in given.items():
-        if name in _CLASSES or parameters[name].annotation is inspect.Parameter.empty:
+        if name in wanted_of or parameters[name].annotation is inspect.Parameter.empty or _several(parameters[name]):
             continue
         other = _first_of_other(str(parameters[name].annotation), value)
         if other is not None:
@@ -133,6 +133,10 @@ def _wrong(function: Callable[..., Any], given: Mapping[str, Any]) -> Iterator[t
         )
         rule = "must be " + " or ".join(words) + ("" if of_value else f", not {type(value).__name__}")
         yield name, _shown(value), rule, of_value
+
+
+def _several(parameter: inspect.Parameter) -> bool:
+    return parameter.kind in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 
 
 def _first_of_other(annotation: str, value: Any) -> tuple[int, Any, str] | None:

@@ -185,8 +185,8 @@ def estimate_layouts(
     global_batch, seq_len
         Sequences per step and tokens per sequence of each row (default: the job's).
     **layout
-        Any field of `Layout` (``tp``, ``pp``, ``dp``, ``micro_batch``, ``recompute``, ...): an array or sequence with
-        one value a row, or one value for all rows. Fields that are not given have the default of `Layout`.
+        Any field of `Layout` (``tp``, ``pp``, ``dp``, ``micro_batch``, ``recompute``, ...): an array, a column of a data
+        frame or a sequence with one value a row, or one value for all rows. Fields that are not given have the default of `Layout`.
 
     Returns
     -------
@@ -212,6 +212,23 @@ def estimate_layouts(
     >>> found.layout(found.best).recompute
     'full'
     """
-    return LayoutEstimates(
-        _core.estimate_layouts(job, cluster, threads=threads, global_batch=global_batch, seq_len=seq_len, **layout)
+    found = _core.estimate_layouts(
+        job,
+        cluster,
+        threads=threads,
+        global_batch=_column(global_batch),
+        seq_len=_column(seq_len),
+        **{key: _column(value) for key, value in layout.items()},
     )
+    return LayoutEstimates(found)
+
+
+def _column(value: Any) -> Any:
+    """Return columns of data frames and ranges as the arrays that they are; all else as it is."""
+    if type(value).__module__ == "builtins" and not isinstance(value, range):
+        return value
+    import numpy as np
+
+    if isinstance(value, range) or (hasattr(value, "__array__") and np.ndim(value) == 1):
+        return np.asarray(value)
+    return value

@@ -46,7 +46,7 @@ class Reader {
       return sets<T>(path, value, array);
     } else if constexpr (std::is_same_v<T, std::int64_t>) {
       if (kind == 'i' || kind == 'u') return integers(ForcedIntegers(array));
-      if (kind == 'f') return whole(path, value, ForcedDoubles(array));
+      if (kind == 'f') return whole(path, ForcedDoubles(array));
       return refuse<T>(path, value, "must be whole numbers, one for each row");
     } else if constexpr (std::is_same_v<T, double>) {
       if (kind != 'i' && kind != 'u' && kind != 'f') return refuse<T>(path, value, "must be numbers, one for each row");
@@ -71,14 +71,16 @@ class Reader {
   static Column<std::int64_t> integers(const ForcedIntegers& values) {
     return Column<std::int64_t>(std::vector<std::int64_t>(values.data(), values.data() + values.size()));
   }
-  std::optional<Column<std::int64_t>> whole(const std::string& path, py::handle value, const ForcedDoubles& numbers) {
+  std::optional<Column<std::int64_t>> whole(const std::string& path, const ForcedDoubles& numbers) {
     std::vector<std::int64_t> values;
     for (py::ssize_t i = 0; i < numbers.size(); ++i) {
       const double number = numbers.data()[i];
       const bool exact = number > -9e15 && number < 9e15;  // false for NaN
       values.push_back(exact ? static_cast<std::int64_t>(number) : 0);
-      if (!exact || static_cast<double>(values.back()) != number)
-        return refuse<std::int64_t>(path, value, "must be whole numbers, one for each row");
+      if (exact && static_cast<double>(values.back()) == number) continue;
+      problems_.push_back(
+          {path + "[" + std::to_string(i) + "]", py::str(py::float_(number)), "must be a whole number", {}});
+      return std::nullopt;
     }
     return Column<std::int64_t>(std::move(values));
   }
