@@ -136,5 +136,5 @@ def test_other_fabrics_keep_the_closed_form():
     layout = amp.Layout(tp=4, pp=8, dp=32, zero_stage=1)
     sim = amp.simulate(JOB, cluster, layout, **NONE)
     assert sim.links.rows == 0
-    with pytest.raises(amp.InvalidSpec, match="fat trees and dragonflies"):
+    with pytest.raises(amp.InvalidSpec, match="fat trees, dragonflies and scale-up tori"):
         sim.what_if(network_health=amp.NetworkHealth(failed_fraction=0.1))

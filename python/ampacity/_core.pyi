@@ -6065,6 +6065,11 @@ class NetworkCore:
         See ``ampacity.Network.of``.
         """
     @staticmethod
+    def slice_of(cluster: Cluster, accelerators: typing.SupportsInt | typing.SupportsIndex) -> NetworkCore:
+        """
+        See ``ampacity.Network.slice_of``.
+        """
+    @staticmethod
     def torus(
         shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
         link_bytes_per_s: typing.SupportsFloat | typing.SupportsIndex,

@@ -117,13 +117,14 @@ def _network_of(simulation: _core.Simulation) -> Network | None:
     core = simulation.network()
     if core is None:
         return None
-    whole, _ = Network.of(simulation.cluster).link_columns()
+    cluster, accelerators = simulation.cluster, simulation.layout.accelerators
+    whole, _ = Network.slice_of(cluster, accelerators).link_columns()
     rates, _ = core.link_columns()
     left = rates / whole
     changes = tuple(
         ("with_links_at", (left == share).nonzero()[0].tolist(), float(share)) for share in sorted({*left[left != 1]})
     )
-    return Network(core, ("of", {"cluster": simulation.cluster}, changes))
+    return Network(core, ("slice_of", {"cluster": cluster, "accelerators": accelerators}, changes))
 
 
 class LinkColumns(Columns):
@@ -131,7 +132,8 @@ class LinkColumns(Columns):
 
     A row is one direction of a cable, by its number in ``network``, whose `Network.link_name` says where it runs. Rows are
     made when they are first asked for; on a cluster of 131,072 accelerators there are about a million. Without rows where
-    the links of a fabric are not simulated one by one (tori, dragonfly+, single nodes).
+    the links of a fabric are not simulated one by one (dragonfly+, single nodes). On scale-up tori (TPU pods) they are
+    those of the job's slice, and carry what its groups send inside the pod.
     """
 
     __slots__ = ("_arrays", "network")

@@ -299,5 +299,37 @@ class NetworkShapes:
         return cls._made("of", cluster=cluster)
 
     @classmethod
+    def slice_of(cls, cluster: Cluster, accelerators: int) -> Self:
+        """Return the network of a job on so many of a cluster's accelerators.
+
+        On a torus that is a slice, a torus of its own with sides as equal as they can be, of whole cubes of 4 x 4 x 4
+        where they make it (TPU v4, arXiv:2304.01433: optical switches join the cubes of a slice). Elsewhere it is
+        the cluster's network.
+
+        Parameters
+        ----------
+        cluster
+            From the catalogue, or your own.
+        accelerators
+            Of the job; all of the cluster make its own network.
+
+        Raises
+        ------
+        InvalidSpec
+            The cluster has fewer accelerators, or none were asked for.
+        Infeasible
+            The cluster has no scale-out switches.
+
+        Examples
+        --------
+        A slice of 512 of the 4,096 TPU v4 of a pod is 8 x 8 x 8; halves of it are joined by 2 x 64 links of 50 GB/s:
+
+        >>> import ampacity as amp
+        >>> amp.Network.slice_of(amp.cluster("tpu-v4-pod"), 512).bisection_bytes_per_s / 50e9
+        128.0
+        """
+        return cls._made("slice_of", cluster=cluster, accelerators=accelerators)
+
+    @classmethod
     def _made(cls, name: str, **keywords: Any) -> Self:
         return cls(getattr(NetworkCore, name)(**keywords), (name, keywords, ()))

@@ -161,6 +161,8 @@ void bind_network(py::module_& module) {
       py::arg("kinds"), py::arg("endpoints"), py::arg("link_bytes_per_s"), py::arg("hop_latency_s"),
       "See ``ampacity.Network.dimensions``.");
   type.def_static("of", &Network::of, py::arg("cluster"), "See ``ampacity.Network.of``.");
+  type.def_static("slice_of", &Network::slice_of, py::arg("cluster"), py::arg("accelerators"),
+                  "See ``ampacity.Network.slice_of``.");
   type.def_property_readonly("endpoints", &Network::endpoints, "Number of endpoints.")
       .def_property_readonly("links", &Network::links, "Number of directed links.")
       .def_property_readonly("bisection_bytes_per_s", &Network::bisection_bytes_per_s,

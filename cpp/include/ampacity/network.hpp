@@ -165,6 +165,9 @@ class Network {
   /// The network of a cluster, as its fabric's tiers, switch, rate and oversubscription imply it; at least as many
   /// endpoints as accelerators. \throws Infeasible where the cluster has no scale-out switches.
   static Network of(const Cluster& cluster);
+  /// The network of a job of so many of its accelerators: on a torus a slice, which is a torus of its own (Jouppi et
+  /// al., arXiv:2304.01433, section 2: optical switches join the cubes of a slice), elsewhere that of the cluster.
+  static Network slice_of(const Cluster& cluster, std::int64_t accelerators);
 
   [[nodiscard]] std::int64_t endpoints() const;
   [[nodiscard]] std::int64_t links() const;

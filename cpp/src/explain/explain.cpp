@@ -39,7 +39,8 @@ Explanation explain(const Training& job, const Cluster& cluster, const Layout& l
   result.model = checked.model;
   result.cluster = checked.cluster;
   result.accelerators = checked.accelerators;
-  result.time = explain_detail::time_tree(job, layout, partition, step::links_of(job, cluster, partition), pace.step);
+  result.time =
+      explain_detail::time_tree(job, layout, partition, step::links_of(job, layout, cluster, partition), pace.step);
   result.stage_imbalance_s = pace.step.micro_batches * (pace.step.slowest_stage_s - pace.step.mean_stage_s);
   result.sensitivities = explain_detail::sensitivities(job, cluster, layout);
   result.bounds = explain_detail::bounds(pace.step.breakdown, result.sensitivities, layout);

@@ -238,7 +238,9 @@ CollectiveEstimate collective(const Cluster& cluster, const CollectiveCall& call
   CollectiveEstimate slowest;
   const std::size_t count = partitions_of(cluster, call);
   for (std::size_t i = 0; i < count; ++i) {
-    const Links links = network::links_of(cluster, cluster.partitions[i]);
+    Links links = network::links_of(cluster, cluster.partitions[i]);
+    const std::int64_t devices = std::min(call.gpus * call.stride, cluster.accelerators());  // all such groups
+    links.torus = network::places_on_torus(cluster, cluster.partitions[i], devices, std::array{call.stride});
     const std::vector<Option> options = network::options_of(links, call, cluster.fabric.in_network_reduction);
     const Option* chosen = fastest(call, options);
     if (chosen == nullptr) throw InvalidSpec({unavailable(call, options)});

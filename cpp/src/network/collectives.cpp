@@ -59,6 +59,18 @@ Links links_of(const Cluster& cluster, const Partition& partition) {
   return links;
 }
 
+TorusPlaces places_on_torus(const Cluster& cluster, const Partition& partition, std::int64_t devices,
+                            std::span<const std::int64_t> boundaries) {
+  const Node& node = partition.node;
+  if (node.scaleup_topology != ScaleupTopology::torus) return {};
+  devices = std::min(devices, node.scaleup_domain);
+  const Fabric& fabric = cluster.fabric;
+  const bool pod = fabric.torus_x > 0 && devices == cluster.accelerators();
+  const auto sides = pod ? std::array<std::int64_t, 3>{fabric.torus_x, fabric.torus_y, fabric.torus_z}
+                         : torus_sides(devices, node.scaleup_dimensions);
+  return places_on_torus(sides, devices, boundaries);
+}
+
 double all_reduce_s(const Links& links, const Group& group, double bytes) {
   if (group.ranks <= 1 || bytes <= 0) return 0;
   const Shape shape = shape_of(links, group);
@@ -89,8 +101,12 @@ double multicast_exchange_s(const Links& links, const Group& group, const Multic
 }
 
 double send_s(const Links& links, std::int64_t stride, double bytes) {
-  if (bytes <= 0 || stride == 0) return 0;
-  const Shape pair = shape_of(links, {2, stride < 0 ? -stride : stride});
+  return stride == 0 ? 0 : neighbours_s(links, {2, stride < 0 ? -stride : stride}, bytes);
+}
+
+double neighbours_s(const Links& links, const Group& group, double bytes) {
+  if (bytes <= 0 || group.ranks <= 1) return 0;
+  const Shape pair = pair_of(links, group);
   return fastest_s([&](const auto& visit) { each_message(links, pair, bytes, visit); });
 }
 

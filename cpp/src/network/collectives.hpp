@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "ampacity/cluster.hpp"
 #include "network/contention.hpp"
+#include "network/torus_places.hpp"
 
 namespace ampacity::network {
 
@@ -24,12 +26,17 @@ struct Links {
   Paths paths;                      ///< where scale-out traffic squeezes through
   ScaleupTopology scaleup_topology = ScaleupTopology::switched;
   std::int64_t scaleup_dimensions = 3;  ///< of a torus
+  TorusPlaces torus;                    ///< where the job's ranks stand on it
   bool in_network_reduction = false;    ///< the job lets the network's switches reduce, and they can
   double host_bytes_per_s = 0;          ///< one device to host memory, per direction
   double host_updates_per_s = 0;        ///< one device's share of what the host processors update with Adam
   double host_relative_speed = 1;       ///< of one host core at launching kernels
 };
 [[nodiscard]] Links links_of(const Cluster& cluster, const Partition& partition);
+/// Where so many devices of a job, in order, stand on the scale-up torus of a partition: all of a pod, or a slice of it
+/// that is a torus of its own. Not placed elsewhere.
+[[nodiscard]] TorusPlaces places_on_torus(const Cluster& cluster, const Partition& partition, std::int64_t devices,
+                                          std::span<const std::int64_t> boundaries);
 
 /// Members of one communicator, and how they lie: `stride` is the distance in global rank between neighbours in the
 /// group (tp groups 1, cp groups tp, dp groups tp * cp, ...); ranks fill scale-up domains in order.
@@ -58,5 +65,7 @@ struct Multicast {
 [[nodiscard]] double domains_of(const Links& links, const Group& group);
 /// One message of `bytes` to the rank `stride` away.
 [[nodiscard]] double send_s(const Links& links, std::int64_t stride, double bytes);
+/// One message of every member of a group to the next; the slowest of them.
+[[nodiscard]] double neighbours_s(const Links& links, const Group& group, double bytes);
 
 }  // namespace ampacity::network

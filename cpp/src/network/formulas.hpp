@@ -233,7 +233,8 @@ inline Cost token_exchange(const Links& links, const Shape& shape, const Multica
   cost.launch_s = links.launch_s + kPeersStart_s;
   cost.scaleup_latency_s = links.scaleup_latency_s * (shape.members > 1 ? kSimple.hop : 0);
   cost.scaleout_latency_s = shape.domains > 1 ? links.scaleout_latency_s + shape.wan_s : 0;
-  cost.scaleup_s = tokens.bytes * tokens.devices * (1 - 1 / shape.members) * shape.scaleup_s_per_byte / kForwardInside;
+  cost.scaleup_s = tokens.bytes * tokens.devices * (1 - 1 / shape.members) * shape.exchange_factor *
+                   shape.scaleup_s_per_byte / kForwardInside;
   cost.scaleout_s = shape.domains > 1 ? tokens.bytes * tokens.domains * (1 - 1 / shape.domains) *
                                             shape.scaleout_s_per_byte * shape.members / kForwardOutside
                                       : 0;

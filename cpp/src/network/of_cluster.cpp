@@ -7,19 +7,29 @@
 #include "ampacity/error.hpp"
 #include "ampacity/network.hpp"
 #include "network/cluster_tree.hpp"
+#include "network/shape.hpp"
 
 namespace ampacity {
 namespace {
 
 using network::ClusterTree;
 
-/// Sides of a torus as equal as the number of endpoints lets them be.
-Torus torus_for(const Fabric& fabric, std::int64_t endpoints) {
-  if (fabric.torus_x > 0) {
+/// Sides of a torus as given, or as equal as the number of endpoints lets them be.
+Torus torus_for(const Cluster& cluster, std::int64_t endpoints) {
+  const Fabric& fabric = cluster.fabric;
+  const Node& node = cluster.partitions.front().node;
+  if (fabric.torus_x > 0 && endpoints == cluster.accelerators()) {
     Torus given{{fabric.torus_x, fabric.torus_y, fabric.torus_z}, 0};
     given.shape.resize(fabric.torus_z > 1 ? 3 : fabric.torus_y > 1 ? 2 : 1);
     given.link_bytes_per_s = fabric.bytes_per_s_per_accelerator / (2 * static_cast<double>(given.shape.size()));
     return given;
+  }
+  const bool described = node.scaleup_topology == ScaleupTopology::torus;
+  const std::int64_t dimensions = described ? node.scaleup_dimensions : 3;
+  const auto sides = network::torus_sides(endpoints, dimensions);
+  if (sides[0] * sides[1] * sides[2] == endpoints) {
+    const auto link = fabric.bytes_per_s_per_accelerator / (2 * static_cast<double>(dimensions));
+    return {{sides.end() - static_cast<std::ptrdiff_t>(dimensions), sides.end()}, link};
   }
   std::int64_t first = std::llround(std::cbrt(static_cast<double>(endpoints)));
   while (endpoints % first != 0) --first;
@@ -71,13 +81,27 @@ void join_sites(FatTree& shape, const Fabric& fabric, std::int64_t accelerators,
 
 }  // namespace
 
+Network Network::slice_of(const Cluster& cluster, std::int64_t accelerators) {
+  if (cluster.fabric.topology != Topology::torus) return of(cluster);
+  if (accelerators < 1 || accelerators > cluster.accelerators()) {
+    throw InvalidSpec({{"accelerators",
+                        std::to_string(accelerators),
+                        "must be between 1 and the " + std::to_string(cluster.accelerators()) + " of " + cluster.name,
+                        {}}});
+  }
+  const double hop_s = cluster.fabric.network_switch.latency_s;
+  NetworkOptions options;
+  options.hop_latency_s = hop_s > 0 ? hop_s : options.hop_latency_s;
+  return torus(torus_for(cluster, std::max<std::int64_t>(2, accelerators)), options);
+}
+
 Network Network::of(const Cluster& cluster) {
   const Fabric& fabric = cluster.fabric;
   const Node& node = cluster.partitions.front().node;
   const std::int64_t endpoints = std::max<std::int64_t>(2, cluster.accelerators());
   NetworkOptions options;
   options.hop_latency_s = fabric.network_switch.latency_s > 0 ? fabric.network_switch.latency_s : options.hop_latency_s;
-  if (fabric.topology == Topology::torus) return torus(torus_for(fabric, endpoints), options);
+  if (fabric.topology == Topology::torus) return slice_of(cluster, cluster.accelerators());
   options.domain = domain_of(cluster);
   options.domain_bytes_per_s = node.accelerator.scaleup_bytes_per_s;
   options.domain_latency_s = node.scaleup_latency_s / 2;

@@ -158,7 +158,7 @@ class Options {
         all_to_all();
         break;
       case Operation::send_recv:
-        each_message(links_, shape_of(links_, {2, call_.stride}), call_.size_bytes, keep());
+        each_message(links_, pair_of(links_, {2, call_.stride}), call_.size_bytes, keep());
         break;
       case Operation::token_exchange:
         token_exchange();

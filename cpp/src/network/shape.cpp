@@ -9,25 +9,19 @@
 namespace ampacity::network {
 namespace {
 
-/// The bucket algorithm: rings along every side of a compact block, all at once, each with its share of the data. A
-/// side below kClosedSide is a line, over which data go in both directions but not around.
-void lay_on_torus(Shape& shape, std::int64_t members, std::int64_t dimensions) {
-  const auto sides = torus_sides(members, dimensions);
-  const double all_links = 2 * static_cast<double>(dimensions);
-  double links = 0;
-  double farthest = 0;  // of the bytes that a device exchanges, how many times each passes the middle of its side
+double all_links(const Links& links) {
+  return 2 * static_cast<double>(links.scaleup_dimensions);
+}
+
+/// A device's bandwidth is that of all its links; the bucket algorithm uses those along the sides of the group.
+void lay_on_torus(Shape& shape, const Links& links, std::int64_t members, std::int64_t stride) {
+  const TorusPlaces& places = links.torus;
+  const TorusGroup group = group_on_torus(places, links.scaleup_dimensions, members, stride);
+  const double bucket = bucket_s_per_byte(group, places.alone);
   shape.inside_hops = 0;
-  for (const std::int64_t side_count : sides) {
-    const auto side = static_cast<double>(side_count);
-    if (side <= 1) continue;
-    const double own_links = side >= kClosedSide ? 2 : 1;
-    links += own_links;
-    shape.inside_hops += side - 1;
-    // Half the devices of a line send half their bytes over its middle (twice as many links where it is closed).
-    farthest = std::max(farthest, side / (4 * own_links));
-  }
-  shape.scaleup_s_per_byte *= all_links / links;
-  shape.exchange_factor = std::max(1.0, farthest * links);
+  for (const std::int64_t extent : group.extent) shape.inside_hops += static_cast<double>(extent - 1);
+  shape.scaleup_s_per_byte *= all_links(links) * bucket * places.slowdown;
+  shape.exchange_factor = exchange_s_per_byte(group, places.alone) / bucket;
 }
 
 }  // namespace
@@ -37,6 +31,14 @@ double log2_ceil(std::int64_t n) {
 }
 
 std::array<std::int64_t, 3> torus_sides(std::int64_t n, std::int64_t dimensions) {
+  constexpr std::int64_t cube = 4;
+  if (dimensions == 3 && n % (cube * cube * cube) == 0 && n > cube * cube * cube) {
+    std::array<std::int64_t, 3> cubes = torus_sides(n / (cube * cube * cube), dimensions);
+    if (cubes[0] * cubes[1] * cubes[2] * cube * cube * cube == n) {
+      for (std::int64_t& side : cubes) side *= cube;
+      return cubes;
+    }
+  }
   std::array<std::int64_t, 3> sides{1, 1, 1};
   std::int64_t left = n;
   for (std::int64_t d = std::clamp<std::int64_t>(dimensions, 1, 3); d > 1; --d) {
@@ -75,7 +77,7 @@ Shape shape_of(const Links& links, const Group& group) {
       // Every pair has its own link: a device has as many links into a group as the group has other members.
       shape.scaleup_s_per_byte *= static_cast<double>(domain - 1) / shape.inside_hops;
     } else if (links.scaleup_topology == ScaleupTopology::torus) {
-      lay_on_torus(shape, members, links.scaleup_dimensions);
+      lay_on_torus(shape, links, members, std::max<std::int64_t>(group.stride, 1));
     }
   }
   if (domains > 1) {
@@ -85,6 +87,16 @@ Shape shape_of(const Links& links, const Group& group) {
     shape.scaleout_s_per_byte = shape.uplink_slowdown / (shape.members * links.scaleout_bytes_per_s);
   }
   return shape;
+}
+
+Shape pair_of(const Links& links, const Group& group) {
+  Shape pair = shape_of(links, {2, group.stride});
+  const std::int64_t members = members_in_domain(group, std::max<std::int64_t>(links.scaleup_domain, 1));
+  if (links.scaleup_topology != ScaleupTopology::torus || pair.domains > 1 || members < 2) return pair;
+  const TorusGroup block = group_on_torus(links.torus, links.scaleup_dimensions, members, group.stride);
+  const double message = message_s_per_byte(block, links.torus.alone);
+  pair.scaleup_s_per_byte = pair.own_s_per_byte * all_links(links) * message * links.torus.slowdown;
+  return pair;
 }
 
 }  // namespace ampacity::network

@@ -46,6 +46,7 @@ Streams::Streams(const Network::Plan& plan, const StreamRules& rules, std::size_
   const std::uint32_t planes = plan.planes();
   const std::uint32_t hashed = rules.routing == Routing::d_mod_k ? 1 : rules.queue_pairs;
   parts_ = rules.routing == Routing::spray ? planes : (hashed + planes - 1) / planes * planes;
+  if (plan.wiring->ways() > 0) parts_ = plan.wiring->ways();
   const bool adapts = rules.routing == Routing::spray || rules.routing == Routing::adaptive;
   if (adapts && plan.wiring->dragonfly() != nullptr && planes == 1) {
     adaptive_ = std::make_unique<Adaptive>(plan, rules.bytes_per_s);
@@ -138,6 +139,7 @@ bool Streams::add_links(std::uint32_t source, std::uint32_t destination, Block& 
   const std::uint64_t connection = std::uint64_t{source} << 32U | destination;
   const std::uint64_t flow = base::mixed(base::mixed(rules_.seed) ^ connection);
   if (adaptive_) return adaptive_->route(source, destination, flow, links, whole);
+  if (plan_.wiring->ways() > 0) return add_ways(source, destination, block, whole);
   whole = 2;
   if (add_hashed(source, destination, flow, block)) return true;
   whole = 0;
@@ -157,6 +159,30 @@ bool Streams::add_links(std::uint32_t source, std::uint32_t destination, Block& 
                   links.begin() + static_cast<std::ptrdiff_t>(before) + 2);
     }
   }
+  return true;
+}
+
+/// One part each way; where there is one way only, all of the stream.
+bool Streams::add_ways(std::uint32_t source, std::uint32_t destination, Block& block, std::uint32_t& whole) const {
+  std::vector<std::uint32_t>& links = block.links;
+  const auto first = static_cast<std::ptrdiff_t>(links.size());
+  std::ptrdiff_t length = 0;
+  double latency_s = 0;
+  bool alike = true;
+  for (std::uint32_t way = 0; way < parts_; ++way) {
+    const auto begin = static_cast<std::ptrdiff_t>(links.size());
+    if (!plan_.route(source, destination, {rules_.routing, way, 0, nullptr}, links, latency_s)) {
+      links.resize(static_cast<std::size_t>(first));
+      return false;
+    }
+    if (way == 0) length = links.end() - links.begin() - first;
+    alike =
+        alike && std::equal(links.begin() + begin, links.end(), links.begin() + first, links.begin() + first + length);
+  }
+  whole = 0;
+  if (!alike) return true;
+  links.resize(static_cast<std::size_t>(first + length));
+  whole = static_cast<std::uint32_t>(length);
   return true;
 }
 

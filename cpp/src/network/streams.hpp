@@ -160,6 +160,7 @@ class Streams {
   void route(std::size_t block);
   bool add_links(std::uint32_t source, std::uint32_t destination, Block& block, std::uint32_t& whole) const;
   bool add_back(const Stream& stream, Block& block, std::uint32_t& whole) const;
+  bool add_ways(std::uint32_t source, std::uint32_t destination, Block& block, std::uint32_t& whole) const;
   bool add_hashed(std::uint32_t source, std::uint32_t destination, std::uint64_t flow, Block& block) const;
   void load(std::size_t block);
   [[nodiscard]] bool find_full_links();

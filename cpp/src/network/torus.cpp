@@ -22,6 +22,7 @@ class TorusWiring final : public Wiring {
     return endpoints_ * 2 * static_cast<std::uint32_t>(side_.size());
   }
   [[nodiscard]] double bytes_per_s(std::uint32_t) const override { return rate_; }
+  [[nodiscard]] std::uint32_t ways() const override { return 2; }
 
   [[nodiscard]] std::string name(std::uint32_t link) const override {
     const auto dimensions = static_cast<std::uint32_t>(side_.size());

@@ -70,6 +70,8 @@ class Wiring {
   /// flows on many wavelengths each), and the trunk of such a cable; of others the cable.
   [[nodiscard]] virtual bool evens_out() const { return false; }
   [[nodiscard]] virtual std::uint32_t evened(std::uint32_t link) const { return link; }
+  /// Equally short ways that every flow spreads over, whatever its routing: both ways round a torus. 0: none such.
+  [[nodiscard]] virtual std::uint32_t ways() const { return 0; }
   /// Cables that a trunk bundles; never asked where there are no trunks.
   [[nodiscard]] virtual std::vector<std::uint32_t> cables_of(std::uint32_t /*trunk*/) const { return {}; }
   [[nodiscard]] virtual std::string name(std::uint32_t link) const = 0;

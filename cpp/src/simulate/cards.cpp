@@ -6,7 +6,13 @@
 
 namespace ampacity::simulation {
 
-Cards::Cards(const TrafficQuestion& question) : q_(question) {
+Cards::Cards(const TrafficQuestion& question, const TorusStreams& torus) : q_(question), torus_(torus) {
+  if (torus_.any()) {
+    bytes_per_s_ = torus_.link_bytes_per_s();
+    kinds_.push_back({0, 1});
+    endpoint_ = torus_.endpoints();
+    return;
+  }
   for (const TrafficCrew& crew : q_.crews) {
     for (const LinkedDevice& kind : crew.tasks) bytes_per_s_ = std::max(bytes_per_s_, line_bytes_per_s(kind));
   }
@@ -25,6 +31,7 @@ Cards::Cards(const TrafficQuestion& question) : q_(question) {
 }
 
 double Cards::line_bytes_per_s(const LinkedDevice& kind) const {
+  if (torus_.any()) return bytes_per_s_;
   return kind.links.scaleout_bytes_per_s / q_.cluster.fabric.efficiency_fraction;
 }
 
@@ -61,7 +68,8 @@ bool Cards::in_same_domain(std::int64_t endpoint, std::int64_t other) const {
 
 std::vector<CardHealth> Cards::unwell() const {
   const NetworkHealth& health = q_.options.network;
-  const double cable_bytes_per_s = q_.cluster.fabric.bytes_per_s_per_accelerator;
+  const double cable_bytes_per_s =
+      torus_.any() ? torus_.link_bytes_per_s() : q_.cluster.fabric.bytes_per_s_per_accelerator;
   std::vector<CardHealth> found;
   for (std::size_t i = 0; i < health.nics.size(); ++i) {
     const auto device = static_cast<std::size_t>(health.nics[i]);

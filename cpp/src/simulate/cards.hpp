@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "simulate/network_health.hpp"
+#include "simulate/torus.hpp"
 #include "simulate/traffic.hpp"
 
 namespace ampacity::simulation {
@@ -14,7 +15,7 @@ namespace ampacity::simulation {
 /// domains of different sizes.
 class Cards {
  public:
-  explicit Cards(const TrafficQuestion& question);
+  Cards(const TrafficQuestion& question, const TorusStreams& torus);
 
   /// Line rate of the fastest.
   [[nodiscard]] double bytes_per_s() const { return bytes_per_s_; }
@@ -49,6 +50,7 @@ class Cards {
   [[nodiscard]] bool in_same_domain(std::int64_t endpoint, std::int64_t other) const;
 
   const TrafficQuestion& q_;
+  const TorusStreams& torus_;
   double bytes_per_s_ = 0;
   std::vector<Kind> kinds_;
   std::vector<std::int64_t> endpoint_;  ///< of every device; empty: devices fill the network in order

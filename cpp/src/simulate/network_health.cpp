@@ -30,7 +30,7 @@ void check_pairs(const char* path, const std::vector<std::int64_t>& ids, const s
   }
 }
 
-/// Both cables of those accelerators (in every plane).
+/// Both cables of those accelerators (in every plane); all links of those that forward for others.
 void set_cards(const std::vector<CardHealth>& cards, Network::Plan& plan) {
   std::unordered_map<std::uint32_t, double> share_of;
   for (const CardHealth& card : cards) share_of[card.endpoint] = card.fraction;
@@ -38,7 +38,11 @@ void set_cards(const std::vector<CardHealth>& cards, Network::Plan& plan) {
     const network::LinkEnds ends = plan.ends(link);
     if (ends.from >= plan.endpoints() && ends.to >= plan.endpoints()) continue;
     const auto card = share_of.find(std::min(ends.from, ends.to));
-    if (card != share_of.end()) plan.set_link(link, static_cast<float>(card->second));
+    if (card != share_of.end()) {
+      plan.set_link(link, static_cast<float>(card->second));
+    } else if (const auto far = share_of.find(std::max(ends.from, ends.to)); far != share_of.end()) {
+      plan.set_link(link, static_cast<float>(far->second));
+    }
   }
 }
 
@@ -59,9 +63,8 @@ void check_health(const NetworkHealth& health, std::int64_t devices, std::vector
   }
 }
 
-Network network_of(const Cluster& cluster, const SimulateOptions& options, const std::vector<CardHealth>& cards) {
+Network network_of(const Network& whole, const SimulateOptions& options, const std::vector<CardHealth>& cards) {
   const NetworkHealth& health = options.network;
-  Network whole = Network::of(cluster);
   if (health.whole()) return whole;
   auto plan = std::make_shared<Network::Plan>(whole.plan());
   set_cards(cards, *plan);
@@ -81,11 +84,12 @@ Network network_of(const Cluster& cluster, const SimulateOptions& options, const
 }
 
 void throw_no_links(const Cluster& cluster) {
-  throw InvalidSpec({{"network",
-                      cluster.fabric.name,
-                      "links are simulated one by one on fat trees and dragonflies only; where there are rails, for "
-                      "jobs on nodes of one size",
-                      {}}});
+  throw InvalidSpec(
+      {{"network",
+        cluster.fabric.name,
+        "links are simulated one by one on fat trees, dragonflies and scale-up tori only; where there are rails, for "
+        "jobs on nodes of one size",
+        {}}});
 }
 
 void check_cut_off(const Network& network, const network::GroupPaces& paces) {

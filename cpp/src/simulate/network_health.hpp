@@ -19,9 +19,9 @@ struct CardHealth {
   std::uint32_t endpoint = 0;
   double fraction = 1;
 };
-/// The network of the cluster as it is during the step.
+/// A network as it is during the step.
 /// \throws InvalidSpec naming links and tiers that the network does not have
-[[nodiscard]] Network network_of(const Cluster& cluster, const SimulateOptions& options,
+[[nodiscard]] Network network_of(const Network& whole, const SimulateOptions& options,
                                  const std::vector<CardHealth>& cards);
 
 /// \throws InvalidSpec: the links of this fabric or job are not simulated, so nothing could fail

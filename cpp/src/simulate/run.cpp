@@ -7,6 +7,7 @@
 #include "simulate/network_health.hpp"
 #include "simulate/options.hpp"
 #include "simulate/sites.hpp"
+#include "simulate/torus.hpp"
 #include "step/pace.hpp"
 #include "workload/memory.hpp"
 #include "workload/stages.hpp"
@@ -103,13 +104,14 @@ void Run::prepare() {
 }
 
 bool Run::has_flows() const {
-  return has_links(cluster, step::kinds_of(cluster, layout));
+  return is_on_torus(cluster, layout) || has_links(cluster, step::kinds_of(cluster, layout));
 }
 
 /// Where flows on the links say how crowded they are, the closed form's expectation stays out.
 network::Links Run::links_on(std::size_t kind) const {
-  network::Links links = step::links_of(job, priced, priced.partitions[kind]);
+  network::Links links = step::links_of(job, layout, priced, priced.partitions[kind]);
   if (has_flows()) links.paths = {};
+  links.torus.alone = is_on_torus(cluster, layout);
   return links;
 }
 

@@ -185,7 +185,7 @@ void Run::prepare_devices() {
     for (std::size_t side = crew.kinds[0] == crew.kinds[1] && !crew.plan.ranks.front().front ? 1 : 0; side < 2;
          ++side) {
       const Partition& partition = priced.partitions[crew.kinds[side]];
-      const network::Links links = step::links_of(job, priced, partition);
+      const network::Links links = step::links_of(job, layout, priced, partition);
       crew.answers[side] =
           Kind(priced, partition, Response(job, layout, partition.node.accelerator, links, crew.plan), mean);
       crew.spreads[side] = spreads_of(options, partition.node.accelerator, crew.answers[side]);

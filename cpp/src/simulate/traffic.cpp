@@ -12,6 +12,7 @@
 #include "simulate/rings.hpp"
 #include "simulate/sites.hpp"
 #include "simulate/stage_pairs.hpp"
+#include "simulate/torus.hpp"
 #include "simulate/volumes.hpp"
 #include "workload/stages.hpp"
 
@@ -36,9 +37,10 @@ class Builder {
   explicit Builder(const TrafficQuestion& question)
       : q_(question),
         stage_devices_(q_.places.peers * q_.places.replicas),
-        cards_(q_),
+        torus_(q_.cluster, q_.crews.front().rest(), q_.places.devices()),
+        cards_(q_, torus_),
         sites_(q_.cluster),
-        network_(network_of(q_.cluster, q_.options, cards_.unwell())),
+        network_(network_of(torus_.any() ? torus_.network() : Network::of(q_.cluster), q_.options, cards_.unwell())),
         memory_(network_.plan(), q_.options.threads) {
     for (const TrafficCrew& crew : q_.crews) {
       const auto on = [&](const LinkedDevice& kind) {
@@ -48,9 +50,12 @@ class Builder {
       volumes_.push_back({&crew.front() == &crew.rest() ? rest : on(crew.front()), rest});
     }
     const Fabric& fabric = q_.cluster.fabric;
-    rules_ = {
-        fabric.routing,    0, static_cast<std::uint32_t>(fabric.queue_pairs), cards_.bytes_per_s(), q_.options.threads,
-        q_.options.proceed};
+    rules_ = {torus_.any() ? Routing::spray : fabric.routing,
+              0,
+              static_cast<std::uint32_t>(fabric.queue_pairs),
+              cards_.bytes_per_s(),
+              q_.options.threads,
+              q_.options.proceed};
     base::assign(found_.sent_bytes, q_.places.devices(), 0.0, rules_.threads);
     base::assign(found_.received_bytes, q_.places.devices(), 0.0, rules_.threads);
   }
@@ -100,6 +105,7 @@ class Builder {
     return network::members_in_domain(group, q_.crews[crew].of(rank).links.scaleup_domain);
   }
   [[nodiscard]] bool crosses(const network::Group& group) const {
+    if (torus_.any()) return group.ranks > 1;
     return std::any_of(q_.crews.begin(), q_.crews.end(), [&](const TrafficCrew& crew) {
       return std::any_of(crew.tasks.begin(), crew.tasks.end(), [&](const LinkedDevice& kind) {
         return group.ranks > network::members_in_domain(group, kind.links.scaleup_domain);
@@ -133,6 +139,12 @@ class Builder {
   /// next.
   template <class Add>
   void add_group(Add& add, const Pattern& pattern, std::int64_t first, const Load& load) {
+    if (torus_.any() && pattern.kind == Pattern::Kind::ring) {
+      torus_.each_of_ring(pattern.group, first, [&](std::int64_t from, std::int64_t to, double demand, double share) {
+        send(add, from, to, load.number, load.demand * demand, load.bytes * share);
+      });
+      return;
+    }
     const std::int64_t n = pattern.group.ranks;
     const std::int64_t hop = pattern.kind == Pattern::Kind::ring ? load.members : 1;
     for (std::int64_t i = 0; i < n; ++i) {
@@ -185,6 +197,7 @@ class Builder {
     const double expected = expected_slowdown(pattern);
     if (expected > 0) rules_.routing = Routing::spray;
     const std::int64_t each = groups_of(pattern.group);
+    const double demand = torus_.any() ? torus_.demand_of(pattern) : 1;
     Streams streams = this->streams(index, ranks() * static_cast<std::size_t>(each));
     add_groups(streams, pattern.group,
                [&](auto& add, std::size_t rank, std::int64_t g, std::size_t number, auto& memory) {
@@ -193,7 +206,7 @@ class Builder {
                  if (bytes <= 0) return;
                  const std::int64_t here = members(pattern.group, crew, rank);
                  add_group(add, pattern, first_device(pattern.group, rank, g),
-                           {number, cards_.of_rank(crew, rank), bytes, here, memory});
+                           {number, demand * cards_.of_rank(crew, rank), bytes, here, memory});
                });
     rules_.routing = routing;
     const GroupPaces paces = solved(streams);
@@ -321,22 +334,9 @@ class Builder {
       return
           [&](std::size_t item, auto& add) { add_pair(add, pairs[item / q_.places.sets()], item % q_.places.sets()); };
     });
-    keep_slowest(solved(streams), found_.between);
+    found_.between.keep_slowest(solved(streams));
     if (!and_back) return;
     network::add_way_back(plan(), before, rules_.threads, memory_.link_bytes);
-  }
-
-  static void keep_slowest(GroupPaces paces, Paces& slowest) {
-    if (slowest.slowdown.empty()) {
-      slowest.slowdown = std::move(paces.slowdown);
-      slowest.link = std::move(paces.link);
-      return;
-    }
-    for (std::size_t g = 0; g < paces.slowdown.size(); ++g) {
-      if (paces.slowdown[g] <= slowest.slowdown[g]) continue;
-      slowest.slowdown[g] = paces.slowdown[g];
-      slowest.link[g] = paces.link[g];
-    }
   }
 
   template <class Add>
@@ -344,7 +344,8 @@ class Builder {
     const StagePair& pair = found_.pairs[index];
     const std::size_t crew = q_.crew_of(set);
     const double bytes = message_bytes(crew, index);
-    const double demand = cards_.of_crew(crew);
+    const double demand =
+        torus_.any() ? torus_.demand_of({{2, stage_devices_}, Pattern::Kind::neighbours}) : cards_.of_crew(crew);
     const auto group = static_cast<std::int64_t>(q_.places.group());
     const auto from = static_cast<std::int64_t>(q_.places.first_device(set, pair.from));
     const auto to = static_cast<std::int64_t>(q_.places.first_device(set, pair.to));
@@ -465,6 +466,7 @@ class Builder {
   const TrafficQuestion& q_;
   std::vector<std::array<Volumes, 2>> volumes_;  // of every crew, on its front stages' devices and on the others
   std::int64_t stage_devices_;                   // of one pipeline rank
+  TorusStreams torus_;
   Cards cards_;
   Sites sites_;
   Network network_;
@@ -476,11 +478,6 @@ class Builder {
 };
 
 }  // namespace
-
-void Paces::find_most() {
-  if (!slowdown.empty()) largest = *std::max_element(slowdown.begin(), slowdown.end());
-  if (!sites.empty()) most_sites = *std::max_element(sites.begin(), sites.end());
-}
 
 Traffic traffic_of(const TrafficQuestion& question) {
   return Builder(question).build();

@@ -38,6 +38,8 @@ struct Paces {
   float largest = 1;  ///< of the slowdowns, and of the sites: known when all are
   std::uint8_t most_sites = 1;
 
+  /// Of these and those known before.
+  void keep_slowest(network::GroupPaces paces);
   void find_most();
   /// Whether any group takes longer than within a site and alone.
   [[nodiscard]] bool matter() const { return largest > 1 || most_sites > 1; }
@@ -67,8 +69,8 @@ struct Traffic {
   base::Large<double> received_bytes;  ///< of every device
 };
 
-/// Whether the links of a cluster's fabric are known: fat trees with or without rails, dragonflies. `kinds` of its
-/// partitions are used: rails join equal nodes only.
+/// Whether the links of a cluster's fabric are known: fat trees with or without rails, dragonflies (tori:
+/// `is_on_torus`). `kinds` of its partitions are used: rails join equal nodes only.
 [[nodiscard]] bool has_links(const Cluster& cluster, std::size_t kinds);
 
 /// Every link, expanded from what was kept of them.

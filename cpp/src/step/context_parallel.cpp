@@ -44,8 +44,8 @@ void add_ring(const Context& c, const Slice& slice, bool backward, PassTime& pas
   const double bytes = slice.keys_values * (backward ? half + software.cp_gradient_bytes : half);
   // A ring over several domains goes at the pace of the step between two of them.
   const bool inside = c.layout.tp * c.layout.cp <= c.links.scaleup_domain;
-  const std::int64_t stride = inside ? c.layout.tp : std::max(c.layout.tp, c.links.scaleup_domain);
-  const double send = network::send_s(c.links, stride, bytes);
+  const double send = inside ? network::neighbours_s(c.links, {c.layout.cp, c.layout.tp}, bytes)
+                             : network::send_s(c.links, std::max(c.layout.tp, c.links.scaleup_domain), bytes);
   const double behind = (pass.attention_s + pass.imbalance_s) / ranks;
   const double hidden = (ranks - 1) * std::min(send, behind);
   pass.hidden_comm_s += hidden;

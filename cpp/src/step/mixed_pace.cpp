@@ -21,7 +21,7 @@ class MixedJob {
     const std::size_t kinds = kinds_of(cluster, layout);
     links_.reserve(kinds);
     for (std::size_t kind = 0; kind < kinds; ++kind) {
-      links_.push_back(links_of(job, cluster, cluster.partitions[kind]));
+      links_.push_back(links_of(job, layout, cluster, cluster.partitions[kind]));
     }
     for (std::size_t kind = 0; kind < kinds; ++kind) at_end_.push_back(links_at_end(links_, kind, layout));
   }

@@ -2,6 +2,7 @@
 #include "network/shape.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "compute/kernels.hpp"
 #include "step/mixed_pace.hpp"
@@ -26,10 +27,21 @@ Pace alone(const Training& job, const Cluster& cluster, const Layout& layout, co
   return pace;
 }
 
+/// Levels of ranks: groups of every kind begin and end at them.
+void place(const Layout& layout, const Cluster& cluster, const Partition& partition, network::Links& links) {
+  if (links.scaleup_topology != ScaleupTopology::torus) return;
+  const std::int64_t stage = layout.tp * layout.cp * layout.dp;
+  const std::array boundaries{
+      layout.etp, layout.etp * layout.ep, layout.tp, layout.tp * layout.cp, layout.tp * workload::state_shards(layout),
+      stage};
+  links.torus = network::places_on_torus(cluster, partition, layout.accelerators(), boundaries);
+}
+
 }  // namespace
 
-network::Links links_of(const Training& job, const Cluster& cluster, const Partition& partition) {
+network::Links links_of(const Training& job, const Layout& layout, const Cluster& cluster, const Partition& partition) {
   network::Links links = network::links_of(cluster, partition);
+  place(layout, cluster, partition, links);
   links.in_network_reduction = job.in_network_reduction && cluster.fabric.in_network_reduction;
   return links;
 }
@@ -56,12 +68,12 @@ Training with_micro_batches(const Training& job, const Layout& layout, std::int6
 Pace pace_of(const Training& job, const Cluster& cluster, const Layout& layout) {
   if (!spans_kinds(cluster, layout)) {
     const Partition& first = cluster.partitions.front();
-    const network::Links links = links_of(job, cluster, first);
+    const network::Links links = links_of(job, layout, cluster, first);
     return alone(job, cluster, layout, links, part_times(job, layout, first.node.accelerator, links));
   }
   return mixed_pace(job, cluster, layout, [&](std::size_t kind, const Training& changed) {
     const Partition& partition = cluster.partitions[kind];
-    return part_times(changed, layout, partition.node.accelerator, links_of(job, cluster, partition));
+    return part_times(changed, layout, partition.node.accelerator, links_of(job, layout, cluster, partition));
   });
 }
 
@@ -73,6 +85,7 @@ Pace Pacer::pace_of(const Training& job, const Layout& layout) {
   const auto parts_on = [&](std::size_t i, const Training& changed) -> const PartTimes& {
     Kind& kind = kinds_[i];
     kind.links.in_network_reduction = job.in_network_reduction && cluster_.fabric.in_network_reduction;
+    place(layout, cluster_, cluster_.partitions[i], kind.links);
     return kind.parts.get(changed, layout, cluster_.partitions[i].node.accelerator, kind.links);
   };
   if (spans_kinds(cluster_, layout)) return mixed_pace(job, cluster_, layout, parts_on);

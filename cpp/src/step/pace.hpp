@@ -37,8 +37,10 @@ struct Pace {
   Layout layout;                  ///< as asked for, with the stages that lie on the first kind and their layers
 };
 
-/// Links as the job uses them: with reduction in the network's switches only where it says so.
-[[nodiscard]] network::Links links_of(const Training& job, const Cluster& cluster, const Partition& partition);
+/// Links as the job uses them: with reduction in the network's switches only where it says so, its ranks placed on a
+/// torus.
+[[nodiscard]] network::Links links_of(const Training& job, const Layout& layout, const Cluster& cluster,
+                                      const Partition& partition);
 
 /// Links of one of the kinds of devices that replicas lie on, as they reduce with those on the others: at the pace of
 /// the scale-up domain that sends least, by its members and their network cards.

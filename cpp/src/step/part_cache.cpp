@@ -74,7 +74,8 @@ void PartCache::grow() {
 const PartTimes& PartCache::get(const Training& job, const Layout& layout, const Accelerator& device,
                                 const network::Links& links) {
   if (2 * entries_.size() >= slots_.size()) grow();
-  const PartKey key = part_key(job, layout);
+  PartKey key = part_key(job, layout);
+  if (links.torus.placed()) key.layout = layout;  // every degree of parallelism has its place on a torus
   const std::uint64_t hash = key.hash();
   const std::size_t slot = slot_of(key, hash);
   if (slots_[slot] == 0) {
