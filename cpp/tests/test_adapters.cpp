@@ -164,3 +164,19 @@ TEST_CASE("products in 8 bits beside frozen weights keep the copies that they mu
   job.frozen_weight_bytes = 0.52;  // copies made for each pass
   CHECK(eight - weights() == Approx((2 - 0.52) * layers).epsilon(1e-9));
 }
+
+TEST_CASE("FP8 with a scale per tensor has one copy of the weights where products take any order") {
+  Training job = testing::job_of("llama-3.1-8b", 32);
+  const double layers = 32 * workload::count_parameters(job.model).dense_layer();
+  const auto copies = [&](const char* cluster, Precision precision) {
+    const Accelerator device = testing::cluster_of(cluster).partitions.front().node.accelerator;
+    const auto weights = [&](Precision format) {
+      job.precision = format;
+      return workload::memory_of(job, {}, device).weights_bytes;
+    };
+    return (weights(precision) - weights(Precision::bf16)) / layers;
+  };
+  CHECK(copies("dgx-h100-x1", Precision::fp8) == Approx(2).epsilon(1e-9));
+  CHECK(copies("dgx-b200-x1", Precision::fp8) == Approx(1).epsilon(1e-9));
+  CHECK(copies("dgx-b200-x1", Precision::mxfp8) == Approx(2).epsilon(1e-9));
+}

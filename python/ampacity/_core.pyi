@@ -326,6 +326,8 @@ class Architecture:
         share of peak of FP4 products over that of BF16 products. From 0.05 to 1.
     fp8_backward_efficiency_fraction : float, optional
         rate of FP8 products with full accumulation (gradients) over that of forward products: below 1 where tensor cores keep too few bits and partial sums are promoted outside them. From 0.05 to 1.
+    fp8_any_layout : bool, optional
+        FP8 products with a scale per tensor take operands in any order: weights have one copy in 8 bits; else a transposed one is kept beside it.
     tile_overhead_clocks : float, optional
         clocks that a tile spends outside its main loop: pipeline fill, epilogue. From 0 to 1e+06.
     tile_half_depth : float, optional
@@ -407,6 +409,7 @@ class Architecture:
         block_scale_efficiency_fraction: float = 0.95,
         fp4_efficiency_fraction: float = 0.85,
         fp8_backward_efficiency_fraction: float = 1.0,
+        fp8_any_layout: bool = False,
         tile_overhead_clocks: float = 3000.0,
         tile_half_depth: float = 5.0,
         split_k_overhead_s: float = 4e-06,
@@ -447,6 +450,7 @@ class Architecture:
         block_scale_efficiency_fraction: float = ...,
         fp4_efficiency_fraction: float = ...,
         fp8_backward_efficiency_fraction: float = ...,
+        fp8_any_layout: bool = ...,
         tile_overhead_clocks: float = ...,
         tile_half_depth: float = ...,
         split_k_overhead_s: float = ...,
@@ -560,6 +564,11 @@ class Architecture:
     def fp64_sustained_flops_fraction(self) -> float:
         """
         FP64 rate of whole machines in HPL over fp64_flops_per_s
+        """
+    @property
+    def fp8_any_layout(self) -> bool:
+        """
+        FP8 products with a scale per tensor take operands in any order: weights have one copy in 8 bits; else a transposed one is kept beside it
         """
     @property
     def fp8_backward_efficiency_fraction(self) -> float:

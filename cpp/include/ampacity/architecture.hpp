@@ -21,6 +21,7 @@ struct Architecture {
   double block_scale_efficiency_fraction = 0.95;
   double fp4_efficiency_fraction = 0.85;
   double fp8_backward_efficiency_fraction = 1;
+  bool fp8_any_layout = false;
   double tile_overhead_clocks = 3000;
   double tile_half_depth = 5;
   double split_k_overhead_s = 4e-6;
@@ -71,6 +72,10 @@ struct Architecture {
         optional("fp8_backward_efficiency_fraction", &S::fp8_backward_efficiency_fraction, share,
                  "rate of FP8 products with full accumulation (gradients) over that of forward products: below 1 where "
                  "tensor cores keep too few bits and partial sums are promoted outside them"),
+        optional(
+            "fp8_any_layout", &S::fp8_any_layout,
+            "FP8 products with a scale per tensor take operands in any order: weights have one copy in 8 bits; else "
+            "a transposed one is kept beside it"),
         optional("tile_overhead_clocks", &S::tile_overhead_clocks, Range{0, 1e6},
                  "clocks that a tile spends outside its main loop: pipeline fill, epilogue"),
         optional("tile_half_depth", &S::tile_half_depth, Range{0, 1e3},

@@ -14,10 +14,12 @@ namespace {
 
 constexpr double half = 2;  // bytes of an activation, of a gathered weight and of a whole gradient in 16 bits
 
-/// Copies of the weights in the low-precision format, row- and column-wise (Transformer Engine keeps both).
-double cast_weight_bytes(Precision precision) {
+/// Copies of the weights in the low-precision format, row- and column-wise (Transformer Engine keeps both, but for FP8
+/// with a scale per tensor where products take any order: nvte_is_non_tn_fp8_gemm_supported).
+double cast_weight_bytes(Precision precision, const Accelerator& device) {
   switch (precision) {
     case Precision::fp8:
+      return device.architecture.fp8_any_layout ? 1 : 2;
     case Precision::fp8_block:
     case Precision::mxfp8:
       return 2;
@@ -92,7 +94,7 @@ void add_frozen_state(const Job& j, const StageParameters& parameters, const Sta
   memory.weights_bytes = here * (stored * held(in_layers) + half * (held(parameters) - held(in_layers))) +
                          j.job.software.weight_bytes * held(adapters);
   if (!sharded) {
-    const double copies = frozen_copy_bytes(j.job, cast_weight_bytes(j.job.precision)) - stored;
+    const double copies = frozen_copy_bytes(j.job, cast_weight_bytes(j.job.precision, j.device)) - stored;
     memory.weights_bytes += copies * in_layers.all();
   }
 }
@@ -104,7 +106,7 @@ void add_weights(const Job& j, const StageParameters& parameters, const StagePar
   const double shard = parameters.sharded(j.layout);
   const std::int64_t stage = j.layout.zero_stage;
   memory.weights_bytes = software.weight_bytes * (1 - j.layout.offload_weights_fraction) * (stage >= 3 ? shard : whole);
-  if (stage < 3) memory.weights_bytes += cast_weight_bytes(j.job.precision) * in_layers.all();
+  if (stage < 3) memory.weights_bytes += cast_weight_bytes(j.job.precision, j.device) * in_layers.all();
   if (stage >= 3) {
     const double here = 1 - j.layout.offload_weights_fraction;
     memory.weights_bytes -= here * (half - sharded_weight_bytes(j.job)) * in_layers.sharded(j.layout);
