@@ -85,8 +85,9 @@ void answer(const Training& job, const Cluster& cluster, const Layout& layout, c
   const auto used = static_cast<double>(result.accelerators);
   const double tokens_per_step = static_cast<double>(job.global_batch) * static_cast<double>(job.seq_len);
   result.step_time_s = result.breakdown.total_s();
-  result.interval =
-      interval::interval_of(job, interval::unmeasured(job, *pace.device, result.accelerators), result.step_time_s);
+  result.interval = interval::interval_of(
+      job, interval::unmeasured(job, *pace.device, result.accelerators, result.breakdown.launch_s / result.step_time_s),
+      result.step_time_s);
   result.tokens_per_s = tokens_per_step / result.step_time_s;
   result.model_flops_per_step = static_cast<double>(job.global_batch) * workload::training_flops_per_sequence(job);
   result.flops_per_s_per_accelerator = result.model_flops_per_step / result.step_time_s / used;

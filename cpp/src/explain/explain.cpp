@@ -46,7 +46,8 @@ Explanation explain(const Training& job, const Cluster& cluster, const Layout& l
   result.bounds = explain_detail::bounds(pace.step.breakdown, result.sensitivities, layout);
   result.provenance = explain_detail::provenance(job, cluster, partition.node, catalogue);
   result.doubts = explain_detail::doubts(job, partition.node, layout, result.provenance);
-  for (std::string& reason : explain_detail::widenings(job, partition.node.accelerator, result.accelerators)) {
+  const double waiting = pace.step.breakdown.launch_s / pace.step.breakdown.total_s();
+  for (std::string& reason : explain_detail::widenings(job, partition.node.accelerator, result.accelerators, waiting)) {
     result.doubts.push_back(std::move(reason));
   }
   const Accelerator& device = partition.node.accelerator;

@@ -152,8 +152,12 @@ std::vector<std::string> doubts(const Training& job, const Node& node, const Lay
   return all;
 }
 
-std::vector<std::string> widenings(const Training& job, const Accelerator& device, std::int64_t accelerators) {
-  const interval::Unmeasured found = interval::unmeasured(job, device, accelerators);
+/// Waiting for the host below this share of a step widens its interval by less than a tenth.
+constexpr double noticeable_waiting = 0.05;
+
+std::vector<std::string> widenings(const Training& job, const Accelerator& device, std::int64_t accelerators,
+                                   double waiting) {
+  const interval::Unmeasured found = interval::unmeasured(job, device, accelerators, waiting);
   std::vector<std::string> all;
   const std::string family = device.architecture.title.empty() ? device.architecture.name : device.architecture.title;
   const std::string wider = ": the interval of the step time is widened";
@@ -162,6 +166,10 @@ std::vector<std::string> widenings(const Training& job, const Accelerator& devic
   }
   if (found.software) all.push_back("no measured run with software " + job.software.name + wider);
   if (found.frozen) all.push_back("frozen weights are checked against three runs of one model" + wider);
+  if (found.waiting > noticeable_waiting) {
+    all.push_back("what shows of the host's time (" + base::number_text(std::round(100 * waiting)) +
+                  " % of the step) was learnt on H100 hosts" + wider);
+  }
   if (found.doublings > 0) {
     all.push_back(base::number_text(accelerators) + " devices are " +
                   base::number_text(std::round(10 * std::exp2(found.doublings)) / 10) +

@@ -18,6 +18,6 @@ namespace ampacity::explain_detail {
 
 /// What makes the interval of the step time wider than that of a run like those measured.
 [[nodiscard]] std::vector<std::string> widenings(const Training& job, const Accelerator& device,
-                                                 std::int64_t accelerators);
+                                                 std::int64_t accelerators, double waiting);
 
 }  // namespace ampacity::explain_detail
