@@ -49,6 +49,17 @@ def _short(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def counted(number: float, noun: str) -> str:
+    """Return how many there are of something.
+
+    Examples
+    --------
+    >>> counted(1, "step"), counted(2048, "sequence"), counted(1.5, "layer")
+    ('1 step', '2,048 sequences', '1.5 layers')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def figure(value: float, digits: int = 4) -> str:
     """Return a number with that many significant digits, never with an exponent.
 
@@ -68,13 +79,13 @@ def money(usd: float) -> str:
 
     Examples
     --------
-    >>> money(4.2e9), money(81_300_000), money(950), money(999.96e6)
-    ('$4.20 billion', '$81.3 million', '$950', '$1.00 billion')
+    >>> money(4.2e9), money(81_300_000), money(950), money(999.96e6), money(0.043)
+    ('$4.20 billion', '$81.3 million', '$950', '$1.00 billion', '$0.04')
     """
     for scale, name in ((1e9, "billion"), (1e6, "million")):
         if abs(usd) >= 0.9995 * scale:
             return f"${usd / scale:.2f} {name}" if abs(usd) < 9.995 * scale else f"${_short(usd / scale)} {name}"
-    return f"${usd:,.0f}"
+    return f"${usd:,.2f}" if 0 < abs(usd) < 9.995 else f"${usd:,.0f}"
 
 
 def bars(shares: Iterable[tuple[str, float, str]], *, ascii_only: bool = False) -> Iterator[str]:
@@ -108,7 +119,7 @@ def seconds_text(value: float) -> str:
 def _head(est: Estimate) -> Iterator[str]:
     layout = est.layout
     yield f"{est.model} on {est.cluster}: {est.accelerators:,} accelerators"
-    yield f"{est.global_batch:,} sequences of {est.seq_len:,} tokens a step, {est.precision}"
+    yield f"{counted(est.global_batch, 'sequence')} of {counted(est.seq_len, 'token')} a step, {est.precision}"
     degrees = [f"tp {layout.tp}", f"pp {layout.pp}", f"cp {layout.cp}", f"dp {layout.dp}"]
     if layout.vp > 1:
         degrees.insert(2, f"vp {layout.vp}")
@@ -173,7 +184,7 @@ def _stages(est: Estimate) -> Iterator[str]:
     for stage in sorted({stages[0].stage, fullest.stage, stages[-1].stage}):
         line = stages[stage]
         what = ", fullest" if stage == fullest.stage else ""
-        layers = "1 layer" if line.layers == 1 else f"{line.layers:g} layers"
+        layers = counted(line.layers, "layer")
         in_flight = f"{line.micro_batches_in_flight:.4g}"
         yield (
             f"         stage {stage + 1} of {len(stages)}{what}: {line.memory.total_bytes / _GIB:,.1f} GiB with "
@@ -204,7 +215,7 @@ def _run(est: Estimate) -> Iterator[str]:
         yield from _day(est)
         return
     yield (
-        f"Run      {large(run.tokens)} tokens in {run.steps:,.0f} steps: {_duration(run.days)}, "
+        f"Run      {large(run.tokens)} tokens in {counted(round(run.steps), 'step')}: {_duration(run.days)}, "
         f"goodput {run.goodput_fraction:.1%}"
     )
     yield (

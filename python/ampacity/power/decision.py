@@ -160,6 +160,12 @@ def _lines(found: CapDecision) -> Iterator[str]:
     yield f"accelerators {best.accelerators:>10,}   {best.provisioned_w:,.0f} W of the site for each, {best.metered_w:,.0f} W metered"
     yield f"precision    {found.precision:>10}   best of {', '.join(name for name, _ in found.by_precision)}"
     yield f"layout       {_layout(best.layout)}   best of {found.layouts}"
+    replica = best.layout.accelerators // best.layout.dp
+    if best.accelerators != best.layout.accelerators:
+        more = (
+            "; each is taken to do what it does in the layout" if best.accelerators > best.layout.accelerators else ""
+        )
+        yield f"             of which the site carries {best.accelerators // replica:,} replicas of {replica:,}{more}"
     yield f"step         {seconds_text(best.step_time_s):>10}   {best.throughput_fraction:.1%} of the speed without a cap, for each"
     yield (
         f"all of them  {figure(best.tokens_per_s / 1e6):>10} M tokens/s, {figure(best.tokens_per_j * 3.6e6)} tokens/kWh, "
