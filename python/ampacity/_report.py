@@ -54,10 +54,10 @@ def counted(number: float, noun: str) -> str:
 
     Examples
     --------
-    >>> counted(1, "step"), counted(2048, "sequence"), counted(1.5, "layer")
-    ('1 step', '2,048 sequences', '1.5 layers')
+    >>> counted(1, "step"), counted(2048, "sequence"), counted(4.0, "layer")
+    ('1 step', '2,048 sequences', '4 layers')
     """
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    return f"{number:,.12g} {noun}" if number == 1 else f"{number:,.12g} {noun}s"
 
 
 def figure(value: float, digits: int = 4) -> str:
