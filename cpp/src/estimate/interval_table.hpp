@@ -7,12 +7,12 @@
 
 namespace ampacity::interval {
 
-// Half-widths in ln(step time): Student's t with 5.51 degrees of freedom, scales 0.0508 (dense) and 0.0596
+// Half-widths in ln(step time): Student's t with 5.45 degrees of freedom, scales 0.0505 (dense) and 0.0586
 // (experts), from 525 rows of 10 sources, each source weighted equally.
-inline constexpr double dense_half_width_50 = 0.0366;
-inline constexpr double dense_half_width_90 = 0.1003;
-inline constexpr double moe_half_width_50 = 0.0430;
-inline constexpr double moe_half_width_90 = 0.1178;
+inline constexpr double dense_half_width_50 = 0.0365;
+inline constexpr double dense_half_width_90 = 0.0999;
+inline constexpr double moe_half_width_50 = 0.0423;
+inline constexpr double moe_half_width_90 = 0.1159;
 inline constexpr double largest_job = 10752;  // accelerators
 // What the rows ran: device family with format, and software.
 inline constexpr std::array<std::string_view, 9> formats{
