@@ -134,7 +134,8 @@ def _toml(result: Calibration) -> Iterator[str]:
                 yield f'{key} = {{ value = {float(value)!r}, source = {_quoted(source)}, confidence = "measured" }}'
             else:
                 source = f"as the catalogue's {family.name}: these measurements do not tell it"
-                yield f'{key} = {{ value = {float(value)!r}, source = {_quoted(source)}, confidence = "inferred" }}'
+                stated = str(value).lower() if isinstance(value, bool) else repr(float(value))
+                yield f'{key} = {{ value = {stated}, source = {_quoted(source)}, confidence = "inferred" }}'
 
 
 @names_wrong_types
