@@ -89,6 +89,52 @@ def test_two_sites_share_their_wan_links(described):
     assert across == pytest.approx(8e-3 + 5e-3, rel=0.01)
 
 
+def test_lines_between_sites_are_bought_and_draw_power(described):
+    """1.6 TB/s are 32 wavelengths of 400 Gb/s on one pair of fibres; 1,000 km are 13 spans with 12 huts between them."""
+    cluster = amp.cluster(described("fat-tree", 512, SITES))
+    line = cluster.fabric.wan
+    assert line.name == "400zr-plus"
+    bill = amp.bill_of_materials(cluster)
+    counts = {item.part: item.count for item in bill.items if item.tier == "between sites"}
+    assert counts == {
+        "coherent module": 64,
+        "router port": 64,
+        "line terminal": 2,
+        "line amplifier": 12,
+        "amplifier hut": 12,
+        "km of fibre pair": 1000,
+    }
+    watts = sum(item.count * item.typical_w for item in bill.items if item.tier == "between sites")
+    assert watts == pytest.approx(64 * (21 + 28) + 2 * 230 + 12 * 110 + 12 * 1000)
+    dollars = sum(item.count * (item.price_usd or 0) for item in bill.items if item.tier == "between sites")
+    assert dollars == pytest.approx(64 * 8e3 + 2 * 60e3 + 12 * 30e3 + 12 * 300e3 + 1000 * 2e3)
+    # Power and cost take the same parts: a line that draws and costs nothing leaves the rest of the cluster.
+    free = {field: 0.0 for field in line.to_dict() if field.endswith(("_w", "_usd", "_usd_per_m"))}
+    bare = cluster.replace(fabric=cluster.fabric.replace(wan=line.replace(**free)))
+    job, layout = amp.Training("llama-3.1-8b", global_batch=512, seq_len=8192, tokens=1e12), amp.Layout(tp=8, dp=64)
+    with_it, without = (amp.estimate(job, one, layout) for one in (cluster, bare))
+    assert with_it.power.it_mean_w - without.power.it_mean_w == pytest.approx(watts, rel=1e-6)
+    rated = 64 * (22.5 + 44) + 2 * 300 + 12 * 145 + 12 * 1000
+    building = cluster.site.facility_usd_per_w * rated
+    assert with_it.run.capex_usd - without.run.capex_usd == pytest.approx(dollars + building, rel=1e-6)
+
+
+def test_three_sites_are_joined_in_pairs(described):
+    """Each of three lines has half of a site's rate; beyond the reach of modules bits are regenerated."""
+    sites = SITES.replace("sites = 2", "sites = 3").replace("1e6", "1.6e6")
+    bill = amp.bill_of_materials(amp.cluster(described("fat-tree", 768, sites)))
+    counts = {item.part: item.count for item in bill.items if item.tier == "between sites"}
+    assert counts["coherent module"] == 3 * 16 * 2 * 2  # both ends, and two back to back on the way
+    assert counts["line terminal"] == 3 * 2 * 2
+    assert counts["line amplifier"] == 3 * (20 - 2)  # 20 spans; one of the 19 huts regenerates
+    assert counts["amplifier hut"] == 3 * 19
+    near = amp.cluster(described("fat-tree", 512, SITES.replace("1e6", "40e3")))
+    parts = {item.part for item in amp.bill_of_materials(near).items if item.tier == "between sites"}
+    assert "amplifier hut" not in parts
+    with pytest.raises(amp.InvalidSpec, match="must be left out of one site"):
+        amp.cluster(described("fat-tree", 512, 'wan = "400zr-plus"'))
+
+
 def test_the_closed_form_knows_the_distance(described):
     """A ring over both sites passes each border twice a round trip: light takes 5 ms each time; the WAN is shared."""
     near = amp.cluster(described("fat-tree", 512, "leaf_accelerators = 32"))

@@ -19,9 +19,10 @@ class BillItem:
     tier
         ``tier 1 to 2``: the cables below the switches of tier 2.
     part
-        ``switch``, ``cable``, ``optic`` (a module, or one end of a cable) or ``copper end``.
+        ``switch``, ``cable``, ``optic`` (a module, or one end of a cable) or ``copper end``; between sites ``coherent
+        module``, ``router port``, ``line terminal``, ``line amplifier``, ``amplifier hut`` and ``km of fibre pair``.
     name
-        Of the catalogue; empty for cables and copper.
+        Of the catalogue; empty for cables, copper and what joins sites.
     count
         How many.
     typical_w, max_w

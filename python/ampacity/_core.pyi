@@ -48,6 +48,7 @@ __all__: list[str] = [
     "Interval",
     "InvalidSpec",
     "Layout",
+    "LineSystem",
     "LoadEvents",
     "LoadJob",
     "LoadPoint",
@@ -250,6 +251,10 @@ class Catalogue:
     def kinds(self) -> list[str]:
         """
         Kinds of documents, sorted.
+        """
+    def line_system(self, name: str) -> LineSystem:
+        """
+        The line_system of that name.
         """
     def model(self, name: str) -> Model:
         """
@@ -1812,6 +1817,237 @@ class Optic:
         typical power of one end
         """
 
+class LineSystem:
+    """
+    What carries bits between sites: coherent modules and the line that amplifies them.
+
+    Parameters
+    ----------
+    name : str
+        catalogue name.
+    title : str, optional
+        full name.
+    wavelength_bytes_per_s : float
+        rate of one module, per direction. From 1e+08 to 1e+13.
+    wavelengths_per_fibre_pair : int
+        modules at each end of a pair of fibres. From 1 to 10000.
+    reach_m : float
+        length of amplified line after which bits are regenerated. From 1000 to 2e+07.
+    span_m : float
+        length of fibre between two amplifiers. From 1000 to 1e+06.
+    module_typical_w : float
+        typical power of a coherent module. From 0 to 1e+06.
+    module_max_w : float
+        maximum power of a coherent module. From 0 to 1e+06.
+    module_price_usd : float, optional
+        its price; 0 = unknown. From 0 to 1e+08.
+    port_typical_w : float
+        typical power of its port: a line card's and chassis' share, without the module. From 0 to 1e+06.
+    port_max_w : float
+        maximum power of its port. From 0 to 1e+06.
+    port_price_usd : float, optional
+        price of its port; 0 = unknown. From 0 to 1e+08.
+    terminal_typical_w : float
+        typical power at one end of a fibre pair: multiplexer, booster, preamplifier. From 0 to 1e+06.
+    terminal_max_w : float
+        maximum power at one end of a fibre pair. From 0 to 1e+06.
+    terminal_price_usd : float, optional
+        price of one end; 0 = unknown. From 0 to 1e+08.
+    amplifier_typical_w : float
+        typical power of an amplifier on the way, both directions of a fibre pair. From 0 to 1e+06.
+    amplifier_max_w : float
+        maximum power of an amplifier on the way. From 0 to 1e+06.
+    amplifier_price_usd : float, optional
+        its price; 0 = unknown. From 0 to 1e+08.
+    hut_w : float
+        of a hut for amplifiers, beside them: cooling, rectifiers. From 0 to 1e+06.
+    hut_price_usd : float, optional
+        price of a hut; 0 = unknown. From 0 to 1e+08.
+    fibre_pair_usd_per_m : float, optional
+        a pair of fibres, bought or its right of use for the life of the cluster; 0 = unknown. From 0 to 10000.
+
+    Raises
+    ------
+    InvalidSpec
+        Names every field that is unknown, missing, of a wrong type or out of range.
+
+    See Also
+    --------
+    LineSystem.replace : a copy with other values.
+    """
+    @staticmethod
+    def from_dict(document: dict[str, typing.Any], *, catalogue: Catalogue | None = None) -> LineSystem:
+        """
+        Reads what ``to_dict`` or a TOML file says; names are looked up in the catalogue (default: the built-in one).
+        """
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    def __hash__(self) -> int: ...
+    def __init__(
+        self,
+        *,
+        name: str,
+        title: str = "",
+        wavelength_bytes_per_s: float,
+        wavelengths_per_fibre_pair: int,
+        reach_m: float,
+        span_m: float,
+        module_typical_w: float,
+        module_max_w: float,
+        module_price_usd: float = 0.0,
+        port_typical_w: float,
+        port_max_w: float,
+        port_price_usd: float = 0.0,
+        terminal_typical_w: float,
+        terminal_max_w: float,
+        terminal_price_usd: float = 0.0,
+        amplifier_typical_w: float,
+        amplifier_max_w: float,
+        amplifier_price_usd: float = 0.0,
+        hut_w: float,
+        hut_price_usd: float = 0.0,
+        fibre_pair_usd_per_m: float = 0.0,
+    ) -> None: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def replace(
+        self,
+        *,
+        name: str = ...,
+        title: str = ...,
+        wavelength_bytes_per_s: float = ...,
+        wavelengths_per_fibre_pair: int = ...,
+        reach_m: float = ...,
+        span_m: float = ...,
+        module_typical_w: float = ...,
+        module_max_w: float = ...,
+        module_price_usd: float = ...,
+        port_typical_w: float = ...,
+        port_max_w: float = ...,
+        port_price_usd: float = ...,
+        terminal_typical_w: float = ...,
+        terminal_max_w: float = ...,
+        terminal_price_usd: float = ...,
+        amplifier_typical_w: float = ...,
+        amplifier_max_w: float = ...,
+        amplifier_price_usd: float = ...,
+        hut_w: float = ...,
+        hut_price_usd: float = ...,
+        fibre_pair_usd_per_m: float = ...,
+    ) -> LineSystem:
+        """
+        A copy with other values in these fields.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields as plain Python types.
+        """
+    @property
+    def amplifier_max_w(self) -> float:
+        """
+        maximum power of an amplifier on the way
+        """
+    @property
+    def amplifier_price_usd(self) -> float:
+        """
+        its price; 0 = unknown
+        """
+    @property
+    def amplifier_typical_w(self) -> float:
+        """
+        typical power of an amplifier on the way, both directions of a fibre pair
+        """
+    @property
+    def fibre_pair_usd_per_m(self) -> float:
+        """
+        a pair of fibres, bought or its right of use for the life of the cluster; 0 = unknown
+        """
+    @property
+    def hut_price_usd(self) -> float:
+        """
+        price of a hut; 0 = unknown
+        """
+    @property
+    def hut_w(self) -> float:
+        """
+        of a hut for amplifiers, beside them: cooling, rectifiers
+        """
+    @property
+    def module_max_w(self) -> float:
+        """
+        maximum power of a coherent module
+        """
+    @property
+    def module_price_usd(self) -> float:
+        """
+        its price; 0 = unknown
+        """
+    @property
+    def module_typical_w(self) -> float:
+        """
+        typical power of a coherent module
+        """
+    @property
+    def name(self) -> str:
+        """
+        catalogue name
+        """
+    @property
+    def port_max_w(self) -> float:
+        """
+        maximum power of its port
+        """
+    @property
+    def port_price_usd(self) -> float:
+        """
+        price of its port; 0 = unknown
+        """
+    @property
+    def port_typical_w(self) -> float:
+        """
+        typical power of its port: a line card's and chassis' share, without the module
+        """
+    @property
+    def reach_m(self) -> float:
+        """
+        length of amplified line after which bits are regenerated
+        """
+    @property
+    def span_m(self) -> float:
+        """
+        length of fibre between two amplifiers
+        """
+    @property
+    def terminal_max_w(self) -> float:
+        """
+        maximum power at one end of a fibre pair
+        """
+    @property
+    def terminal_price_usd(self) -> float:
+        """
+        price of one end; 0 = unknown
+        """
+    @property
+    def terminal_typical_w(self) -> float:
+        """
+        typical power at one end of a fibre pair: multiplexer, booster, preamplifier
+        """
+    @property
+    def title(self) -> str:
+        """
+        full name
+        """
+    @property
+    def wavelength_bytes_per_s(self) -> float:
+        """
+        rate of one module, per direction
+        """
+    @property
+    def wavelengths_per_fibre_pair(self) -> int:
+        """
+        modules at each end of a pair of fibres
+        """
+
 class Fabric:
     """
     A scale-out network that joins scale-up domains.
@@ -1854,6 +2090,8 @@ class Fabric:
         of several sites: from one to all others together, per direction. From 0 to 1e+16.
     wan_m : float, optional
         of several sites: length of fibre between two of them. From 0 to 2e+07.
+    wan : line_system, optional
+        of several sites: the line system that joins every two of them; without one, 400zr-plus.
     copper_tiers : int, optional
         kinds of cables that are passive copper, from the accelerators upwards. From 0 to 6.
     routing : str, optional
@@ -1915,6 +2153,7 @@ class Fabric:
         sites: int = 1,
         wan_bytes_per_s: float = 0.0,
         wan_m: float = 0.0,
+        wan: LineSystem | str | collections.abc.Mapping[str, typing.Any] = ...,
         copper_tiers: int = 0,
         routing: str = "spray",
         queue_pairs: int = 1,
@@ -1950,6 +2189,7 @@ class Fabric:
         sites: int = ...,
         wan_bytes_per_s: float = ...,
         wan_m: float = ...,
+        wan: LineSystem | str | collections.abc.Mapping[str, typing.Any] = ...,
         copper_tiers: int = ...,
         routing: str = ...,
         queue_pairs: int = ...,
@@ -2103,6 +2343,11 @@ class Fabric:
     def torus_z(self) -> int:
         """
         torus: third side; 1 = none, so that four links are left
+        """
+    @property
+    def wan(self) -> LineSystem:
+        """
+        of several sites: the line system that joins every two of them; without one, 400zr-plus
         """
     @property
     def wan_bytes_per_s(self) -> float:

@@ -20,6 +20,7 @@ _FOLDER_KINDS = {
     "clusters": "cluster",
     "fabrics": "fabric",
     "grids": "grid",
+    "line_systems": "line_system",
     "models": "model",
     "nics": "nic",
     "nodes": "node",

@@ -22,6 +22,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "cluster": ("accelerators", "fabric", "site"),
     "fabric": ("topology", "tiers", "bytes_per_s_per_accelerator"),
     "grid": ("carbon_kg_per_mwh",),
+    "line_system": ("wavelength_bytes_per_s", "reach_m", "module_typical_w"),
     "model": ("layers", "hidden", "heads", "experts", "tokens"),
     "nic": ("bytes_per_s", "max_w"),
     "node": ("accelerator", "accelerators", "nameplate_w"),

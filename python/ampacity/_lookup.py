@@ -15,6 +15,7 @@ from ampacity._core import (
     Fabric,
     Grid,
     InvalidSpec,
+    LineSystem,
     Model,
     Nic,
     Node,
@@ -258,6 +259,19 @@ def software(name: Name, *, catalogue: Catalogue | None = None) -> Software:
     True
     """
     return _find("software", name, catalogue, Catalogue.software, Software.from_dict)
+
+
+def line_system(name: Name, *, catalogue: Catalogue | None = None) -> LineSystem:
+    """Return a line system between sites by catalogue name, or from a TOML file.
+
+    Takes the same arguments and raises the same errors as `model`.
+
+    Examples
+    --------
+    >>> line_system("400zr-plus").module_typical_w
+    21.0
+    """
+    return _find("line_system", name, catalogue, Catalogue.line_system, LineSystem.from_dict)
 
 
 def power_profile(name: Name, *, catalogue: Catalogue | None = None) -> PowerProfile:

@@ -16,6 +16,8 @@ void bind_hardware(py::module_& module, CatalogueClass& catalogue) {
                            "Published settings of accelerators: a cap, a locked clock, or what may be lost.");
   bind_named<Switch>(module, catalogue, "Switch", "A network switch (a box, or a line card of a chassis).");
   bind_named<Optic>(module, catalogue, "Optic", "A pluggable transceiver or cable end.");
+  bind_named<LineSystem>(module, catalogue, "LineSystem",
+                         "What carries bits between sites: coherent modules and the line that amplifies them.");
   bind_named<Fabric>(module, catalogue, "Fabric", "A scale-out network that joins scale-up domains.");
 }
 

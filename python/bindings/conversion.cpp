@@ -68,9 +68,9 @@ class Converter {
   }
 
   static std::optional<Value> specification(py::handle object) {
-    return encoded<Architecture, Accelerator, Nic, LoadPoint, Supply, Node, Switch, Optic, Fabric, Grid, ClimateMonth,
-                   Climate, CoolingLoop, Plant, Generation, Site, Reliability, Partition, Cluster, Model, Software,
-                   Training, Layout, MaskPoint>(object);
+    return encoded<Architecture, Accelerator, Nic, LoadPoint, Supply, Node, Switch, Optic, LineSystem, Fabric, Grid,
+                   ClimateMonth, Climate, CoolingLoop, Plant, Generation, Site, Reliability, Partition, Cluster, Model,
+                   Software, Training, Layout, MaskPoint>(object);
   }
 
   static bool is_abstract(py::handle object, const char* name) {

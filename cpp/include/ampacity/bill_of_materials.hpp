@@ -12,7 +12,9 @@ namespace ampacity {
 /// Equal parts of one tier of the network.
 struct BillItem {
   std::string tier;  ///< `tier 1 to 2`: the cables below the switches of tier 2
-  std::string part;  ///< `switch`, `cable`, `optic` (a module, or one end of a cable) or `copper end`
+  /// `switch`, `cable`, `optic` (a module, or one end of a cable), `copper end`; between sites `coherent module`,
+  /// `router port`, `line terminal`, `line amplifier`, `amplifier hut`, `km of fibre pair`
+  std::string part;
   std::string name;  ///< of the catalogue; empty for cables and copper
   std::int64_t count = 0;
   double typical_w = 0;  ///< of one
@@ -20,7 +22,7 @@ struct BillItem {
   double price_usd = 0;  ///< of one; 0 = unknown
 };
 
-/// Switches, cables and transceivers of a network, counted from its topology.
+/// Switches, cables and transceivers of a network, counted from its topology, and the lines between its sites.
 struct BillOfMaterials {
   std::vector<BillItem> items;
   double typical_w = 0;

@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "ampacity/field.hpp"
+#include "ampacity/line_system.hpp"
 
 namespace ampacity {
 
@@ -101,6 +102,7 @@ struct Fabric {
   std::int64_t sites = 1;
   double wan_bytes_per_s = 0;
   double wan_m = 0;
+  LineSystem wan;
   std::int64_t copper_tiers = 0;
   Routing routing = Routing::spray;
   std::int64_t queue_pairs = 1;
@@ -146,6 +148,8 @@ struct Fabric {
         optional("wan_bytes_per_s", &S::wan_bytes_per_s, Range{0, 1e16},
                  "of several sites: from one to all others together, per direction"),
         optional("wan_m", &S::wan_m, Range{0, 2e7}, "of several sites: length of fibre between two of them"),
+        optional("wan", &S::wan,
+                 "of several sites: the line system that joins every two of them; without one, 400zr-plus"),
         optional("copper_tiers", &S::copper_tiers, Range{0, 6},
                  "kinds of cables that are passive copper, from the accelerators upwards"),
         optional("routing", &S::routing,

@@ -146,8 +146,8 @@ Catalogue Catalogue::with(const std::vector<Value>& documents) const {
   for (const Value& document : documents) {
     const std::string kind = text_of(document, "kind");
     if (kind.empty() || text_of(document, "name").empty()) continue;
-    check<Architecture, Accelerator, Nic, Supply, Node, Switch, Optic, Fabric, Grid, Climate, Plant, Site, Reliability,
-          Cluster, Model, PowerProfile, Software>(document, kind, extended, problems);
+    check<Architecture, Accelerator, Nic, Supply, Node, Switch, Optic, LineSystem, Fabric, Grid, Climate, Plant, Site,
+          Reliability, Cluster, Model, PowerProfile, Software>(document, kind, extended, problems);
   }
   if (!problems.empty()) throw InvalidSpec(std::move(problems));
   return extended;

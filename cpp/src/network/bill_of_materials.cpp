@@ -5,6 +5,7 @@
 
 #include "ampacity/error.hpp"
 #include "network/cluster_tree.hpp"
+#include "network/wan.hpp"
 
 namespace ampacity {
 namespace {
@@ -34,6 +35,21 @@ void add(BillOfMaterials& bill, BillItem item) {
   bill.items.push_back(std::move(item));
 }
 
+/// Lines between sites.
+void add_wan(BillOfMaterials& bill, const Fabric& fabric) {
+  const network::WanParts parts = network::wan_parts(fabric);
+  const LineSystem& line = fabric.wan;
+  const auto part = [&](const char* what, std::int64_t count, double typical_w, double max_w, double usd) {
+    add(bill, {"between sites", what, {}, count, typical_w, max_w, usd});
+  };
+  part("coherent module", parts.modules, line.module_typical_w, line.module_max_w, line.module_price_usd);
+  part("router port", parts.modules, line.port_typical_w, line.port_max_w, line.port_price_usd);
+  part("line terminal", parts.terminals, line.terminal_typical_w, line.terminal_max_w, line.terminal_price_usd);
+  part("line amplifier", parts.amplifiers, line.amplifier_typical_w, line.amplifier_max_w, line.amplifier_price_usd);
+  part("amplifier hut", parts.huts, line.hut_w, line.hut_w, line.hut_price_usd);
+  part("km of fibre pair", parts.fibre_pair_kms, 0, 0, 1e3 * line.fibre_pair_usd_per_m);
+}
+
 }  // namespace
 
 BillOfMaterials bill_of_materials(const Cluster& cluster) {
@@ -60,6 +76,7 @@ BillOfMaterials bill_of_materials(const Cluster& cluster) {
     }
     bill.switches_per_accelerator += static_cast<double>(part.switches) / static_cast<double>(accelerators);
   }
+  add_wan(bill, fabric);
   bill.stated_switches_per_accelerator = fabric.switches_per_accelerator;
   bill.stated_optic_ends_per_accelerator = fabric.optic_ends_per_accelerator;
   return bill;

@@ -8,7 +8,8 @@
 
 namespace ampacity::power {
 
-/// Watts per accelerator. Network cards belong to the node.
+/// Watts per accelerator, those of lines between sites included (huts on the way are counted at the sites' meters).
+/// Network cards belong to the node.
 struct NetworkPower {
   double typical_w = 0;    ///< switches and optics under load
   double nameplate_w = 0;  ///< their rated maximum
@@ -16,7 +17,8 @@ struct NetworkPower {
 [[nodiscard]] NetworkPower network_power(const Fabric& fabric, std::int64_t accelerators,
                                          std::int64_t node_accelerators);
 
-/// Switches, optics and cables, per accelerator: the fabric's own figure, or the sum of the parts with a known price.
+/// Switches, optics and cables, per accelerator: the fabric's own figure, or the sum of the parts with a known price;
+/// beside either, what joins sites.
 [[nodiscard]] double network_price_usd(const Fabric& fabric, std::int64_t accelerators, std::int64_t node_accelerators);
 
 }  // namespace ampacity::power

@@ -144,6 +144,9 @@ void check_torus(const Cluster& cluster, const std::string& path, std::vector<Pr
 void check_sites(const Cluster& cluster, const std::string& path, std::vector<Problem>& problems) {
   const Fabric& fabric = cluster.fabric;
   if (fabric.sites == 1) {
+    if (!fabric.wan.name.empty()) {
+      note(problems, path + ".wan", fabric.wan.name, "must be left out of one site", "sites = 2, or more");
+    }
     if (fabric.wan_bytes_per_s > 0) {
       note(problems, path + ".wan_bytes_per_s", number_text(fabric.wan_bytes_per_s), "must be left out of one site",
            "sites = 2, or more");
@@ -169,7 +172,11 @@ void check_sites(const Cluster& cluster, const std::string& path, std::vector<Pr
 
 }  // namespace
 
-void complete(Cluster& cluster, const std::string& path, const Catalogue&, std::vector<Problem>& problems) {
+void complete(Cluster& cluster, const std::string& path, const Catalogue& catalogue, std::vector<Problem>& problems) {
+  constexpr std::string_view usual_line = "400zr-plus";
+  if (cluster.fabric.sites > 1 && cluster.fabric.wan.name.empty() && catalogue.contains("line_system", usual_line)) {
+    cluster.fabric.wan = catalogue.get<LineSystem>(usual_line);
+  }
   check_torus(cluster, path + ".fabric", problems);
   check_sites(cluster, path + ".fabric", problems);
   const Topology topology = cluster.fabric.topology;
