@@ -129,12 +129,12 @@ def test_machines_of_the_catalogue_have_links(name, job, layout):
 
 
 def test_other_fabrics_keep_the_closed_form():
+    """Nodes on a torus are not those of a scale-up torus."""
     cluster = TEMPLATE.replace(
-        fabric=amp.fabric("infiniband-hdr100-dragonfly-plus"),
-        partitions=[TEMPLATE.partitions[0].replace(accelerators=1024)],
+        fabric=amp.fabric("tpu-ici-torus"), partitions=[TEMPLATE.partitions[0].replace(accelerators=1024)]
     )
     layout = amp.Layout(tp=4, pp=8, dp=32, zero_stage=1)
     sim = amp.simulate(JOB, cluster, layout, **NONE)
     assert sim.links.rows == 0
-    with pytest.raises(amp.InvalidSpec, match="fat trees, dragonflies and scale-up tori"):
+    with pytest.raises(amp.InvalidSpec, match="dragonflies of both kinds and scale-up tori"):
         sim.what_if(network_health=amp.NetworkHealth(failed_fraction=0.1))

@@ -102,7 +102,7 @@ class FailureStudy:
         With a job, its step before, and after with the fabric's efficiency scaled by the ratio of each pattern.
     job
         With a job, its step with the collectives of all its groups on the links, before and after; None where the links
-        of a fabric are not simulated (dragonfly+).
+        of a fabric are not simulated (tori between nodes).
     """
 
     cluster: str

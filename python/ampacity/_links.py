@@ -132,7 +132,7 @@ class LinkColumns(Columns):
 
     A row is one direction of a cable, by its number in ``network``, whose `Network.link_name` says where it runs. Rows are
     made when they are first asked for; on a cluster of 131,072 accelerators there are about a million. Without rows where
-    the links of a fabric are not simulated one by one (dragonfly+, single nodes). On scale-up tori (TPU pods) they are
+    the links of a fabric are not simulated one by one (tori between nodes, single nodes). On scale-up tori (TPU pods) they are
     those of the job's slice, and carry what its groups send inside the pod.
     """
 

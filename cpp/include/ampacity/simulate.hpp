@@ -164,7 +164,7 @@ class Simulation {
   /// When the pipeline of each replica is done, seconds from the start of the step.
   [[nodiscard]] std::span<const double> replica_end_s() const;
   /// The network as it was during the step; none where the links of the fabric are not simulated one by one
-  /// (dragonfly+, single nodes).
+  /// (tori between nodes, single nodes).
   [[nodiscard]] const Network* network() const;
   /// What its links carried; made when asked for, empty without a network. Traffic inside scale-up domains is not
   /// counted.

@@ -1,23 +1,13 @@
 #include "network/adaptive.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <limits>
-#include <utility>
 
 #include "base/random.hpp"
 #include "network/wiring.hpp"
 
 namespace ampacity::network {
 namespace {
-
-// Draws of a way before all are tried one after the other.
-constexpr std::uint32_t draws = 8;
-
-JoinedNodes joined(std::size_t nodes) {
-  const std::vector<double> nothing(nodes * nodes, 0);
-  return {nodes, nothing, nothing, nothing};
-}
 
 /// The fullest of a row or of a column.
 struct Fullest {
@@ -27,44 +17,39 @@ struct Fullest {
 
 }  // namespace
 
-Adaptive::Adaptive(const Network::Plan& plan, double bytes_per_s)
-    : plan_(plan),
-      at_(*plan.wiring->dragonfly()),
-      bytes_per_s_(bytes_per_s),
-      first_limit_(plan.all_links()),
-      groups_(joined(at_.groups)),
-      switches_(at_.groups, joined(at_.switches)),
-      leaving_(std::size_t{at_.groups} * at_.switches, 0),
-      entering_(leaving_),
-      cables_at_(leaving_),
-      limit_bytes_per_s_(limits(), std::numeric_limits<double>::infinity()),
-      fullest_(limits(), 0) {
-  for (std::uint32_t g = 0; g < at_.groups; ++g) {
-    for (std::uint32_t h = 0; h < at_.groups; ++h) {
-      for (std::uint32_t cable = 0; g != h && cable < at_.parallel; ++cable) {
-        const double here = capacity(at_.global(g, h, cable));
-        groups_.capacity[g * at_.groups + h] += here;
-        if (here > 0) cables_at_[at_.gateway(g, h, cable)] += 1;
-      }
-    }
-    for (std::uint32_t a = 0; a < at_.switches; ++a) {
-      for (std::uint32_t b = 0; b < at_.switches; ++b) {
-        if (a != b) switches_[g].capacity[a * at_.switches + b] = capacity(at_.local(g * at_.switches + a, b));
-      }
-    }
-  }
+JoinedNodes joined_nodes(std::size_t nodes) {
+  const std::vector<double> nothing(nodes * nodes, 0);
+  return {nodes, nothing, nothing, nothing};
 }
 
+std::unique_ptr<Adaptive> adaptive_for(const Network::Plan& plan, double bytes_per_s) {
+  if (plan.planes() > 1) return nullptr;
+  if (plan.wiring->dragonfly() != nullptr) return adaptive_on_dragonfly(plan, bytes_per_s);
+  if (plan.wiring->dragonfly_plus() != nullptr) return adaptive_on_dragonfly_plus(plan, bytes_per_s);
+  return nullptr;
+}
+
+Adaptive::Adaptive(const Network::Plan& plan, double bytes_per_s, const Shape& shape)
+    : plan_(plan),
+      shape_(shape),
+      bytes_per_s_(bytes_per_s),
+      first_limit_(plan.all_links()),
+      groups_(joined_nodes(shape.groups)),
+      leaving_(std::size_t{shape.groups} * shape.switches, 0),
+      entering_(leaving_),
+      limit_bytes_per_s_(2 * (shape.groups + leaving_.size()), std::numeric_limits<double>::infinity()),
+      fullest_(limit_bytes_per_s_.size(), 0) {}
+
 std::uint32_t Adaptive::limit(bool into, bool of_switch, std::uint32_t index) const {
-  const std::uint32_t switches = at_.groups * at_.switches;
-  const std::uint32_t before = of_switch ? 2 * at_.groups : 0;
-  return first_limit_ + before + (into ? (of_switch ? switches : at_.groups) : 0) + index;
+  const std::uint32_t switches = shape_.groups * shape_.switches;
+  const std::uint32_t before = of_switch ? 2 * shape_.groups : 0;
+  return first_limit_ + before + (into ? (of_switch ? switches : shape_.groups) : 0) + index;
 }
 
 void Adaptive::add_between_groups(std::uint32_t source, std::uint32_t destination, double demand) {
   const std::uint32_t here = group_of(source);
   const std::uint32_t there = group_of(destination);
-  if (here != there) groups_.demand[here * at_.groups + there] += demand;
+  if (here != there) groups_.demand[here * shape_.groups + there] += demand;
 }
 
 void Adaptive::set_limit(std::uint32_t limit, double streams, double use, std::uint32_t cable) {
@@ -73,8 +58,10 @@ void Adaptive::set_limit(std::uint32_t limit, double streams, double use, std::u
   fullest_[limit - first_limit_] = cable;
 }
 
-void Adaptive::set_group_limits(const Detours& found) {
-  const std::size_t n = at_.groups;
+void Adaptive::settle_groups(const std::function<std::uint32_t(std::uint32_t, std::uint32_t)>& cable) {
+  const Detours found = detours_of(groups_);
+  direct_groups_ = found.direct;
+  const std::size_t n = shape_.groups;
   for (std::uint32_t g = 0; g < n; ++g) {
     for (const bool into : {false, true}) {
       Fullest fullest;
@@ -86,21 +73,13 @@ void Adaptive::set_group_limits(const Detours& found) {
       }
       const auto from = static_cast<std::uint32_t>(fullest.at / n);
       const auto to = static_cast<std::uint32_t>(fullest.at % n);
-      set_limit(limit(into, false, g), streams, fullest.use, at_.global(from, to, 0));
+      set_limit(limit(into, false, g), streams, fullest.use, cable(from, to));
     }
   }
 }
 
-void Adaptive::settle_groups() {
-  const Detours found = detours_of(groups_);
-  direct_groups_ = found.direct;
-  set_group_limits(found);
-  add_transit();
-}
-
-/// What crosses groups on its way to others: from the switches where it enters to those where it leaves.
-void Adaptive::add_transit() {
-  const std::size_t n = at_.groups;
+std::vector<double> Adaptive::transit() const {
+  const std::size_t n = shape_.groups;
   std::vector<double> out(n, 0);
   for (std::size_t at = 0; at < n * n; ++at) out[at / n] += groups_.capacity[at];
   std::vector<double> through(n, 0);
@@ -114,84 +93,7 @@ void Adaptive::add_transit() {
       if (k != g && k != h) through[k] += detoured * groups_.capacity[g * n + k] / others;
     }
   }
-  const std::size_t switches = at_.switches;
-  for (std::size_t k = 0; k < n; ++k) {
-    if (through[k] <= 0) continue;
-    const double* const cables = cables_at_.data() + k * switches;
-    double all = 0;
-    for (std::size_t a = 0; a < switches; ++a) all += cables[a];
-    for (std::size_t at = 0; at < switches * switches; ++at) {
-      switches_[k].beside[at] += through[k] * cables[at / switches] * cables[at % switches] / (all * all);
-    }
-  }
-}
-
-void Adaptive::add_local(std::uint32_t from, std::uint32_t to, double demand) {
-  if (from == to) return;
-  switches_[from / at_.switches].beside[from % at_.switches * at_.switches + to % at_.switches] += demand;
-}
-
-/// Between endpoints of one group, and from endpoints to the cables to other groups and back.
-void Adaptive::add_within_groups(std::uint32_t source, std::uint32_t destination, double demand) {
-  const std::uint32_t from = source / at_.hosts;
-  const std::uint32_t to = destination / at_.hosts;
-  if (from == to) return;
-  leaving_[from] += demand;
-  entering_[to] += demand;
-  const std::uint32_t here = from / at_.switches;
-  const std::uint32_t there = to / at_.switches;
-  if (here == there) {
-    switches_[here].demand[from % at_.switches * at_.switches + to % at_.switches] += demand;
-    return;
-  }
-  const double direct = demand * direct_groups_[here * at_.groups + there];
-  const double each = direct / at_.parallel;
-  for (std::uint32_t cable = 0; cable < at_.parallel && direct > 0; ++cable) {
-    add_local(from, at_.gateway(here, there, cable), each);
-    add_local(at_.gateway(there, here, cable), to, each);
-  }
-  if (demand - direct <= 0) return;
-  const auto spread = [&](std::uint32_t group, const auto& add) {
-    double all = 0;
-    for (std::uint32_t a = group * at_.switches; a < (group + 1) * at_.switches; ++a) all += cables_at_[a];
-    for (std::uint32_t a = group * at_.switches; a < (group + 1) * at_.switches; ++a) {
-      if (cables_at_[a] > 0) add(a, (demand - direct) * cables_at_[a] / all);
-    }
-  };
-  spread(here, [&](std::uint32_t gateway, double part) { add_local(from, gateway, part); });
-  spread(there, [&](std::uint32_t gateway, double part) { add_local(gateway, to, part); });
-}
-
-void Adaptive::set_switch_limits(std::uint32_t group, const Detours& found) {
-  const std::size_t n = at_.switches;
-  const std::uint32_t first = group * at_.switches;
-  for (std::uint32_t a = 0; a < n; ++a) {
-    for (const bool into : {false, true}) {
-      Fullest fullest;
-      for (std::size_t b = 0; b < n; ++b) {
-        const std::size_t at = into ? b * n + a : a * n + b;
-        if (found.use[at] > fullest.use) fullest = {found.use[at], at};
-      }
-      const auto from = first + static_cast<std::uint32_t>(fullest.at / n);
-      const auto to = static_cast<std::uint32_t>(fullest.at % n);
-      const double streams = (into ? entering_ : leaving_)[first + a];
-      set_limit(limit(into, true, first + a), streams, fullest.use, at_.local(from, to));
-    }
-  }
-}
-
-void Adaptive::settle_switches() {
-  for (std::uint32_t g = 0; g < at_.groups; ++g) {
-    JoinedNodes& net = switches_[g];
-    for (std::size_t at = 0; at < net.demand.size(); ++at) {
-      // What would cross a failed cable on its way to another group goes round it as well.
-      if (net.capacity[at] > 0) continue;
-      net.demand[at] += std::exchange(net.beside[at], 0.0);
-    }
-    const Detours found = detours_of(net);
-    set_switch_limits(g, found);
-    direct_switches_.push_back(found.direct);
-  }
+  return through;
 }
 
 bool Adaptive::route(std::uint32_t source, std::uint32_t destination, std::uint64_t flow,
@@ -200,10 +102,10 @@ bool Adaptive::route(std::uint32_t source, std::uint32_t destination, std::uint6
   if (!alive(2 * source) || !alive(2 * destination + 1)) return false;
   links.push_back(2 * source);
   links.push_back(2 * destination + 1);
-  const std::uint32_t from = source / at_.hosts;
-  const std::uint32_t to = destination / at_.hosts;
-  const std::uint32_t here = from / at_.switches;
-  const std::uint32_t there = to / at_.switches;
+  const std::uint32_t from = source / shape_.hosts;
+  const std::uint32_t to = destination / shape_.hosts;
+  const std::uint32_t here = from / shape_.switches;
+  const std::uint32_t there = to / shape_.switches;
   if (from != to) {
     links.push_back(limit(false, true, from));
     links.push_back(limit(true, true, to));
@@ -214,97 +116,11 @@ bool Adaptive::route(std::uint32_t source, std::uint32_t destination, std::uint6
   }
   whole = static_cast<std::uint32_t>(links.size() - first);
   for (std::uint32_t part = 0; from != to && part < parts; ++part) {
-    const std::uint64_t hash = base::mixed(flow ^ part);
-    const double share =
-        here != there ? 1 : direct_switches_[here][from % at_.switches * at_.switches + to % at_.switches];
-    const bool found = here != there ? cross(from, to, hash, links)
-                                     : hop(from, to, base::uniform(hash) < share, base::mixed(hash), links);
-    if (!found) {
-      links.resize(first);
-      return false;
-    }
+    if (add_part(from, to, base::mixed(flow ^ part), links)) continue;
+    links.resize(first);
+    return false;
   }
   return true;
-}
-
-/// From one switch to another of a group; where that cable is down, or not `direct`, over a third one.
-bool Adaptive::hop(std::uint32_t from, std::uint32_t to, bool direct, std::uint64_t hash,
-                   std::vector<std::uint32_t>& links) const {
-  if (from == to) return true;
-  if (direct && alive(at_.local(from, to))) {
-    links.push_back(at_.local(from, to));
-    return true;
-  }
-  const std::uint32_t first = from / at_.switches * at_.switches;
-  const auto start = static_cast<std::uint32_t>(hash % at_.switches);
-  for (std::uint32_t i = 0; i < at_.switches; ++i) {
-    const std::uint32_t third = first + (start + i) % at_.switches;
-    if (third == from || third == to || !alive(at_.local(from, third)) || !alive(at_.local(third, to))) continue;
-    links.push_back(at_.local(from, third));
-    links.push_back(at_.local(third, to));
-    return true;
-  }
-  if (direct || !alive(at_.local(from, to))) return false;
-  links.push_back(at_.local(from, to));
-  return true;
-}
-
-std::uint32_t Adaptive::alive_cable(std::uint32_t here, std::uint32_t there, std::uint64_t hash) const {
-  const auto start = static_cast<std::uint32_t>(hash % at_.parallel);
-  for (std::uint32_t i = 0; i < at_.parallel; ++i) {
-    const std::uint32_t cable = (start + i) % at_.parallel;
-    if (alive(at_.global(here, there, cable))) return cable;
-  }
-  return at_.parallel;
-}
-
-bool Adaptive::direct(std::uint32_t from, std::uint32_t to, std::uint32_t cable, std::uint64_t hash,
-                      std::vector<std::uint32_t>& links) const {
-  const std::uint32_t here = from / at_.switches;
-  const std::uint32_t there = to / at_.switches;
-  if (cable == at_.parallel) return false;
-  const std::size_t first = links.size();
-  if (hop(from, at_.gateway(here, there, cable), true, base::mixed(hash), links)) {
-    links.push_back(at_.global(here, there, cable));
-    if (hop(at_.gateway(there, here, cable), to, true, base::mixed(hash + 1), links)) return true;
-  }
-  links.resize(first);
-  return false;
-}
-
-bool Adaptive::over(std::uint32_t from, std::uint32_t to, std::uint32_t third, std::uint64_t hash,
-                    std::vector<std::uint32_t>& links) const {
-  const std::uint32_t here = from / at_.switches;
-  const std::uint32_t there = to / at_.switches;
-  if (third == here || third == there) return false;
-  const std::uint32_t cable = alive_cable(third, there, base::mixed(hash + 2));
-  if (cable == at_.parallel) return false;
-  const std::size_t first = links.size();
-  const std::uint32_t leave = at_.gateway(third, there, cable);
-  if (direct(from, leave, alive_cable(here, third, base::mixed(hash + 3)), hash, links) &&
-      direct(leave, to, cable, hash + 4, links)) {
-    return true;
-  }
-  links.resize(first);
-  return false;
-}
-
-/// From a switch of one group to one of another: the direct share of parts direct, others over third groups.
-bool Adaptive::cross(std::uint32_t from, std::uint32_t to, std::uint64_t hash,
-                     std::vector<std::uint32_t>& links) const {
-  const std::uint32_t here = from / at_.switches;
-  const std::uint32_t there = to / at_.switches;
-  const auto go_direct = [&] { return direct(from, to, alive_cable(here, there, base::mixed(hash)), hash, links); };
-  const bool wants_direct = base::uniform(hash) < direct_groups_[here * at_.groups + there];
-  if (wants_direct && go_direct()) return true;
-  for (std::uint32_t i = 0; i < draws; ++i) {
-    const std::uint64_t drawn = base::random_bits(hash, i, 7);
-    if (over(from, to, static_cast<std::uint32_t>(drawn % at_.groups), drawn, links)) return true;
-  }
-  for (std::uint32_t third = 0; third < at_.groups; ++third) {
-    if (over(from, to, third, hash, links)) return true;
-  }
-  return !wants_direct && go_direct();
 }
 
 }  // namespace ampacity::network

@@ -48,10 +48,8 @@ Streams::Streams(const Network::Plan& plan, const StreamRules& rules, std::size_
   parts_ = rules.routing == Routing::spray ? planes : (hashed + planes - 1) / planes * planes;
   if (plan.wiring->ways() > 0) parts_ = plan.wiring->ways();
   const bool adapts = rules.routing == Routing::spray || rules.routing == Routing::adaptive;
-  if (adapts && plan.wiring->dragonfly() != nullptr && planes == 1) {
-    adaptive_ = std::make_unique<Adaptive>(plan, rules.bytes_per_s);
-    parts_ = Adaptive::parts;
-  }
+  if (adapts) adaptive_ = adaptive_for(plan, rules.bytes_per_s);
+  if (adaptive_) parts_ = Adaptive::parts;
   const std::size_t limits = adaptive_ ? adaptive_->limits() : 0;
   base::assign(memory_.load_, plan.all_links() + limits, 0.0F, rules_.threads);
   memory_.streams_.clear();

@@ -14,6 +14,7 @@
 namespace ampacity::network {
 
 struct DragonflyPlaces;
+struct DragonflyPlusPlaces;
 
 /// Both ends of a link, in its direction: endpoints come first, then switches.
 struct LinkEnds {
@@ -66,6 +67,7 @@ class Wiring {
   [[nodiscard]] virtual double bytes_per_s(std::uint32_t link) const = 0;
   /// Where everything is, if this is a dragonfly.
   [[nodiscard]] virtual const DragonflyPlaces* dragonfly() const { return nullptr; }
+  [[nodiscard]] virtual const DragonflyPlusPlaces* dragonfly_plus() const { return nullptr; }
   /// Whether hashed flows, too, spread over all cables of a trunk somewhere (WAN links between sites, which carry many
   /// flows on many wavelengths each), and the trunk of such a cable; of others the cable.
   [[nodiscard]] virtual bool evens_out() const { return false; }

@@ -13,7 +13,7 @@ bool has_links(const Cluster& cluster, std::size_t kinds) {
     return !rails || (node.scaleup_domain == first.scaleup_domain && node.accelerators == first.accelerators);
   };
   const auto begin = cluster.partitions.begin();
-  const bool known = is_tree(cluster.fabric.topology) || cluster.fabric.topology == Topology::dragonfly;
+  const bool known = cluster.fabric.topology != Topology::torus;
   return cluster.fabric.tiers > 0 && known && std::all_of(begin, begin + static_cast<std::ptrdiff_t>(kinds), fits);
 }
 

@@ -84,12 +84,12 @@ Network network_of(const Network& whole, const SimulateOptions& options, const s
 }
 
 void throw_no_links(const Cluster& cluster) {
-  throw InvalidSpec(
-      {{"network",
-        cluster.fabric.name,
-        "links are simulated one by one on fat trees, dragonflies and scale-up tori only; where there are rails, for "
-        "jobs on nodes of one size",
-        {}}});
+  throw InvalidSpec({{"network",
+                      cluster.fabric.name,
+                      "links are simulated one by one on fat trees, dragonflies of both kinds and scale-up tori only; "
+                      "where there are rails, for "
+                      "jobs on nodes of one size",
+                      {}}});
 }
 
 void check_cut_off(const Network& network, const network::GroupPaces& paces) {

@@ -69,7 +69,7 @@ struct Traffic {
   base::Large<double> received_bytes;  ///< of every device
 };
 
-/// Whether the links of a cluster's fabric are known: fat trees with or without rails, dragonflies (tori:
+/// Whether the links of a cluster's fabric are known: fat trees with or without rails, dragonflies of both kinds (tori:
 /// `is_on_torus`). `kinds` of its partitions are used: rails join equal nodes only.
 [[nodiscard]] bool has_links(const Cluster& cluster, std::size_t kinds);
 
