@@ -144,8 +144,12 @@ def test_measured_runs_of_fine_tuning():
     assert len(result.rows) == 6
     errors = {row.row_id: row.error_fraction for row in result.rows}
     assert all(error is not None for error in errors.values())
-    # Adapters on H100 and GB200; no number is fitted to them.
-    assert max(abs(errors[f"nv_megatron_bridge-{i:03d}"]) for i in (71, 72, 73)) < 0.12
+    assert all("packed" in row.assumed for row in result.rows)
+    # No number is fitted to them. Adapters on GB200 within 5 %; H100 is 15 % too fast, with adapters and without.
+    adapters = [abs(errors[f"nv_megatron_bridge-{i:03d}"]) for i in (71, 72, 73)]
+    assert max(adapters[:2]) < 0.05
+    assert max(abs(error) for error in errors.values()) < 0.16
+    assert result.summary[0].median_abs_error < 0.07
 
 
 def test_pre_training_still_leaves_them_out():

@@ -139,6 +139,12 @@ def _experts(row: Row, base: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
+def _packed_documents(row: Row) -> dict[str, Any]:
+    """Return attention within documents where sequences are packed of such (column ``document_tokens``, the mean length)."""
+    tokens = row.count("document_tokens")
+    return {"attention_window": tokens, "chunked_attention": True} if tokens else {}
+
+
 def model_of(row: Row) -> Model:
     """Return the model that ran.
 
@@ -168,5 +174,6 @@ def model_of(row: Row) -> Model:
         **flags,
         **_experts(row, base),
         **_latent_attention(row, base),
+        **_packed_documents(row),
     }
     return Model.from_dict(document)
