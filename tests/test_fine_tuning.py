@@ -121,7 +121,7 @@ def test_published_tokens_are_not_those_of_fine_tuning():
         ({"lora_rank": -1}, "lora_rank", "between 0"),
         ({"lora_rank": 16.5}, "lora_rank", "whole"),
         ({"lora_rank": 100_000}, "lora_rank", "hidden"),
-        ({"lora_targets": ["linear_qkv"]}, "lora_targets", "lora_rank"),
+        ({"lora_targets": ["linear_qkv", "linear_fc1"]}, "lora_targets", "[linear_qkv, linear_fc1]: must be empty"),
         ({"lora_rank": 16, "lora_targets": ["q_proj"]}, "lora_targets", "linear_qkv"),
         ({"frozen_weight_bytes": 1}, "frozen_weight_bytes", "frozen_weights"),
         ({"lora_rank": 16, "frozen_weight_bytes": 16}, "frozen_weight_bytes", "4"),

@@ -247,6 +247,19 @@ void complete(Model& model, const std::string& path, const Catalogue&, std::vect
   complete_experts(model, path, problems);
 }
 
+namespace {
+
+std::string names_of(const LoraTargets& targets) {
+  std::string names;
+  for (std::size_t i = 0; i < EnumNames<LoraTarget>::names.size(); ++i) {
+    const auto target = static_cast<LoraTarget>(i);
+    if (targets.contains(target)) names += (names.empty() ? "" : ", ") + std::string(name_of(target));
+  }
+  return "[" + names + "]";
+}
+
+}  // namespace
+
 void check_fine_tuning(const Training& job, const std::string& path, std::vector<Problem>& problems) {
   if (job.lora_rank > job.model.hidden) {
     note(problems, path + ".lora_rank", number_text(job.lora_rank),
@@ -254,8 +267,8 @@ void check_fine_tuning(const Training& job, const std::string& path, std::vector
          "typical ranks are 8 to 256");
   }
   if (!job.lora_targets.empty() && job.lora_rank == 0) {
-    note(problems, path + ".lora_targets", "given", "must be empty where " + path + ".lora_rank is 0",
-         "give lora_rank, e.g. 16");
+    note(problems, path + ".lora_targets", names_of(job.lora_targets),
+         "must be empty where " + path + ".lora_rank is 0", "give lora_rank, e.g. 16");
   }
   if (job.frozen_weight_bytes != 2 && !job.is_frozen()) {
     note(problems, path + ".frozen_weight_bytes", number_text(job.frozen_weight_bytes),

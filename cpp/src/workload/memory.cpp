@@ -90,7 +90,7 @@ void add_frozen_state(const Job& j, const StageParameters& parameters, const Sta
   const double here = 1 - j.layout.offload_weights_fraction;
   const bool sharded = j.layout.zero_stage >= 3;
   const auto held = [&](const StageParameters& some) { return sharded ? some.sharded(j.layout) : some.all(); };
-  const double stored = j.job.frozen_weight_bytes;
+  const double stored = sharded ? sharded_weight_bytes(j.job) : j.job.frozen_weight_bytes;
   memory.weights_bytes = here * (stored * held(in_layers) + half * (held(parameters) - held(in_layers))) +
                          j.job.software.weight_bytes * held(adapters);
   if (!sharded) {

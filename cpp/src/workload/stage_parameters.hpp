@@ -1,6 +1,8 @@
 // Parameters of one pipeline stage on one device.
 #pragma once
 
+#include <algorithm>
+
 #include "ampacity/layout.hpp"
 #include "ampacity/model.hpp"
 #include "ampacity/training.hpp"
@@ -29,9 +31,9 @@ struct StagePlace {
                                                StagePlace place);
 /// Bytes of a weight of a layer with ZeRO stage 3, at rest and in a gathering.
 [[nodiscard]] inline double sharded_weight_bytes(const Training& job) {
-  if (job.is_frozen()) return job.frozen_weight_bytes;
   const bool one_scale = job.precision == Precision::fp8 || job.precision == Precision::fp8_block;
-  return job.software.weights_in_8_bits && one_scale ? 1 : 2;
+  const double trained = job.software.weights_in_8_bits && one_scale ? 1 : 2;
+  return job.is_frozen() ? std::min(trained, job.frozen_weight_bytes) : trained;
 }
 /// Those of its matrix products with weights, embedding and head left out.
 [[nodiscard]] StageParameters layer_parameters(const Model& model, const Layout& layout, const LayerMix& layers);
