@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -467,3 +468,13 @@ def test_bad_questions(tmp_path):
         load.seed = 3
     with pytest.raises(KeyError, match=r"did you mean grid_w\?"):
         load.trace(10)["grid_ww"]
+
+
+def test_gaps_and_lengths_of_analyses_are_named():
+    gap = [1e6, math.nan, 1e6]
+    assert "load[1]: must be a finite number" in problems(lambda: power.duration_curve(gap))
+    assert "load: must be a row of numbers" in problems(lambda: power.duration_curve([]))
+    assert "points = 1: must be 2 or more" in problems(lambda: power.duration_curve([1.0], points=1))
+    assert "traces[0][1]: must be a finite number" in problems(lambda: power.coincidence_fraction([gap, gap]))
+    for seconds in (0, -1, math.nan, math.inf):
+        assert "seconds" in problems(lambda seconds=seconds: power.ramps([1e6, 1e6], seconds, row_s=1.0))

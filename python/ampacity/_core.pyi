@@ -8485,7 +8485,24 @@ def wet_bulb_c(
     elevation_m: typing.SupportsFloat | typing.SupportsIndex = 0.0,
 ) -> float:
     """
-    Thermodynamic wet-bulb temperature (C).
+    Return the thermodynamic wet-bulb temperature of air (degrees Celsius).
+
+    Parameters
+    ----------
+    dry_bulb_c
+        Temperature of the air (degrees Celsius).
+    relative_humidity_fraction
+        Between 0 and 1.
+    elevation_m
+        Height above the sea (m): thinner air evaporates more.
+
+    Examples
+    --------
+    ASHRAE's psychrometric chart has 22.0 degrees for 30 degrees at half of saturation:
+
+    >>> import ampacity as amp
+    >>> round(amp.wet_bulb_c(30, 0.5), 1)
+    22.0
     """
 
 def with_limits(

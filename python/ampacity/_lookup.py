@@ -215,6 +215,11 @@ def optic(name: Name, *, catalogue: Catalogue | None = None) -> Optic:
     """Return a transceiver by catalogue name, or from a TOML file.
 
     Takes the same arguments and raises the same errors as `model`.
+
+    Examples
+    --------
+    >>> optic("800g-dr8").typical_w
+    15.0
     """
     return _find("optic", name, catalogue, Catalogue.optic, Optic.from_dict)
 
@@ -236,6 +241,11 @@ def reliability(name: Name, *, catalogue: Catalogue | None = None) -> Reliabilit
     """Return failure and restart figures by catalogue name, or from a TOML file.
 
     Takes the same arguments and raises the same errors as `model`.
+
+    Examples
+    --------
+    >>> reliability("llama3-h100").restart_s > 0
+    True
     """
     return _find("reliability", name, catalogue, Catalogue.reliability, Reliability.from_dict)
 
@@ -244,6 +254,11 @@ def site(name: Name, *, catalogue: Catalogue | None = None) -> Site:
     """Return a data-centre site by catalogue name, or from a TOML file.
 
     Takes the same arguments and raises the same errors as `model`.
+
+    Examples
+    --------
+    >>> site("memphis").plant.name
+    'chilled-liquid-tower'
     """
     return _find("site", name, catalogue, Catalogue.site, Site.from_dict)
 
@@ -304,5 +319,10 @@ def switch(name: Name, *, catalogue: Catalogue | None = None) -> Switch:
     """Return a network switch by catalogue name, or from a TOML file.
 
     Takes the same arguments and raises the same errors as `model`.
+
+    Examples
+    --------
+    >>> switch("sn5600").ports
+    64
     """
     return _find("switch", name, catalogue, Catalogue.switch, Switch.from_dict)

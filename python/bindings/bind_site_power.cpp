@@ -122,7 +122,25 @@ void bind_site_power(py::module_& module) {
       py::arg("dry_bulb_c"), py::arg("relative_humidity_fraction"), py::arg("elevation_m"),
       "Dry and wet bulb of hours with that humidity, checked.");
   module.def("wet_bulb_c", &wet_bulb_c, py::arg("dry_bulb_c"), py::arg("relative_humidity_fraction"),
-             py::arg("elevation_m") = 0.0, "Thermodynamic wet-bulb temperature (C).");
+             py::arg("elevation_m") = 0.0, R"(Return the thermodynamic wet-bulb temperature of air (degrees Celsius).
+
+Parameters
+----------
+dry_bulb_c
+    Temperature of the air (degrees Celsius).
+relative_humidity_fraction
+    Between 0 and 1.
+elevation_m
+    Height above the sea (m): thinner air evaporates more.
+
+Examples
+--------
+ASHRAE's psychrometric chart has 22.0 degrees for 30 degrees at half of saturation:
+
+>>> import ampacity as amp
+>>> round(amp.wet_bulb_c(30, 0.5), 1)
+22.0
+)");
 }
 
 }  // namespace ampacity::python

@@ -56,6 +56,14 @@ class Spectrum:
         return [(float(self.frequency_hz[i]), float(a[i])) for i in best]
 
 
+def _gaps(name: str, values: NDArray[np.float64]) -> list[Problem]:
+    """Return the problem of the first value that is not finite."""
+    if np.isfinite(values).all():
+        return []
+    first = int(np.flatnonzero(~np.isfinite(values))[0])
+    return [Problem(path=f"{name}[{first}]", rule="must be a finite number", hint="fill gaps of a trace first")]
+
+
 def _signal(load: LoadTrace | ArrayLike, row_s: float | None) -> tuple[NDArray[np.float64], float]:
     if isinstance(load, LoadTrace):
         return load["grid_w"], load.row_s
@@ -65,11 +73,8 @@ def _signal(load: LoadTrace | ArrayLike, row_s: float | None) -> tuple[NDArray[n
         problems.append(Problem(path="row_s", value=str(row_s), rule="must be given above 0 with an array", hint=""))
     if values.ndim != 1 or values.size < 2:
         problems.append(Problem(path="load", rule="must be a row of at least two numbers", hint=""))
-    elif not np.isfinite(values).all():
-        first = int(np.flatnonzero(~np.isfinite(values))[0])
-        problems.append(
-            Problem(path=f"load[{first}]", rule="must be a finite number", hint="fill gaps of a trace first")
-        )
+    else:
+        problems += _gaps("load", values)
     if problems:
         raise InvalidSpec(problems)
     assert row_s is not None
@@ -136,7 +141,31 @@ def ramps(load: LoadTrace | ArrayLike, seconds: float, *, row_s: float | None = 
     """Return the change of the load over every stretch of so many seconds, per second (W/s).
 
     Means over ``min(1, seconds)`` at both ends are compared, so that a single sample does not make a ramp.
+
+    Parameters
+    ----------
+    load
+        A trace (its ``grid_w``), or watts in equal rows.
+    seconds
+        Length of a stretch (s).
+    row_s
+        Length of a row (s) where ``load`` is an array.
+
+    Raises
+    ------
+    InvalidSpec
+        Gaps (values that are not finite), or a stretch that is not above 0.
+
+    Examples
+    --------
+    >>> import ampacity as amp
+    >>> amp.power.ramps([1e6, 1e6, 4e5, 4e5], 1.0, row_s=1.0).tolist()
+    [0.0, -600000.0, 0.0]
     """
+    if not 0 < seconds < float("inf"):
+        raise InvalidSpec(
+            [Problem(path="seconds", value=f"{seconds:g}", rule="must be a finite number above 0", hint="")]
+        )
     values, step_s = _signal(load, row_s)
     rows = max(1, round(min(1.0, seconds) / step_s))
     whole = values[: values.size // rows * rows].reshape(-1, rows).mean(axis=1)
@@ -174,6 +203,16 @@ def statistics(trace: LoadTrace) -> LoadStatistics:
     """Return mean, extremes, largest ramps, load factor and percentiles of a trace.
 
     The dynamic range is that of the whole trace, with the samples inside of rows.
+
+    Examples
+    --------
+    >>> import ampacity as amp
+    >>> job = amp.power.JobLoad(
+    ...     amp.Training("llama-3.1-8b", global_batch=64), amp.cluster("dgx-h100-x1"), amp.Layout(tp=2, dp=4, recompute="full")
+    ... )
+    >>> found = amp.power.statistics(amp.power.SiteLoad(job, seed=7).trace(120))
+    >>> found.lowest_w < found.p5_w < found.mean_w < found.highest_w
+    True
     """
     grid = trace["grid_w"]
     low, high = float(trace["grid_lowest_w"].min()), float(trace["grid_highest_w"].max())
@@ -198,8 +237,35 @@ def statistics(trace: LoadTrace) -> LoadStatistics:
 
 
 def duration_curve(load: LoadTrace | ArrayLike, *, points: int = 201) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return shares of the time and the power that is exceeded for that share (W), from the highest to the lowest."""
+    """Return shares of the time and the power that is exceeded for that share (W), from the highest to the lowest.
+
+    Parameters
+    ----------
+    load
+        A trace (its ``grid_w``), or watts in equal rows.
+    points
+        How many shares, 0 and 1 among them.
+
+    Raises
+    ------
+    InvalidSpec
+        Gaps (values that are not finite), no rows, or fewer than two points.
+
+    Examples
+    --------
+    >>> import ampacity as amp
+    >>> shares, watts = amp.power.duration_curve([9e6, 1e6, 5e6], points=3)
+    >>> [(float(share), float(power)) for share, power in zip(shares, watts)]
+    [(0.0, 9000000.0), (0.5, 5000000.0), (1.0, 1000000.0)]
+    """
     values = load["grid_w"] if isinstance(load, LoadTrace) else np.asarray(load, dtype=float)
+    problems = _gaps("load", values)
+    if values.ndim != 1 or values.size == 0:
+        problems = [Problem(path="load", rule="must be a row of numbers", hint="")]
+    if points < 2:
+        problems.append(Problem(path="points", value=str(points), rule="must be 2 or more", hint=""))
+    if problems:
+        raise InvalidSpec(problems)
     shares = np.linspace(0, 1, points)
     return shares, np.quantile(values, 1 - shares)
 
@@ -207,13 +273,26 @@ def duration_curve(load: LoadTrace | ArrayLike, *, points: int = 201) -> tuple[N
 def coincidence_fraction(traces: Sequence[LoadTrace | ArrayLike]) -> float:
     """Return the peak of all loads together over the sum of their peaks (1: they peak at the same time).
 
+    Parameters
+    ----------
+    traces
+        Loads of the same length: traces (their ``grid_w``), or watts in equal rows.
+
     Raises
     ------
     InvalidSpec
         No loads, or loads of different lengths.
+
+    Examples
+    --------
+    >>> import ampacity as amp
+    >>> amp.power.coincidence_fraction([[5e6, 1e6], [1e6, 5e6]])  # they take turns
+    0.6
     """
     columns = [one["grid_w"] if isinstance(one, LoadTrace) else np.asarray(one, dtype=float) for one in traces]
     if not columns or len({column.shape for column in columns}) != 1:
         raise InvalidSpec([Problem(path="traces", rule="must be one or more loads of the same length", hint="")])
+    if problems := [one for place, column in enumerate(columns) for one in _gaps(f"traces[{place}]", column)]:
+        raise InvalidSpec(problems)
     peaks = sum(float(column.max()) for column in columns)
     return float(np.sum(columns, axis=0).max()) / peaks if peaks > 0 else 1.0

@@ -19,12 +19,21 @@ _STORAGE_LIFE_YEARS = {"site": 15.0, "rack": 5.0, "shelf": 5.0}
 
 
 def read_tariff(path: str | os.PathLike[str]) -> Tariff:
-    """Return the tariff of a TOML file: the fields of `Tariff`, with or without a ``[tariff]`` heading.
+    r"""Return the tariff of a TOML file: the fields of `Tariff`, with or without a ``[tariff]`` heading.
 
     Raises
     ------
     InvalidSpec
         The file cannot be read, or holds what no tariff has.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import ampacity as amp
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "tariff.toml"
+    >>> _ = path.write_text("energy_usd_per_kwh = 0.06\ndemand_usd_per_kw_month = 15")
+    >>> amp.power.read_tariff(path).demand_usd_per_kw_month
+    15.0
     """
     from ampacity._files import read_table
 
@@ -37,7 +46,15 @@ def site_tariff(cluster: Cluster) -> Tariff:
 
 
 def tariff_of(load: SiteLoad) -> Tariff:
-    """Return the tariff of the site of a load's first job that has one."""
+    """Return the tariff of the site of a load's first job that has one; no prices where none has.
+
+    Examples
+    --------
+    >>> import ampacity as amp
+    >>> job = amp.power.JobLoad(amp.Training("llama-3.1-8b", global_batch=64), amp.cluster("dgx-h100-x1"), amp.Layout(dp=8))
+    >>> amp.power.tariff_of(amp.power.SiteLoad(job)).energy_usd_per_kwh
+    0.078
+    """
     for job in load.jobs:
         if job.simulation is not None:
             return site_tariff(job.simulation.cluster)
@@ -94,6 +111,15 @@ def owning_usd_per_s(load: SiteLoad) -> float:
     """Return what servers, network and plant of a load's jobs cost per second, whether they work or not (USD).
 
     Servers live 5 years, plant 14 (Epoch AI's cost of ownership of a gigawatt); shapes without a job cost nothing here.
+
+    Examples
+    --------
+    About a dollar an hour for an H100 with its share of everything:
+
+    >>> import ampacity as amp
+    >>> job = amp.power.JobLoad(amp.Training("llama-3.1-8b", global_batch=64), amp.cluster("dgx-h100-x1"), amp.Layout(dp=8))
+    >>> 0.5 < 3600 * amp.power.owning_usd_per_s(amp.power.SiteLoad(job)) / 8 < 1.5
+    True
     """
     return sum(_owning_usd_per_s(job) for job in load.jobs)
 
@@ -160,7 +186,21 @@ def storage_usd(load: SiteLoad) -> tuple[float, float]:
 def load_cost(
     load: SiteLoad, trace: LoadTrace, tariff: Tariff, *, base: SiteLoad, base_mean_w: float, lost_fraction: float
 ) -> LoadCost:
-    """Return what a load that was run costs, beside the load as it was (``base``, ``base_mean_w`` at the meter)."""
+    """Return what a load that was run costs, beside the load as it was (``base``, ``base_mean_w`` at the meter).
+
+    `ladder` and `meet` call it for each of their settings.
+
+    Parameters
+    ----------
+    load, trace
+        The load with its mitigations, and what it drew.
+    tariff
+        Prices of energy and demand.
+    base, base_mean_w
+        The load without them, and its mean at the meter (W).
+    lost_fraction
+        Share of the training that the mitigations take.
+    """
     whole, monthly = storage_usd(load)
     # What storage gave out while it was watched has to be bought back: a month ends as charged as it began.
     charge_j = trace["stored_j"][0] - trace["storage_w"][0] * trace.row_s

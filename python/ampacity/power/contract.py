@@ -82,12 +82,21 @@ def allowed_of(contract: GridContract, key: str) -> float:
 
 
 def read_contract(path: str | os.PathLike[str]) -> GridContract:
-    """Return the contract of a TOML file: the fields of `GridContract`, with or without a ``[contract]`` heading.
+    r"""Return the contract of a TOML file: the fields of `GridContract`, with or without a ``[contract]`` heading.
 
     Raises
     ------
     InvalidSpec
         The file cannot be read, or holds what no contract has.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import ampacity as amp
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "utility.toml"
+    >>> _ = path.write_text("[contract]\nmaximum_w = 150e6\nramp_w_per_s = 5e6")
+    >>> amp.power.read_contract(path).ramp_w_per_s
+    5000000.0
     """
     from ampacity._files import read_table
 

@@ -117,6 +117,20 @@ def ladder(load: SiteLoad, contract: GridContract) -> list[tuple[str, SiteLoad]]
 
     Staggered jobs (where there are several), device power floors, filler work, floors with ramp limits of devices (where
     the contract limits ramps), shelf and rack capacitors, a site battery, power caps (where it limits power).
+
+    Parameters
+    ----------
+    load
+        The load as it is; its own mitigations stay.
+    contract
+        What its grid allows.
+
+    Examples
+    --------
+    >>> import ampacity as amp
+    >>> job = amp.power.JobLoad(amp.Training("llama-3.1-8b", global_batch=64), amp.cluster("dgx-h100-x1"), amp.Layout(dp=8))
+    >>> [name for name, _ in amp.power.ladder(amp.power.SiteLoad(job), amp.power.GridContract(maximum_w=9e3))][:3]
+    ['as it is', 'power floor 50%', 'power floor 80%']
     """
     own = list(load.mitigations)
     rungs: list[tuple[str, SiteLoad]] = [("as it is", load)]

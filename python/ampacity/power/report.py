@@ -168,6 +168,15 @@ def power_report(
     ------
     InvalidSpec
         The load is of a shape alone.
+
+    Examples
+    --------
+    >>> import ampacity as amp
+    >>> job = amp.Training("llama-3.1-8b", global_batch=64)
+    >>> load = amp.power.SiteLoad(amp.power.JobLoad(job, amp.cluster("dgx-h100-x1"), amp.Layout(dp=8, recompute="full")))
+    >>> report = amp.power.power_report(load, duration_s=60)
+    >>> report.statistics.highest_w <= report.power.facility_peak_w < 12e3
+    True
     """
     job: JobLoad = load.jobs[0]
     if job.estimate is None or job.simulation is None:

@@ -228,6 +228,17 @@ def oversubscription(
     ------
     InvalidSpec
         As `overload_risk` and `breaker_levels`.
+
+    Examples
+    --------
+    Boards that are filled up to their ratings are never passed:
+
+    >>> import ampacity as amp
+    >>> cluster = amp.cluster("deepseek-h800-2k")
+    >>> job = amp.power.JobLoad(amp.Training("llama-3.1-8b", global_batch=512), cluster, amp.Layout(tp=2, dp=256))
+    >>> risks = amp.power.oversubscription(job, cluster, draws=20, duration_s=60)
+    >>> [risk.risk_fraction for risk in risks]
+    [0.0, 0.0, 0.0]
     """
     chosen = [jobs] if isinstance(jobs, JobLoad) else list(jobs)
     if count is not None and count < 1:
