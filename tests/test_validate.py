@@ -269,6 +269,12 @@ def test_gpu_names(gpu, name):
     assert accelerator_of(row(gpu=gpu)).name == name
 
 
+@pytest.mark.parametrize("gpu", ["H1000", "RTX A1000", "B2000", "GB2005", "MI3000X", "V1000"])
+def test_a_longer_number_is_another_product(gpu):
+    with pytest.raises(Skip, match="unknown GPU"):
+        accelerator_of(row(gpu=gpu))
+
+
 def test_clusters():
     cluster, note = cluster_of(row(n_gpus="64", network="8x HDR IB 200 Gb/s per node (Selene)"))
     assert cluster.fabric.bytes_per_s_per_accelerator == 25e9

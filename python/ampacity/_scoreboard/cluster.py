@@ -73,7 +73,7 @@ def accelerator_of(row: Row) -> Accelerator:
     if not gpu:
         raise Skip("gpu is missing")
     for pattern, name in _GPUS:
-        match = re.search(pattern, gpu)
+        match = re.search(pattern + r"(?!\d)", gpu)  # H1000 is no H100
         if match and match.expand(name) in known:
             return catalogue.accelerator(match.expand(name))
     near = nearest_names(gpu, known)
