@@ -169,3 +169,16 @@ def test_hashed_bytes_are_conserved_site_by_site(failed, wan_m):
     np.testing.assert_allclose(into[below], out[below], rtol=1e-9)
     for site in np.array_split(spines, 2):
         assert into[site].sum() == pytest.approx(out[site].sum(), rel=1e-9)
+
+
+def test_a_border_that_the_closed_form_does_not_see_is_a_warning():
+    """Stages smaller than half a site: `estimate` says how long the WAN takes for what it leaves out, `simulate` has it."""
+    layout = amp.Layout(tp=8, pp=8, dp=8)
+    narrow = simulated(sites(2, 1e10), layout, SHOWN)
+    wide = simulated(sites(2, WIDE), layout, SHOWN)
+    (warning,) = [one for one in narrow.estimate.warnings if one.caveat == "border-between-stages"]
+    assert warning.value == pytest.approx(SHOWN.global_batch * 8192 * SHOWN.model.hidden * 2 / 1e10)
+    assert narrow.step_time_s - wide.step_time_s == pytest.approx(warning.value, rel=0.5)
+    caveats = {one.caveat for one in wide.estimate.warnings}
+    assert "border-between-stages" not in caveats
+    assert not any("leaves out" in text for text in narrow.summary()["warnings"])

@@ -81,27 +81,28 @@ struct Run {
 
 /// What a prediction does not model or is less sure of.
 enum class Caveat {
-  accelerators_unused,   ///< value: how many of the requested stay idle, limit: how many were requested
-  mixed_generations,     ///< value: partitions of different nodes in one job, the slowest sets the pace
-  precision_fallback,    ///< value: the job's format, limit: the one that the device uses instead (`Precision`)
-  no_tokens,             ///< neither job nor model says how many tokens; one step is reported as the run
-  power_limit_exceeded,  ///< value: peak facility power, limit: what the grid grants (W)
-  does_not_fit,          ///< value: bytes needed, limit: bytes there
-  uneven_batch,          ///< value: batch used, limit: batch asked for
-  failures_dominate,     ///< value: seconds between failures, limit: seconds to recover from one
-  balanced_experts,      ///< mixture of experts: the router is forced to spread tokens evenly
-  tokens_dropped,        ///< `value` of the routed tokens exceed a capacity factor of `limit`
-  extrapolated_scale,    ///< value: devices in the job, limit: largest job the scoreboard checks
-  implausible,           ///< value of `field`, limit: what known ones reach; most likely a slip of units
-  frozen_weights,        ///< value: rank of the adapters that are trained, limit: bytes of a frozen weight
+  accelerators_unused,    ///< value: how many of the requested stay idle, limit: how many were requested
+  mixed_generations,      ///< value: partitions of different nodes in one job, the slowest sets the pace
+  precision_fallback,     ///< value: the job's format, limit: the one that the device uses instead (`Precision`)
+  no_tokens,              ///< neither job nor model says how many tokens; one step is reported as the run
+  power_limit_exceeded,   ///< value: peak facility power, limit: what the grid grants (W)
+  does_not_fit,           ///< value: bytes needed, limit: bytes there
+  uneven_batch,           ///< value: batch used, limit: batch asked for
+  failures_dominate,      ///< value: seconds between failures, limit: seconds to recover from one
+  balanced_experts,       ///< mixture of experts: the router is forced to spread tokens evenly
+  tokens_dropped,         ///< `value` of the routed tokens exceed a capacity factor of `limit`
+  extrapolated_scale,     ///< value: devices in the job, limit: largest job the scoreboard checks
+  implausible,            ///< value of `field`, limit: what known ones reach; most likely a slip of units
+  border_between_stages,  ///< value: seconds of WAN that pipeline messages take a step, left out; limit: the step time
+  frozen_weights,         ///< value: rank of the adapters that are trained, limit: bytes of a frozen weight
 };
 
 template <>
 struct EnumNames<Caveat> {
-  static constexpr std::array<std::string_view, 13> names{
-      "accelerators-unused", "mixed-generations", "precision-fallback", "no-tokens",        "power-limit-exceeded",
-      "does-not-fit",        "uneven-batch",      "failures-dominate",  "balanced-experts", "tokens-dropped",
-      "extrapolated-scale",  "implausible",       "frozen-weights"};
+  static constexpr std::array<std::string_view, 14> names{
+      "accelerators-unused", "mixed-generations", "precision-fallback",    "no-tokens",        "power-limit-exceeded",
+      "does-not-fit",        "uneven-batch",      "failures-dominate",     "balanced-experts", "tokens-dropped",
+      "extrapolated-scale",  "implausible",       "border-between-stages", "frozen-weights"};
 };
 
 /// A caveat with the numbers that belong to it.

@@ -6,6 +6,7 @@
 #include "estimate/answer.hpp"
 #include "estimate/interval.hpp"
 #include "estimate/plausibility.hpp"
+#include "network/cluster_tree.hpp"
 #include "power/site_power.hpp"
 #include "spec/ranges.hpp"
 #include "step/conflicts.hpp"
@@ -23,6 +24,19 @@ constexpr double smallest_dropped_share = 1e-3;
 /// Above this share of the time between failures the closed form of goodput is optimistic by up to 0.08, because
 /// failures strike during recovery too (goodput.cpp).
 constexpr double recovery_limit = 0.3;
+
+/// Seconds that the WAN needs for the messages between two pipeline stages with a border between sites between them.
+/// The closed form sees a border where two neighbouring stages are together larger than a site, and no other: then 0.
+double unseen_border_s(const Training& job, const Cluster& cluster, const Layout& layout) {
+  const Fabric& fabric = cluster.fabric;
+  if (fabric.sites <= 1 || fabric.wan_bytes_per_s <= 0 || layout.pp == 1) return 0;
+  const std::int64_t each = network::per_site(fabric, cluster.accelerators());
+  if (layout.accelerators() <= each || 2 * layout.accelerators() > each * layout.pp) return 0;
+  constexpr double activation_bytes = 2;  // 16 bits in each direction
+  const double values =
+      static_cast<double>(job.global_batch) * static_cast<double>(job.seq_len) * static_cast<double>(job.model.hidden);
+  return values * activation_bytes * static_cast<double>(layout.vp) / fabric.wan_bytes_per_s;
+}
 
 void add_warnings(const Training& job, const Cluster& cluster, const step::Pace& pace, Estimate& result) {
   const auto warn = [&](Caveat caveat, double value = 0, double limit = 0) {
@@ -45,6 +59,8 @@ void add_warnings(const Training& job, const Cluster& cluster, const step::Pace&
   if (job.model.is_moe() && job.expert_imbalance == 0) warn(Caveat::balanced_experts);
   if (dropped > smallest_dropped_share) warn(Caveat::tokens_dropped, dropped, job.capacity_factor);
   if (used > largest_measured_job) warn(Caveat::extrapolated_scale, used, largest_measured_job);
+  const double border_s = unseen_border_s(job, cluster, result.layout);
+  if (border_s > 0.01 * result.step_time_s) warn(Caveat::border_between_stages, border_s, result.step_time_s);
   const double recovery_s = campaign::recovery_s(cluster.reliability, result.accelerators);
   if (recovery_s > recovery_limit * result.run.mtbf_s) warn(Caveat::failures_dominate, result.run.mtbf_s, recovery_s);
   const double grant_w = cluster.site.power_limit_w;

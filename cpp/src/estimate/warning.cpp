@@ -81,6 +81,10 @@ std::string Warning::text() const {
              "given";
     case Caveat::implausible:
       return implausible_text(*this);
+    case Caveat::border_between_stages:
+      return "a border between sites lies between pipeline stages: their messages need at least " +
+             number(value, 1, " s") + " of the WAN a step, which the step time of " + number(limit, 1, " s") +
+             " leaves out; `simulate` has it";
   }
   return {};
 }

@@ -133,7 +133,10 @@ std::vector<std::string> warnings_of(const Layout& layout, const SimulateOptions
                                      const Traffic& traffic) {
   std::vector<std::string> warnings;
   warnings.reserve(estimate.warnings.size() + 6);
-  for (const Warning& warning : estimate.warnings) warnings.push_back(warning.text());
+  for (const Warning& warning : estimate.warnings) {
+    // Streams cross the border that the closed form does not see.
+    if (warning.caveat != Caveat::border_between_stages || !traffic.network) warnings.push_back(warning.text());
+  }
   const auto say = [&](std::string text) { warnings.push_back(std::move(text)); };
   const double jitter = options.variability.task_jitter_fraction;
   if (jitter > 0) {
