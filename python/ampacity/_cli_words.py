@@ -109,7 +109,8 @@ class Parser(argparse.ArgumentParser):
         return options
 
     def add_examples(self) -> None:
-        """Add examples to the help of every command."""
+        """Add examples to the help of every command, and where they are to the help of all."""
+        self.epilog = "`ampacity COMMAND --help` has the options of a command, and examples."
         for name, command in (self.commands.choices if self.commands is not None else {}).items():
             command.epilog = "\n  ".join(("examples:", *EXAMPLES.get(name, ())))
             command.formatter_class = HelpText
