@@ -48,6 +48,21 @@ def test_experts_exchange_at_the_pace_of_the_middle_of_the_torus(ep: int) -> Non
     assert sim.step_time_s == pytest.approx(est.step_time_s - est.breakdown.straggler_s, rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ("model", "layout"),
+    [
+        ("llama-3.1-8b", amp.Layout(tp=16, cp=2, dp=288, zero_stage=3)),
+        ("llama-3.1-8b", amp.Layout(tp=4, pp=16, dp=144)),
+        ("deepseek-v3", amp.Layout(tp=4, ep=64, dp=288, pp=8, zero_stage=3)),
+        ("deepseek-v3", amp.Layout(tp=16, ep=8, dp=72, pp=8, zero_stage=3)),
+    ],
+)
+def test_sides_and_degrees_that_are_no_powers_of_two(model: str, layout: amp.Layout) -> None:
+    """16 x 24 x 24, with sharded weights of experts beside others: each kind of group has its own contention."""
+    est, sim = both(training(model, 2 * layout.dp * layout.pp), layout, amp.cluster("tpu-v7-pod"))
+    assert sim.step_time_s == pytest.approx(est.step_time_s - est.breakdown.straggler_s, rel=0.01)
+
+
 def test_groups_that_cut_across_levels_are_near_it() -> None:
     # Pipelines whose stages lie 2, 4 or 7 blocks apart: the closed form takes the next stage for all.
     est, sim = both(training("llama-3.1-70b", 140), amp.Layout(tp=4, dp=140, pp=16), amp.cluster("tpu-v5p-pod"))
@@ -103,3 +118,12 @@ def test_same_bits_with_any_number_of_threads() -> None:
     four = amp.simulate(job, POD, layout, seed=3, threads=4)
     assert one.step_time_s == four.step_time_s
     assert np.array_equal(one.links["bytes"], four.links["bytes"])
+
+
+def test_a_side_of_two_has_one_cable() -> None:
+    """Two flows to the only neighbour share the link to it, whatever they hash to."""
+    net = amp.Network.torus(shape=[2, 8], link_bytes_per_s=LINK)
+    moved = net.transfer([0, 0, 0, 0], [1, 1, 1, 1], 1e9, routing="ecmp", seed=3)
+    assert moved.end_s == pytest.approx(4 * 1e9 / LINK, rel=1e-3)
+    with_one_down = net.with_links_at([net.route(0, 1)[0]], 0)
+    assert with_one_down.route(1, 0) == net.route(1, 0)

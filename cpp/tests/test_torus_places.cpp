@@ -103,19 +103,18 @@ TEST_CASE("sides that do not make the devices place nobody") {
 
 TEST_CASE("a whole torus runs at all of its links, a line at one of two") {
   const TorusPlaces cube = places_on_torus({16, 16, 16}, 4096, {});
-  CHECK(bucket_s_per_byte(group_on_torus(cube, 3, 4096, 1), false) == doctest::Approx(1.0 / 6));
-  CHECK(bucket_s_per_byte(group_on_torus(cube, 3, 8, 1), false) == doctest::Approx(1.0 / 3));  // 2 x 2 x 2 lines
-  CHECK(bucket_s_per_byte(group_on_torus(cube, 3, 2, 1), false) == doctest::Approx(1));
+  CHECK(bucket_s_per_byte(group_on_torus(cube, 3, 4096, 1)) == doctest::Approx(1.0 / 6));
+  CHECK(bucket_s_per_byte(group_on_torus(cube, 3, 8, 1)) == doctest::Approx(1.0 / 3));  // 2 x 2 x 2 lines
+  CHECK(bucket_s_per_byte(group_on_torus(cube, 3, 2, 1)) == doctest::Approx(1));
   // All to all: half the ring's ranks send half of what they have past its middle, over two links: 16 / 8 of it.
-  CHECK(exchange_s_per_byte(group_on_torus(cube, 3, 4096, 1), false) == doctest::Approx(2.0 * 4096 / 4095));
+  CHECK(exchange_s_per_byte(group_on_torus(cube, 3, 4096, 1)) == doctest::Approx(2.0 * 4096 / 4095));
 }
 
 TEST_CASE("groups of a stride on a ring share each link that many ways") {
   for (const std::int64_t stride : {1, 2, 4, 8}) {
     const TorusPlaces ring = places_on_torus({1, 1, 16}, 16, std::array{stride});
     const TorusGroup group = group_on_torus(ring, 1, 16 / stride, stride);
-    CHECK(bucket_s_per_byte(group, true) == doctest::Approx(0.5));  // two links, closed
-    CHECK(bucket_s_per_byte(group, false) == doctest::Approx(0.5 * static_cast<double>(stride)));
+    CHECK(bucket_s_per_byte(group) == doctest::Approx(0.5 * static_cast<double>(stride)));
   }
 }
 
@@ -127,7 +126,7 @@ TEST_CASE("the closed form of collectives is the load of the fullest link when a
     const TorusGroup group = group_on_torus(places, dimensions, q.ranks, q.stride);
     REQUIRE(group.is_block);
     CHECK(group.members() == q.ranks);
-    const auto shares = bucket_shares(group, false);
+    const auto shares = bucket_shares(group);
     CHECK(shares[0] + shares[1] + shares[2] == doctest::Approx(1));
     Loads loads(q.sides);
     Loads all_to_all(q.sides);
@@ -153,9 +152,9 @@ TEST_CASE("the closed form of collectives is the load of the fullest link when a
     }
     CAPTURE(q.ranks);
     CAPTURE(q.stride);
-    CHECK(loads.most() == doctest::Approx(bucket_s_per_byte(group, false)));
+    CHECK(loads.most() == doctest::Approx(bucket_s_per_byte(group)));
     CHECK(loads.sum() == doctest::Approx(hops));  // what is sent, as often as it takes links
-    CHECK(all_to_all.most() == doctest::Approx(exchange_s_per_byte(group, false)));
+    CHECK(all_to_all.most() == doctest::Approx(exchange_s_per_byte(group)));
   }
 }
 
@@ -165,11 +164,11 @@ TEST_CASE("chunks take a slow side last, so that it carries least") {
   group.extent = {1, 2, 8};
   group.hop = {1, 2, 1};
   group.links = {0, 1, 2};
-  CHECK(bucket_shares(group, false)[1] == doctest::Approx(0.5 / 2.5));  // as its links, both sides end together
-  CHECK(bucket_s_per_byte(group, false) == doctest::Approx(1 / 2.5));
+  CHECK(bucket_shares(group)[1] == doctest::Approx(0.5 / 2.5));  // as its links, both sides end together
+  CHECK(bucket_s_per_byte(group) == doctest::Approx(1 / 2.5));
   group.hop[1] = 80;  // so slow that it sets the pace with the least that it can have
-  CHECK(bucket_shares(group, false)[1] == doctest::Approx(1.0 / 15));
-  CHECK(bucket_s_per_byte(group, false) == doctest::Approx(80.0 / 15));
+  CHECK(bucket_shares(group)[1] == doctest::Approx(1.0 / 15));
+  CHECK(bucket_s_per_byte(group) == doctest::Approx(80.0 / 15));
 }
 
 }  // namespace ampacity::network

@@ -17,11 +17,11 @@ double all_links(const Links& links) {
 void lay_on_torus(Shape& shape, const Links& links, std::int64_t members, std::int64_t stride) {
   const TorusPlaces& places = links.torus;
   const TorusGroup group = group_on_torus(places, links.scaleup_dimensions, members, stride);
-  const double bucket = bucket_s_per_byte(group, places.alone);
+  const double bucket = bucket_s_per_byte(group);
   shape.inside_hops = 0;
   for (const std::int64_t extent : group.extent) shape.inside_hops += static_cast<double>(extent - 1);
   shape.scaleup_s_per_byte *= all_links(links) * bucket * places.slowdown;
-  shape.exchange_factor = exchange_s_per_byte(group, places.alone) / bucket;
+  shape.exchange_factor = exchange_s_per_byte(group) / bucket;
 }
 
 }  // namespace
@@ -94,7 +94,7 @@ Shape pair_of(const Links& links, const Group& group) {
   const std::int64_t members = members_in_domain(group, std::max<std::int64_t>(links.scaleup_domain, 1));
   if (links.scaleup_topology != ScaleupTopology::torus || pair.domains > 1 || members < 2) return pair;
   const TorusGroup block = group_on_torus(links.torus, links.scaleup_dimensions, members, group.stride);
-  const double message = message_s_per_byte(block, links.torus.alone);
+  const double message = message_s_per_byte(block);
   pair.scaleup_s_per_byte = pair.own_s_per_byte * all_links(links) * message * links.torus.slowdown;
   return pair;
 }

@@ -78,10 +78,12 @@ class TorusWiring final : public Wiring {
       const std::uint32_t to = destination / stride_[d] % side_[d];
       const std::uint32_t forward = (to + side_[d] - from) % side_[d];
       // Half way round both ways are as short: the hash decides; a failed link on one way sends the flow the other.
-      bool ahead = 2 * forward < side_[d] || (2 * forward == side_[d] && choice.hash % 2 == 0);
+      // A side of two has one cable, forward from the first and back from the second.
+      const bool half_way = 2 * forward == side_[d];
+      bool ahead = 2 * forward < side_[d] || (half_way && (side_[d] == 2 ? from == 0 : choice.hash % 2 == 0));
       if (!walk(at, d, ahead, ahead ? forward : side_[d] - forward, choice, links)) {
         ahead = !ahead;
-        if (!walk(at, d, ahead, ahead ? forward : side_[d] - forward, choice, links)) {
+        if (side_[d] == 2 || !walk(at, d, ahead, ahead ? forward : side_[d] - forward, choice, links)) {
           links.resize(before);
           return false;
         }

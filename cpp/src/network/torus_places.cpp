@@ -79,10 +79,10 @@ double least_share(const TorusGroup& group, std::size_t set) {
   return (block - 1) / (static_cast<double>(group.members()) - 1);
 }
 
-double links_of(const TorusGroup& group, std::size_t set, bool alone) {
+double links_of(const TorusGroup& group, std::size_t set) {
   double links = 0;
   for (std::size_t d = 0; d < kTorusDimensions; ++d) {
-    if (has(set, d)) links += group.links_of(d, alone);
+    if (has(set, d)) links += group.links_of(d);
   }
   return links;
 }
@@ -92,10 +92,10 @@ struct Busiest {
   std::size_t set = 0;
   double s_per_byte = 0;
 };
-Busiest busiest(const TorusGroup& group, std::size_t done, bool alone) {
+Busiest busiest(const TorusGroup& group, std::size_t done) {
   Busiest found;
   for (std::size_t set = 1; set <= all_dimensions; ++set) {
-    const double links = links_of(group, set, alone);
+    const double links = links_of(group, set);
     if ((set & done) != 0 || links <= 0) continue;
     const double load = (least_share(group, set | done) - least_share(group, done)) / links;
     if (load >= found.s_per_byte) found = {set, load};
@@ -191,39 +191,39 @@ TorusGroup group_on_torus(const TorusPlaces& places, std::int64_t dimensions, st
   return group;
 }
 
-std::array<double, kTorusDimensions> bucket_shares(const TorusGroup& group, bool alone) {
+std::array<double, kTorusDimensions> bucket_shares(const TorusGroup& group) {
   std::array<double, kTorusDimensions> shares{};
   std::size_t done = 0;
-  for (Busiest next = busiest(group, done, alone); next.set != 0; next = busiest(group, done, alone)) {
+  for (Busiest next = busiest(group, done); next.set != 0; next = busiest(group, done)) {
     for (std::size_t d = 0; d < kTorusDimensions; ++d) {
-      if (has(next.set, d)) shares[d] = next.s_per_byte * group.links_of(d, alone);
+      if (has(next.set, d)) shares[d] = next.s_per_byte * group.links_of(d);
     }
     done |= next.set;
   }
   return shares;
 }
 
-double bucket_s_per_byte(const TorusGroup& group, bool alone) {
-  return busiest(group, 0, alone).s_per_byte;
+double bucket_s_per_byte(const TorusGroup& group) {
+  return busiest(group, 0).s_per_byte;
 }
 
-double exchange_s_per_byte(const TorusGroup& group, bool alone) {
+double exchange_s_per_byte(const TorusGroup& group) {
   const auto members = static_cast<double>(group.members());
   double load = 0;
   for (std::size_t d = 0; d < kTorusDimensions; ++d) {
     if (group.extent[d] <= 1) continue;
     const double row = crossing(group.extent[d], group.links[d] > 1) / static_cast<double>(group.extent[d]);
-    load = std::max(load, members * row * (alone ? 1 : static_cast<double>(group.hop[d])));
+    load = std::max(load, members * row * static_cast<double>(group.hop[d]));
   }
   return load / (members - 1);
 }
 
-double message_s_per_byte(const TorusGroup& group, bool alone) {
+double message_s_per_byte(const TorusGroup& group) {
   double slowest = 0;
   for (std::size_t d = 0; d < kTorusDimensions; ++d) {
     if (group.extent[d] <= 1) continue;
     const double ways = group.extent[d] == 2 ? static_cast<double>(group.links[d]) : 1;
-    slowest = std::max(slowest, (alone ? 1 : static_cast<double>(group.hop[d])) / ways);
+    slowest = std::max(slowest, static_cast<double>(group.hop[d]) / ways);
   }
   return slowest;
 }

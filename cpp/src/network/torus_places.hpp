@@ -24,8 +24,8 @@ struct TorusPlaces {
   std::array<Digit, 32> digits{};
   std::uint8_t count = 0;  ///< of the digits; 0: not placed, every group is a compact block of its own
   std::array<std::int32_t, kTorusDimensions> sides{1, 1, 1};
-  bool alone = false;   ///< other groups of a kind are left out: flows on the links say what they do
-  double slowdown = 1;  ///< that those found
+  bool has_flows = false;  ///< a simulation lists what groups send on every link
+  double slowdown = 1;     ///< over what is expected here, that it found
 
   [[nodiscard]] bool placed() const { return count > 0; }
   [[nodiscard]] std::int64_t endpoints() const;
@@ -49,8 +49,9 @@ struct TorusGroup {
   bool is_block = false;  ///< false: levels cut across it, so that these are those of a block of as many
 
   [[nodiscard]] std::int64_t members() const { return extent[0] * extent[1] * extent[2]; }
-  [[nodiscard]] double links_of(std::size_t dimension, bool alone) const {
-    return static_cast<double>(links[dimension]) / (alone ? 1 : static_cast<double>(hop[dimension]));
+  /// Of a device's links its share, when all groups of a kind send.
+  [[nodiscard]] double links_of(std::size_t dimension) const {
+    return static_cast<double>(links[dimension]) / static_cast<double>(hop[dimension]);
   }
 };
 [[nodiscard]] TorusGroup group_on_torus(const TorusPlaces& places, std::int64_t dimensions, std::int64_t ranks,
@@ -59,14 +60,14 @@ struct TorusGroup {
 /// The bucket algorithm: rings along every side, all at once, each chunk of the data in another order of sides; chunks
 /// are as large as makes all sides end together (Rashidi et al., "Themis", ISCA 2022, arXiv:2110.04478). Shares of what
 /// a device sends by dimension.
-[[nodiscard]] std::array<double, kTorusDimensions> bucket_shares(const TorusGroup& group, bool alone);
+[[nodiscard]] std::array<double, kTorusDimensions> bucket_shares(const TorusGroup& group);
 /// Seconds of that, of a device that sends one byte over links of one byte a second.
-[[nodiscard]] double bucket_s_per_byte(const TorusGroup& group, bool alone);
+[[nodiscard]] double bucket_s_per_byte(const TorusGroup& group);
 /// The same of messages of all to all, dimension by dimension the shorter way: the load of the links in the middle.
-[[nodiscard]] double exchange_s_per_byte(const TorusGroup& group, bool alone);
+[[nodiscard]] double exchange_s_per_byte(const TorusGroup& group);
 
 /// The same of a message of every member to the next: two ways lead to it where it is half way round. The slowest of
 /// the dimensions along which members follow each other.
-[[nodiscard]] double message_s_per_byte(const TorusGroup& group, bool alone);
+[[nodiscard]] double message_s_per_byte(const TorusGroup& group);
 
 }  // namespace ampacity::network

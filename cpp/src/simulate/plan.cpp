@@ -250,7 +250,7 @@ network::Links slowed(network::Links links, const Way& way) {
   if (way.plain()) return links;
   links.scaleout_bytes_per_s /= way.slowdown;
   links.paths = way.distances;
-  if (links.torus.alone) links.torus.slowdown *= way.slowdown;
+  if (links.torus.has_flows) links.torus.slowdown *= way.slowdown;
   return links;
 }
 

@@ -111,7 +111,7 @@ bool Run::has_flows() const {
 network::Links Run::links_on(std::size_t kind) const {
   network::Links links = step::links_of(job, layout, priced, priced.partitions[kind]);
   if (has_flows()) links.paths = {};
-  links.torus.alone = is_on_torus(cluster, layout);
+  links.torus.has_flows = is_on_torus(cluster, layout);
   return links;
 }
 

@@ -14,7 +14,7 @@ bool is_on_torus(const Cluster& cluster, const Layout& layout) {
 
 TorusStreams::TorusStreams(const Cluster& cluster, const LinkedDevice& kind, std::size_t devices)
     : places_(kind.links.torus), dimensions_(kind.links.scaleup_dimensions) {
-  if (!places_.alone) return;
+  if (!places_.has_flows) return;
   network_ = std::make_unique<const Network>(Network::slice_of(cluster, static_cast<std::int64_t>(devices)));
   endpoint_.reserve(devices);
   device_.resize(devices);
@@ -40,8 +40,8 @@ std::int64_t TorusStreams::neighbour(const network::TorusGroup& group, std::int6
 double TorusStreams::demand_of(const Pattern& pattern) const {
   if (pattern.kind == Pattern::Kind::ring) return 1;
   const network::TorusGroup group = on_torus(pattern.group);
-  return 1 / (pattern.kind == Pattern::Kind::exchange ? network::exchange_s_per_byte(group, true)
-                                                      : network::message_s_per_byte(group, true));
+  return 1 / (pattern.kind == Pattern::Kind::exchange ? network::exchange_s_per_byte(group)
+                                                      : network::message_s_per_byte(group));
 }
 
 }  // namespace ampacity::simulation

@@ -23,7 +23,8 @@ struct Pattern;
 
 class TorusStreams {
  public:
-  /// Of a crew's devices; without links that leave other groups out (`TorusPlaces::alone`) there are none.
+  /// Of a crew's devices; without links that have flows (`TorusPlaces::has_flows`) there are none. Demands are those at
+  /// the pace that the closed form expects, with all groups of a kind at work.
   TorusStreams(const Cluster& cluster, const LinkedDevice& kind, std::size_t devices);
 
   [[nodiscard]] bool any() const { return !endpoint_.empty(); }
@@ -57,8 +58,8 @@ class TorusStreams {
 template <class Send>
 void TorusStreams::each_of_ring(const network::Group& group, std::int64_t first, const Send& send) const {
   const network::TorusGroup here = on_torus(group);
-  const double pace = 1 / network::bucket_s_per_byte(here, true);
-  const std::array<double, network::kTorusDimensions> shares = network::bucket_shares(here, false);
+  const double pace = 1 / network::bucket_s_per_byte(here);
+  const std::array<double, network::kTorusDimensions> shares = network::bucket_shares(here);
   for (std::int64_t i = 0; i < group.ranks; ++i) {
     const std::int64_t from = first + i * group.stride;
     if (!here.is_block) {  // in the order of ranks, both ways

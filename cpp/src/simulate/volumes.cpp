@@ -12,8 +12,8 @@ namespace {
 network::Links one_byte_a_second(network::Links links) {
   constexpr double endless = std::numeric_limits<double>::infinity();
   links.scaleup_bytes_per_s = endless;
-  if (links.torus.alone) links.scaleup_domain = 1;  // all that devices of a torus send is on links
-  links.scaleup_multicast_bytes_per_s = 0;          // nothing inside a domain takes time, whoever does it
+  if (links.torus.has_flows) links.scaleup_domain = 1;  // all that devices of a torus send is on links
+  links.scaleup_multicast_bytes_per_s = 0;              // nothing inside a domain takes time, whoever does it
   links.scaleup_latency_s = links.scaleout_latency_s = links.launch_s = 0;
   links.scaleout_bytes_per_s = 1;
   links.paths = {};
