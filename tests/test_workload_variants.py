@@ -242,3 +242,24 @@ def test_a_release_with_faster_kernels_takes_its_share_off_compute_alone():
     assert fast.attention_s == pytest.approx(usual.attention_s / 1.1, rel=1e-9)
     assert fast.memory_bound_s == pytest.approx(usual.memory_bound_s / 1.1, rel=1e-9)
     assert fast.tp_comm_s == pytest.approx(usual.tp_comm_s, rel=1e-9)
+
+
+@pytest.mark.parametrize(("asked", "has"), [("nvfp4", "fp8"), ("mxfp8", "fp8-block")])
+def test_a_format_that_the_device_lacks_costs_what_the_one_that_it_has_does(asked, has):
+    """Time, memory and watts of a step, in the closed form, in a batch and device by device: casts and copies included."""
+    cluster, layout = amp.cluster("hgx-h200-x1"), amp.Layout(tp=2, dp=4)
+    jobs = [
+        amp.Training("llama-3.1-8b", global_batch=32, seq_len=4096, tokens=1e12, precision=precision)
+        for precision in (asked, has)
+    ]
+    lacks, same = (amp.estimate(job, cluster, layout) for job in jobs)
+    assert lacks.step_time_s == same.step_time_s
+    assert lacks.memory.total_bytes == same.memory.total_bytes
+    assert lacks.power.it_mean_w == same.power.it_mean_w
+    assert lacks.mfu_fraction == same.mfu_fraction
+    assert any(f"it runs as {has}" in str(w) for w in lacks.warnings)
+    batches = [amp.estimate_layouts(job, cluster, tp=[2], dp=[4]).step_time_s[0] for job in jobs]
+    assert batches[0] == batches[1] == same.step_time_s
+    runs = [amp.simulate(job, cluster, layout, variability="none") for job in jobs]
+    assert runs[0].step_time_s == runs[1].step_time_s
+    assert runs[0].joules == runs[1].joules

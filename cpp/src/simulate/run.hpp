@@ -25,6 +25,7 @@
 #include "simulate/traffic.hpp"
 #include "simulate/watts.hpp"
 #include "step/crews.hpp"
+#include "step/pace.hpp"
 
 namespace ampacity::simulation {
 
@@ -78,7 +79,9 @@ struct Run {
         layout(the_layout),
         options(std::move(the_options)),
         priced(limited(cluster, options)),
-        estimate(ampacity::estimate(job, priced, layout)) {}
+        estimate(ampacity::estimate(job, priced, layout)) {
+    job.precision = step::precision_on(cluster, layout, job.precision);
+  }
 
   Training job;
   Cluster cluster;

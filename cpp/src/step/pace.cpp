@@ -37,6 +37,12 @@ void place(const Layout& layout, const Cluster& cluster, const Partition& partit
   links.torus = network::places_on_torus(cluster, partition, layout.accelerators(), boundaries);
 }
 
+Training in_format(const Training& job, Precision precision) {
+  Training changed = job;
+  changed.precision = precision;
+  return changed;
+}
+
 }  // namespace
 
 network::Links links_of(const Training& job, const Layout& layout, const Cluster& cluster, const Partition& partition) {
@@ -65,7 +71,15 @@ Training with_micro_batches(const Training& job, const Layout& layout, std::int6
   return changed;
 }
 
+Precision precision_on(const Cluster& cluster, const Layout& layout, Precision asked) {
+  const std::size_t kinds = spans_kinds(cluster, layout) ? cluster.partitions.size() : 1;
+  for (std::size_t i = 0; i < kinds; ++i) asked = compute::format_on(cluster.partitions[i].node.accelerator, asked);
+  return asked;
+}
+
 Pace pace_of(const Training& job, const Cluster& cluster, const Layout& layout) {
+  const Precision precision = precision_on(cluster, layout, job.precision);
+  if (precision != job.precision) return pace_of(in_format(job, precision), cluster, layout);
   if (!spans_kinds(cluster, layout)) {
     const Partition& first = cluster.partitions.front();
     const network::Links links = links_of(job, layout, cluster, first);
@@ -82,6 +96,8 @@ Pacer::Pacer(const Cluster& cluster) : cluster_(cluster) {
 }
 
 Pace Pacer::pace_of(const Training& job, const Layout& layout) {
+  const Precision precision = precision_on(cluster_, layout, job.precision);
+  if (precision != job.precision) return pace_of(in_format(job, precision), layout);
   const auto parts_on = [&](std::size_t i, const Training& changed) -> const PartTimes& {
     Kind& kind = kinds_[i];
     kind.links.in_network_reduction = job.in_network_reduction && cluster_.fabric.in_network_reduction;

@@ -47,6 +47,9 @@ struct Pace {
 [[nodiscard]] network::Links links_at_end(std::span<const network::Links> kinds, std::size_t kind,
                                           const Layout& layout);
 
+/// The format that the job runs in: the one asked for, or the one that all its kinds of device have instead.
+[[nodiscard]] Precision precision_on(const Cluster& cluster, const Layout& layout, Precision asked);
+
 /// The layout must be free of `conflicts`.
 [[nodiscard]] Pace pace_of(const Training& job, const Cluster& cluster, const Layout& layout);
 
