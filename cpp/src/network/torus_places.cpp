@@ -1,7 +1,7 @@
 #include "network/torus_places.hpp"
 
 #include <algorithm>
-#include <functional>
+#include <utility>
 
 #include "network/protocol.hpp"
 #include "network/shape.hpp"
@@ -67,7 +67,8 @@ bool closes(const TorusPlaces& places, const TorusGroup& group, std::size_t dime
 void lay_out_compactly(std::int64_t dimensions, std::int64_t ranks, std::int64_t stride, TorusGroup& group) {
   group.extent = torus_sides(ranks, dimensions);
   group.hop = torus_sides(stride, dimensions);
-  std::sort(group.hop.end() - static_cast<std::ptrdiff_t>(dimensions), group.hop.end(), std::greater<>());
+  // Sides ascend: the longest hops lie along the shortest ones.
+  if (dimensions > 1) std::swap(group.hop[dimensions == 2 ? 1U : 0U], group.hop[2]);
 }
 
 /// Bytes that at least cross the dimensions of a set, of one that each member sends: they come last.
